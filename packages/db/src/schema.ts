@@ -1,0 +1,158 @@
+import type { AlertStatus, EndStatus, Rule, RunStatus, Severity } from '@evenkeel/protocol';
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  real,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+
+// Every table that grows leads its key with the run, so that it can be partitioned by run.
+
+const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+const count = (name: string) => bigint(name, { mode: 'number' });
+
+export const project = pgTable('project', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  name: text().notNull().unique(),
+  createdAt: instant('created_at').notNull(),
+});
+
+export const run = pgTable(
+  'run',
+  {
+    id: uuid().primaryKey(),
+    projectId: integer('project_id')
+      .notNull()
+      .references(() => project.id),
+    name: text().notNull(),
+    status: text().$type<RunStatus>().notNull(),
+    /** Why the run ended, in the words of who ended it. */
+    reason: text(),
+    config: jsonb().$type<Record<string, unknown>>().notNull(),
+    owner: text(),
+    tags: text().array().notNull(),
+    notes: text().notNull(),
+    /** Names of the layers, in the order of `step.layer_grad_var` and `step.layer_out_var`. */
+    layers: text().array().notNull(),
+    /** Names of the custom scalars, in the order of `step.custom`; grows, never reorders. */
+    customNames: text('custom_names').array().notNull(),
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at'),
+    /** When the server last heard of the run. */
+    heardAt: instant('heard_at').notNull(),
+    /** The newest step of the newest attempt, repeated here so that a list of runs reads no steps. */
+    lastStep: count('last_step'),
+    loss: doublePrecision(),
+    tevMean: doublePrecision('tev_mean'),
+  },
+  (t) => [index('run_started_at').on(t.startedAt), index('run_project').on(t.projectId, t.startedAt)],
+);
+
+export const attempt = pgTable(
+  'attempt',
+  {
+    run: uuid()
+      .notNull()
+      .references(() => run.id, { onDelete: 'cascade' }),
+    number: integer().notNull(),
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at'),
+    status: text().$type<EndStatus>(),
+    /** The attempt owns the run's timeline from here on, until a later attempt's first step. */
+    firstStep: count('first_step'),
+    lastStep: count('last_step'),
+    /** Every rollup bucket that ends at or below this step is right. */
+    rolledTo: count('rolled_to').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.number] })],
+);
+
+/** One optimiser update. Null is what the step did not carry; NaN and infinities are values. */
+export const step = pgTable(
+  'step',
+  {
+    run: uuid().notNull(),
+    attempt: integer().notNull(),
+    step: count('step').notNull(),
+    time: instant('time').notNull(),
+    loss: doublePrecision(),
+    tevMean: doublePrecision('tev_mean'),
+    tevStd: doublePrecision('tev_std'),
+    gradVar: doublePrecision('grad_var'),
+    gradNorm: doublePrecision('grad_norm'),
+    lr: doublePrecision(),
+    tokens: count('tokens'),
+    /** At 0, 1, 5, 25, 50, 75, 95, 99 and 100 % of the vocabulary. */
+    tevQuantiles: real('tev_quantiles').array(),
+    layerGradVar: real('layer_grad_var').array(),
+    layerOutVar: real('layer_out_var').array(),
+    /** By the run's `custom_names`; an element is null where the step lacks that scalar. */
+    custom: real().array(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.attempt, t.step] })],
+);
+
+/** What a bucket of `size` steps held. Arrays are by metric, in the order of `ROLLUP_METRICS`. */
+export const rollup = pgTable(
+  'rollup',
+  {
+    run: uuid().notNull(),
+    attempt: integer().notNull(),
+    /** 64, 512 or 4,096. */
+    size: smallint().notNull(),
+    /** The first step of the bucket, a multiple of `size`. */
+    start: count('start').notNull(),
+    min: real().array().notNull(),
+    max: real().array().notNull(),
+    mean: real().array().notNull(),
+    /** Finite values, and with them what `mean` is over. */
+    finite: smallint().array().notNull(),
+    nonFinite: smallint('non_finite').array().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.attempt, t.size, t.start] })],
+);
+
+export const alert = pgTable(
+  'alert',
+  {
+    id: uuid().notNull(),
+    run: uuid()
+      .notNull()
+      .references(() => run.id, { onDelete: 'cascade' }),
+    rule: text().$type<Rule>().notNull(),
+    severity: text().$type<Severity>().notNull(),
+    status: text().$type<AlertStatus>().notNull(),
+    step: count('step').notNull(),
+    message: text().notNull(),
+    evidence: jsonb().$type<Record<string, number>>().notNull(),
+    openedAt: instant('opened_at').notNull(),
+    acknowledgedAt: instant('acknowledged_at'),
+    resolvedAt: instant('resolved_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.run, t.id] }),
+    uniqueIndex('alert_one_unresolved').on(t.run, t.rule).where(sql`${t.status} <> 'resolved'`),
+    index('alert_opened_at').on(t.openedAt),
+  ],
+);
+
+/** A key for `/ingest`. The secret itself is shown once and never stored. */
+export const apiKey = pgTable('api_key', {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  /** SHA-256 of the secret, which has 256 random bits and so needs no salt or stretching. */
+  hash: text().notNull().unique(),
+  createdAt: instant('created_at').notNull(),
+  lastUsedAt: instant('last_used_at'),
+  revokedAt: instant('revoked_at'),
+});

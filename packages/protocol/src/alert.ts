@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { runId } from './run.ts';
+
+export const RULES = ['tev-growth', 'loss-spike', 'grad-variance', 'non-finite', 'stalled'] as const;
+export const rule = z.enum(RULES);
+export type Rule = z.infer<typeof rule>;
+
+export const SEVERITIES = ['warning', 'critical'] as const;
+export const severity = z.enum(SEVERITIES);
+export type Severity = z.infer<typeof severity>;
+
+export const ALERT_STATUSES = ['open', 'acknowledged', 'resolved'] as const;
+export const alertStatus = z.enum(ALERT_STATUSES);
+export type AlertStatus = z.infer<typeof alertStatus>;
+
+/** Opened by a rule for a run. A run has at most one unresolved alert of each rule. */
+export const alert = z.object({
+  id: z.uuid(),
+  run: runId,
+  rule,
+  severity,
+  status: alertStatus,
+  step: z.number().int().min(0),
+  /** One sentence for a person. */
+  message: z.string(),
+  /** The numbers behind the message, by name. */
+  evidence: z.record(z.string(), z.number()),
+  openedAt: z.date(),
+  acknowledgedAt: z.date().nullable(),
+  resolvedAt: z.date().nullable(),
+});
+export type Alert = z.infer<typeof alert>;

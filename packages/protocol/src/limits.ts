@@ -1,0 +1,21 @@
+/** The largest message a server reads, in bytes. Larger ones close the connection. */
+export const MAX_FRAME_BYTES = 8 * 1024 * 1024;
+/** Steps in one batch. */
+export const MAX_BATCH_STEPS = 4096;
+/** Layers a run may name, and values a per-layer field may hold. */
+export const MAX_LAYERS = 512;
+/** Distinct custom scalars of one run. */
+export const MAX_CUSTOM_SCALARS = 256;
+/** Characters of a name: project, run, owner, layer, custom scalar, key. */
+export const MAX_NAME_LENGTH = 200;
+export const MAX_TAGS = 64;
+export const MAX_TAG_LENGTH = 100;
+export const MAX_NOTES_LENGTH = 65_536;
+/** Characters of a run's configuration written as JSON. */
+export const MAX_CONFIG_LENGTH = 65_536;
+export const MAX_REASON_LENGTH = 2_000;
+/** The largest step number: it stays exact in float64 and leaves room for bucket arithmetic. */
+export const MAX_STEP = 2 ** 40;
+/** 9999-12-31T23:59:59.999Z, the last instant of four-digit years, in milliseconds since 1970. */
+export const MAX_TIME = 253_402_300_799_999;
+export const MAX_ATTEMPT = 1_000_000;

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { rule, severity } from './alert.ts';
+import { runId, runStatus } from './run.ts';
+
+/** `watch` and `unwatch`: which runs' steps a viewer wants; the board needs no watching. */
+export const watchRequest = z.object({ run: runId });
+export type WatchRequest = z.infer<typeof watchRequest>;
+
+/** An unresolved alert, as far as a list of runs shows it. */
+export const openAlert = z.object({ rule, severity, step: z.number().int() });
+export type OpenAlert = z.infer<typeof openAlert>;
+
+/** `board`: what changed in a run since the last tick. Non-finite numbers come as strings. */
+export const boardChange = z.object({
+  run: runId,
+  status: runStatus,
+  lastStep: z.number().int().nullable(),
+  loss: z.union([z.number(), z.string()]).nullable(),
+  tevMean: z.union([z.number(), z.string()]).nullable(),
+  openAlerts: z.array(openAlert),
+});
+export type BoardChange = z.infer<typeof boardChange>;

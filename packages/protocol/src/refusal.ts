@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+/** What a server answers to a message that it did not take. */
+export const refusal = z.object({
+  /** One sentence for a person. */
+  error: z.string(),
+  /** Path of the offending field, such as `steps[3].loss`; empty when the whole message is meant. */
+  field: z.string(),
+  /** Whether the same message can succeed later. A message refused with `false` must not be resent. */
+  retry: z.boolean(),
+});
+export type Refusal = z.infer<typeof refusal>;
+
+export const accepted = z.object({ ok: z.literal(true) });
+export type Accepted = z.infer<typeof accepted>;
+
+/** The answer to every message on `/ingest`. */
+export const ack = z.union([accepted, refusal]);
+export type Ack = Accepted | Refusal;
+
+/** Thrown wherever a message does not keep to the protocol; becomes a {@link Refusal} on the wire. */
+export class RefusedError extends Error {
+  readonly field: string;
+  readonly retry: boolean;
+
+  constructor(field: string, message: string, retry = false) {
+    super(message);
+    this.name = 'RefusedError';
+    this.field = field;
+    this.retry = retry;
+  }
+
+  toRefusal(): Refusal {
+    return { error: this.message, field: this.field, retry: this.retry };
+  }
+}
+
+/**
+ * Parses a value from outside.
+ * @throws RefusedError naming the first field that is wrong.
+ */
+export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new RefusedError(fieldPath(issue?.path ?? []), issue?.message ?? 'invalid');
+}
+
+/** `['steps', 3, 'loss']` → `steps[3].loss` */
+function fieldPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text ? `${text}.${String(part)}` : String(part);
+  }, '');
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { MAX_NAME_LENGTH } from './limits.ts';
+
+// PostgreSQL stores neither NUL nor half a surrogate pair.
+const unstorable = /\p{Surrogate}|\0/u;
+
+/** Unicode text that every part of Evenkeel can store, of at most `max` characters. */
+export const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !unstorable.test(value), 'contains a NUL character or half a surrogate pair');
+
+export const name = text(MAX_NAME_LENGTH).min(1);
+
+/** Whether every string in a JSON value, keys included, can be stored. */
+export function isStorable(json: string): boolean {
+  return !/\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}/.test(json.replaceAll('\\\\', ''));
+}
