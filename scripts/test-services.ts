@@ -1,0 +1,106 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+
+// Finds the services that some tests need, once for all test files. A test asks with `inject(…)` and skips itself
+// where the answer is null; what is missing is printed at the start, so that no skip goes unseen.
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A PostgreSQL server whose role may create databases: EVENKEEL_TEST_DATABASE_URL, or one started here. */
+    postgresUrl: string | null;
+    /** A Chromium executable: EVENKEEL_TEST_CHROMIUM, or one on the machine. */
+    chromium: string | null;
+    python: string | null;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const postgres = await findPostgres();
+  const chromium =
+    process.env.EVENKEEL_TEST_CHROMIUM ?? findExecutable(['chromium', 'chromium-browser', 'google-chrome']);
+  const python = findExecutable(['python3']);
+  project.provide('postgresUrl', postgres.url);
+  project.provide('chromium', chromium);
+  project.provide('python', python);
+  if (!postgres.url) console.log('SKIPPED without PostgreSQL: the database suite on PostgreSQL (PGlite is tested)');
+  if (!chromium) console.log('SKIPPED without Chromium: the browser tests');
+  if (!python) console.log('SKIPPED without Python: the protocol client written from its specification');
+  return postgres.stop;
+}
+
+function findExecutable(names: readonly string[]): string | null {
+  const folders = (process.env.PATH ?? '').split(':');
+  const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find((path) => existsSync(path));
+  return found ?? null;
+}
+
+interface Postgres {
+  url: string | null;
+  stop: () => Promise<void>;
+}
+
+async function findPostgres(): Promise<Postgres> {
+  const url = process.env.EVENKEEL_TEST_DATABASE_URL ?? null;
+  const bin = findPostgresBinaries();
+  if (url || !bin) return { url, stop: async () => {} };
+  return startPostgres(bin);
+}
+
+function findPostgresBinaries(): string | null {
+  const initdb = findExecutable(['initdb']);
+  if (initdb) return join(initdb, '..');
+  const root = '/usr/lib/postgresql'; // Debian keeps the server's binaries off the PATH
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  return versions.map((version) => join(root, version, 'bin')).find((path) => existsSync(join(path, 'initdb'))) ?? null;
+}
+
+async function startPostgres(bin: string): Promise<Postgres> {
+  const user = unprivilegedUser();
+  if (!user) return { url: null, stop: async () => {} };
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-postgres-'));
+  chmodSync(folder, 0o777);
+  const data = join(folder, 'data');
+  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-N'], { ...user, cwd: folder });
+  const port = await freePort();
+  const options = ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off'];
+  const server = spawn(join(bin, 'postgres'), options, { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  await new Promise<void>((resolve, reject) => {
+    server.once('exit', (code) => reject(new Error(`PostgreSQL ended with code ${code} as it started`)));
+    server.stderr.on('data', (chunk) => String(chunk).includes('ready to accept connections') && resolve());
+  });
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    stop: async () => {
+      server.removeAllListeners('exit');
+      const ended = new Promise((resolve) => server.once('exit', resolve));
+      server.kill('SIGINT');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** PostgreSQL refuses to run as root; as root it is started as its own user. */
+function unprivilegedUser(): { uid?: number; gid?: number } | null {
+  if (process.getuid?.() !== 0) return {};
+  try {
+    const id = (flag: string) =>
+      Number(execFileSync('id', [flag, 'postgres'], { stdio: ['ignore', 'pipe', 'ignore'] }));
+    return { uid: id('-u'), gid: id('-g') };
+  } catch {
+    return null;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}
