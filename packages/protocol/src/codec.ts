@@ -280,7 +280,8 @@ class Reader {
 
 function decodeUtf8(bytes: Uint8Array, field: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // "ignoreBOM" is the platform's word for keeping a byte order mark.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new RefusedError(field, 'not UTF-8');
   }

@@ -25,13 +25,50 @@ export type RunStatus = z.infer<typeof runStatus>;
 export const endStatus = runStatus.exclude(['running', 'lost']);
 export type EndStatus = z.infer<typeof endStatus>;
 
-const config = z.record(z.string(), z.json()).superRefine((value, context) => {
-  const json = JSON.stringify(value);
-  if (json.length > MAX_CONFIG_LENGTH) {
-    context.addIssue(`longer than ${MAX_CONFIG_LENGTH} characters as JSON`);
+/** Nesting of a configuration; far below what a JSON parser or PostgreSQL can bear. */
+const MAX_CONFIG_DEPTH = 64;
+
+/** A plain object, reduced to what JSON can carry. */
+const config = z
+  .custom<Record<string, unknown>>(isObject, 'expected an object')
+  .transform((value, context): Record<string, unknown> => {
+    const json = toJson(value);
+    const problem = json === null ? 'cannot be written as JSON' : configProblem(json);
+    if (json === null || problem) {
+      context.addIssue(problem ?? '');
+      return z.NEVER;
+    }
+    return JSON.parse(json);
+  });
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function toJson(value: unknown): string | null {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return null; // a cycle, a BigInt, or nested too deep
   }
-  if (!isStorable(json)) context.addIssue('contains a NUL character or half a surrogate pair');
-});
+}
+
+function configProblem(json: string): string | null {
+  if (json.length > MAX_CONFIG_LENGTH) return `longer than ${MAX_CONFIG_LENGTH} characters as JSON`;
+  if (jsonDepth(json) > MAX_CONFIG_DEPTH) return `nested more than ${MAX_CONFIG_DEPTH} deep`;
+  if (!isStorable(json)) return 'contains a NUL character or half a surrogate pair';
+  return null;
+}
+
+function jsonDepth(json: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const bracket of json.replace(/"(?:[^"\\]|\\.)*"/g, '').match(/[[\]{}]/g) ?? []) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
+}
 
 /** What describes a run, apart from its life. */
 export const runDescription = z.object({

@@ -1,0 +1,126 @@
+import { startRun } from '@evenkeel/emit';
+import { expect, test } from 'vitest';
+import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
+
+test('healthz names the version and the database', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  const response = await fetch(`${server.url}/healthz`);
+  expect(await response.json()).toEqual({ status: 'ok', version: '0.1.0', database: 'pglite' });
+});
+
+test('runs --json prints one line per run', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  const run = await startRun({ server: server.url, project: 'p', name: 'n' });
+  for (let step = 0; step < 5; step++) run.log({ step, loss: step === 4 ? Number.NaN : 2, tevMean: 0.5 });
+  await run.finish('failed', 'loss is not finite');
+  await using list = evenkeel(['runs', '--server', server.url, '--json']);
+  expect(await list.ended).toBe(0);
+  expect(JSON.parse(list.output())).toEqual({
+    id: run.id,
+    project: 'p',
+    name: 'n',
+    status: 'failed',
+    lastStep: 4,
+    loss: 'NaN',
+    tevMean: 0.5,
+    openAlerts: [{ rule: 'non-finite', severity: 'critical', step: 4 }],
+  });
+});
+
+test('a second server on the same data directory says who holds it', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  await using second = evenkeel(['serve', '--port', '0', '--data-dir', folder.path]);
+  expect(await second.ended).toBe(1);
+  expect(second.output()).toContain(String(server.child.pid));
+  expect(second.output()).toContain(server.url);
+});
+
+test('keys are made on the data directory, and through the server that holds it', async () => {
+  using folder = temporaryFolder();
+  const made = await finished(evenkeel(['key', 'create', 'first', '--data-dir', folder.path, '--json']));
+  await using server = await serve(folder.path);
+  const refused = await startRun({ server: server.url, project: 'p', name: 'no key', onWarning: () => {} });
+  refused.log({ step: 0 });
+  expect(await refused.finish('finished', undefined, { timeoutMs: 1_000 })).toEqual({ delivered: false, pending: 1 });
+
+  const { key, id } = { key: made.secret, id: made.id };
+  const run = await startRun({ server: server.url, project: 'p', name: 'with key', key });
+  run.log({ step: 0 });
+  expect(await run.finish()).toEqual({ delivered: true, pending: 0 });
+
+  await finished(evenkeel(['key', 'revoke', id, '--data-dir', folder.path, '--json']));
+  const list = await finished(evenkeel(['key', 'list', '--data-dir', folder.path, '--json']));
+  expect(list).toMatchObject({ id, name: 'first', revokedAt: expect.any(String) });
+  expect(JSON.stringify(list)).not.toContain(key);
+});
+
+async function finished(command: ReturnType<typeof evenkeel>) {
+  expect([await command.ended, command.output()]).toEqual([0, expect.any(String)]);
+  return JSON.parse(command.output());
+}
+
+test('beyond loopback the server starts only with an access token and an ingest key, and asks viewers for the token', async () => {
+  using folder = temporaryFolder();
+  const flags = ['serve', '--json', '--port', '0', '--host', '0.0.0.0', '--data-dir', folder.path];
+  const token = 'correct-horse-battery';
+  await using bare = evenkeel(flags);
+  expect(await bare.ended).toBe(1);
+  expect(bare.output()).toContain('EVENKEEL_ACCESS_TOKEN');
+  await using keyless = evenkeel(flags, { EVENKEEL_ACCESS_TOKEN: token });
+  expect(await keyless.ended).toBe(1);
+  expect(keyless.output()).toContain('evenkeel key create');
+  await finished(evenkeel(['key', 'create', 'lab', '--data-dir', folder.path, '--json']));
+
+  await using server = evenkeel(flags, { EVENKEEL_ACCESS_TOKEN: token });
+  const [, port] = await server.printed(/"url":"http:\/\/0\.0\.0\.0:(\d+)"/);
+  const url = `http://127.0.0.1:${port}`;
+  const page = await fetch(url, { redirect: 'manual' });
+  expect([page.status, page.headers.get('location')]).toEqual([303, '/signin']);
+  expect((await fetch(`${url}/api/trpc/run.list`)).status).toBe(401);
+  const post = (body: string, headers = {}) => fetch(`${url}/api/session`, { method: 'POST', body, headers });
+  expect((await post('{"token":"wrong"}')).status).toBe(401);
+  expect((await post('{')).status).toBe(400);
+  expect((await post(JSON.stringify({ token }), { origin: 'http://elsewhere.example' })).status).toBe(403);
+  const signedIn = await post(JSON.stringify({ token }));
+  expect(signedIn.status).toBe(204);
+  const cookie = signedIn.headers.get('set-cookie') ?? '';
+  expect(cookie).toContain('HttpOnly');
+  expect(cookie).not.toContain(token);
+  const [session = ''] = cookie.split(';');
+  expect((await fetch(url, { headers: { cookie: session } })).status).toBe(200);
+  expect((await fetch(url, { headers: { cookie: session.replace(/=\d/, '=9') }, redirect: 'manual' })).status).toBe(303);
+  await using list = evenkeel(['runs', '--server', url, '--json'], { EVENKEEL_ACCESS_TOKEN: token });
+  expect(await list.ended).toBe(0);
+});
+
+test('a request that names another host, or comes from another site, is refused', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  const { port } = new URL(server.url);
+  expect(await statusWith(port, { host: 'rebound.example' })).toBe(403);
+  expect(await statusWith(port, { host: `localhost:${port}`, origin: 'http://elsewhere.example' })).toBe(403);
+  expect(await statusWith(port, { host: `localhost:${port}`, origin: `http://localhost:${port}` })).toBe(200);
+});
+
+/** fetch() sets the Host header itself, so this asks with Node's own client. */
+async function statusWith(port: string, headers: Record<string, string>): Promise<number | undefined> {
+  const { get } = await import('node:http');
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path: '/healthz', headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).once('error', reject);
+  });
+}
+
+test('an unreachable server, a bad port and an unknown flag are said in one line', async () => {
+  await using nobody = evenkeel(['runs', '--server', 'http://127.0.0.1:9']);
+  expect(await nobody.ended).toBe(1);
+  expect(nobody.output()).toMatch(/no answer from http:\/\/127\.0\.0\.1:9 .*evenkeel serve/);
+  await using badPort = evenkeel(['serve', '--port', '99999']);
+  expect(await badPort.ended).toBe(1);
+  expect(badPort.output()).toContain('whole number from 0 to 65535');
+});

@@ -1,0 +1,88 @@
+import { createApiKey, holderOf, listApiKeys, openDatabase, revokeApiKey } from '@evenkeel/db';
+import { name, parse } from '@evenkeel/protocol';
+import { Command } from 'commander';
+import { ask, type Client, connect } from '../client.ts';
+import { environment } from '../environment.ts';
+import { Failure } from '../failure.ts';
+
+/** The three acts on keys, through a running server or on the database itself. */
+interface Keys {
+  create(name: string): Promise<Awaited<ReturnType<Client['apiKey']['create']['mutate']>>>;
+  list(): Promise<Awaited<ReturnType<Client['apiKey']['list']['query']>>>;
+  revoke(id: string): Promise<unknown>;
+}
+
+interface Flags {
+  server?: string;
+  dataDir: string;
+  json?: boolean;
+}
+
+export function keyCommand(): Command {
+  const key = new Command('key').description('manage the keys that trainers present');
+  keyAction(
+    key.command('create').argument('<name>', 'what the key is for'),
+    'create a key and show its secret, once',
+  ).action(async (text: string, flags: Flags) => {
+    const keyName = parse(name, text);
+    const { key, secret } = await withKeys(flags, (keys) => keys.create(keyName));
+    if (flags.json) console.log(JSON.stringify({ id: key.id, name: key.name, secret }));
+    else console.log(`${secret}\n\nThis is the only time it is shown. Give it to a trainer as EVENKEEL_KEY.`);
+  });
+  keyAction(key.command('list'), 'list the keys, without their secrets').action(async (flags: Flags) => {
+    const keys = await withKeys(flags, (all) => all.list());
+    if (flags.json) for (const each of keys) console.log(JSON.stringify(each));
+    else if (keys.length === 0)
+      console.log('No keys: whoever reaches the server may send steps. "evenkeel key create NAME" changes that.');
+    else console.table(Object.fromEntries(keys.map(({ id, ...each }) => [id, each])));
+  });
+  keyAction(
+    key.command('revoke').argument('<id>', 'the id that "key list" shows'),
+    'make a key useless, at once and for good',
+  ).action(async (id: string, flags: Flags) => {
+    await withKeys(flags, (keys) => keys.revoke(id));
+    console.log(flags.json ? JSON.stringify({ id, revoked: true }) : `Key ${id} is revoked.`);
+  });
+  return key;
+}
+
+function keyAction(command: Command, description: string): Command {
+  return command
+    .description(description)
+    .option('--server <url>', 'the running server; default: the one that holds the data directory')
+    .option('--data-dir <folder>', 'where the embedded database lives (EVENKEEL_DATA_DIR)', environment.dataDir)
+    .option('--json', 'print JSON');
+}
+
+/** Keys are managed through the running server where there is one, since it alone may open its data directory. */
+async function withKeys<Answer>(flags: Flags, act: (keys: Keys) => Promise<Answer>): Promise<Answer> {
+  const server = flags.server ?? (await runningServer(flags.dataDir));
+  return server === null ? onDatabase(flags.dataDir, act) : ask(server, act(throughServer(server)));
+}
+
+async function runningServer(dataDir: string): Promise<string | null> {
+  if (environment.databaseUrl !== null) return null;
+  const holder = await holderOf(dataDir);
+  if (holder && holder.url === null)
+    throw new Failure(`process ${holder.pid} is just opening ${dataDir}: try again in a moment`);
+  return holder?.url ?? null;
+}
+
+function throughServer(server: string): Keys {
+  const { apiKey } = connect(server);
+  return {
+    create: (keyName) => apiKey.create.mutate({ name: keyName }),
+    list: () => apiKey.list.query(),
+    revoke: (id) => apiKey.revoke.mutate({ id }),
+  };
+}
+
+async function onDatabase<Answer>(dataDir: string, act: (keys: Keys) => Promise<Answer>): Promise<Answer> {
+  const { databaseUrl } = environment;
+  await using db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
+  return await act({
+    create: (keyName) => createApiKey(db, keyName, new Date()),
+    list: () => listApiKeys(db),
+    revoke: (id) => revokeApiKey(db, id, new Date()),
+  });
+}

@@ -1,0 +1,24 @@
+import { trainCommand } from '@evenkeel/trainer';
+import { Command } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { demoCommand } from './commands/demo.ts';
+import { keyCommand } from './commands/key.ts';
+import { runsCommand } from './commands/runs.ts';
+import { serveCommand } from './commands/serve.ts';
+import { report } from './failure.ts';
+
+const program = new Command('evenkeel')
+  .description('Watches language-model pre-training and warns before a run diverges.')
+  .version(manifest.version)
+  .showHelpAfterError('(--help lists what there is)')
+  .addCommand(demoCommand())
+  .addCommand(serveCommand())
+  .addCommand(trainCommand())
+  .addCommand(runsCommand())
+  .addCommand(keyCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  report(error);
+}

@@ -1,0 +1,48 @@
+import { type ServerSettings, startServer } from '@evenkeel/dashboard/server';
+import { Command } from 'commander';
+import { environment } from './environment.ts';
+import { readPort } from './numbers.ts';
+
+interface ServerFlags {
+  host: string;
+  port: number;
+  dataDir: string;
+  allowHost: string[];
+}
+
+/** A command with the flags that every command which starts a server takes. */
+export function serverCommand(name: string): Command {
+  return new Command(name)
+    .option('--port <port>', 'port to listen on; 0 takes a free one', readPort, 4870)
+    .option(
+      '--host <address>',
+      'address to listen on; beyond this machine it needs EVENKEEL_ACCESS_TOKEN and an ingest key',
+      '127.0.0.1',
+    )
+    .option('--data-dir <folder>', 'where the embedded database lives (EVENKEEL_DATA_DIR)', environment.dataDir)
+    .option('--allow-host <name...>', 'further host names by which the server may be addressed', [])
+    .addHelpText('after', '\nDATABASE_URL=postgres://… stores on PostgreSQL instead of in the data directory.');
+}
+
+/** Starts the server that the flags and the environment describe. */
+export function startFromFlags({ host, port, dataDir, allowHost }: ServerFlags) {
+  const { accessToken, databaseUrl } = environment;
+  const settings: ServerSettings = { host, port, dataDir, databaseUrl, accessToken, allowedHosts: allowHost };
+  return startServer(settings, (level, message, error) => {
+    const line = `${new Date().toISOString()} ${level} ${message}`;
+    if (error === undefined) console.error(line);
+    else console.error(line, error);
+  });
+}
+
+/** Resolves at the first Ctrl-C or termination signal; a second one ends the process at once. */
+export function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(1));
+        resolve();
+      });
+    }
+  });
+}

@@ -1,0 +1,107 @@
+import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type ApiContext, appRouter } from '@evenkeel/api';
+import type { Log } from '@evenkeel/gateway';
+import { createHTTPHandler } from '@trpc/server/adapters/standalone';
+import { z } from 'zod';
+import type { Door } from './door.ts';
+import type { Sessions } from './session.ts';
+
+const MAX_BODY_BYTES = 1024 * 1024;
+/** What a browser needs to show the sign-in page. */
+const OPEN_PATHS = /^\/(?:_next\/static\/|signin$|icon\.svg$|favicon\.ico$)/;
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'same-origin',
+};
+
+export interface HttpOptions {
+  door: Door;
+  sessions: Sessions;
+  api: ApiContext;
+  log: Log;
+  health: () => Promise<{ status: 'ok' | 'failing'; version: string; database: 'pglite' | 'postgres' }>;
+  pages: RequestListener;
+}
+
+/** All HTTP but socket.io's: health, sign-in, tRPC, and Next.js for the rest. */
+export function httpListener(options: HttpOptions): RequestListener {
+  const trpc = createHTTPHandler({
+    router: appRouter,
+    basePath: '/api/trpc/',
+    createContext: () => options.api,
+    maxBodySize: MAX_BODY_BYTES,
+    onError: ({ error, path }) => {
+      if (error.code === 'INTERNAL_SERVER_ERROR') options.log('error', `tRPC ${path} failed`, error);
+    },
+  });
+  return (request, response) => {
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+    route(options, trpc, request, response).catch((error) => {
+      options.log('error', `${request.method} ${request.url?.split('?')[0]} failed`, error);
+      if (!response.headersSent) reply(response, 500, 'The server failed. Its log says why.');
+      else response.destroy();
+    });
+  };
+}
+
+async function route(
+  { door, sessions, health, pages }: HttpOptions,
+  trpc: RequestListener,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const problem = door.problem(request);
+  if (problem) return reply(response, 403, problem);
+  const { pathname } = new URL(request.url ?? '/', 'http://host');
+  if (pathname === '/healthz') return replyHealth(response, await health());
+  if (pathname === '/api/session') return signIn(sessions, request, response);
+  if (!sessions.mayView(request) && !OPEN_PATHS.test(pathname)) return askToSignIn(request, response, pathname);
+  if (pathname.startsWith('/api/trpc/')) trpc(request, response);
+  else pages(request, response);
+}
+
+function replyHealth(response: ServerResponse, health: Awaited<ReturnType<HttpOptions['health']>>): void {
+  response.writeHead(health.status === 'ok' ? 200 : 503, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify(health));
+}
+
+function askToSignIn(request: IncomingMessage, response: ServerResponse, pathname: string): void {
+  if (request.method !== 'GET' || pathname.startsWith('/api/')) {
+    return reply(response, 401, 'Sign in first, or send the access token as "Authorization: Bearer …".');
+  }
+  const next = request.url === '/' ? '' : `?next=${encodeURIComponent(request.url ?? '/')}`;
+  response.writeHead(303, { Location: `/signin${next}` }).end();
+}
+
+const signInRequest = z.object({ token: z.string().max(1_000) });
+
+async function signIn(sessions: Sessions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = signInRequest.safeParse(request.method === 'POST' ? await readJson(request) : undefined);
+  if (!body.success) return reply(response, 400, 'POST {"token": "…"} as JSON.');
+  const cookie = sessions.signIn(body.data.token, request);
+  if (cookie === 'wait') return reply(response, 429, 'Too many wrong tokens. Wait a minute.');
+  if (cookie === null) return reply(response, 401, 'That is not the access token.');
+  response.writeHead(204, { 'Set-Cookie': cookie }).end();
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    return undefined;
+  }
+}
+
+function reply(response: ServerResponse, status: number, error: string): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify({ error: error || STATUS_CODES[status] }));
+}

@@ -1,0 +1,67 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+const COOKIE = 'evenkeel_session';
+const LIFETIME_MS = 30 * 24 * 60 * 60 * 1000;
+const FAILURES_PER_MINUTE = 10;
+const REMEMBERED_ADDRESSES = 1_000;
+
+/**
+ * Viewers present the access token once and get a signed cookie. Without an access token everybody may view, which
+ * the server allows on loopback only.
+ */
+export class Sessions {
+  readonly #token: string | null;
+  readonly #now: () => Date;
+  /** Wrong tokens by address, within the current minute. */
+  readonly #failures = new Map<string, number>();
+  #minute = 0;
+
+  constructor(token: string | null, now: () => Date) {
+    this.#token = token;
+    this.#now = now;
+  }
+
+  /** Whether the request carries a valid cookie, or the token itself as `Authorization: Bearer`. */
+  mayView({ headers }: IncomingMessage): boolean {
+    if (this.#token === null) return true;
+    const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+    if (bearer !== undefined) return sameText(bearer, this.#token);
+    const cookie = new RegExp(`(?:^|; )${COOKIE}=(\\d+)\\.([\\w-]+)`).exec(headers.cookie ?? '');
+    const [, expiry = '', signature = ''] = cookie ?? [];
+    return Number(expiry) > this.#now().getTime() && sameText(signature, this.#sign(expiry));
+  }
+
+  /** The `Set-Cookie` header for who presents the token; null for a wrong one; 'wait' after too many of those. */
+  signIn(token: string, request: IncomingMessage): string | null | 'wait' {
+    const address = request.socket.remoteAddress ?? '';
+    if (this.#failuresOf(address) >= FAILURES_PER_MINUTE) return 'wait';
+    if (this.#token === null || !sameText(token, this.#token)) {
+      this.#failures.set(address, this.#failuresOf(address) + 1);
+      return null;
+    }
+    const expiry = String(this.#now().getTime() + LIFETIME_MS);
+    const secure = request.headers['x-forwarded-proto'] === 'https' ? '; Secure' : '';
+    // Lax, so that a link in a chat opens the page signed in; the door refuses foreign origins.
+    return `${COOKIE}=${expiry}.${this.#sign(expiry)}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${LIFETIME_MS / 1000}${secure}`;
+  }
+
+  #failuresOf(address: string): number {
+    const minute = Math.floor(this.#now().getTime() / 60_000);
+    if (minute !== this.#minute || this.#failures.size > REMEMBERED_ADDRESSES) this.#failures.clear();
+    this.#minute = minute;
+    return this.#failures.get(address) ?? 0;
+  }
+
+  #sign(expiry: string): string {
+    return createHmac('sha256', this.#token ?? '')
+      .update(`evenkeel session until ${expiry}`)
+      .digest('base64url');
+  }
+}
+
+/** Compares in a time that does not depend on where the texts differ. */
+function sameText(a: string, b: string): boolean {
+  const digest = (text: string) => createHmac('sha256', 'compare').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}

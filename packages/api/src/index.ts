@@ -1,0 +1,2 @@
+export { type AppRouter, appRouter, createCaller } from './router.ts';
+export type { ApiContext } from './trpc.ts';

@@ -1,0 +1,30 @@
+import type { Database } from '@evenkeel/db';
+import { type Alert, RefusedError } from '@evenkeel/protocol';
+import { initTRPC, TRPCError } from '@trpc/server';
+import superjson from 'superjson';
+
+export interface ApiContext {
+  db: Database;
+  now: () => Date;
+  /** Sends a stop to the run's emitter; false where none is connected or it did not acknowledge. */
+  stopRun: (run: string, reason: string) => Promise<boolean>;
+  /** Tells live viewers that somebody acknowledged or resolved an alert. */
+  alertChanged: (alert: Alert) => void;
+  /** Makes a created or revoked key hold for emitters that are already connected. */
+  keysChanged: () => Promise<void>;
+}
+
+// superjson, so that dates, NaN and infinities arrive as what they are.
+const t = initTRPC.context<ApiContext>().create({ transformer: superjson });
+
+export const { router, createCallerFactory } = t;
+
+/** Every procedure: what the database refuses becomes a client's error; the rest is ours. */
+export const procedure = t.procedure.use(async ({ next }) => {
+  const result = await next();
+  if (!result.ok && result.error.cause instanceof RefusedError) {
+    const { field, message } = result.error.cause;
+    throw new TRPCError({ code: 'BAD_REQUEST', message: field ? `${field}: ${message}` : message });
+  }
+  return result;
+});

@@ -1,0 +1,173 @@
+import { type Database, listRuns, type RunSummary } from '@evenkeel/db';
+import {
+  type Alert,
+  type BoardChange,
+  encodeSteps,
+  MAX_BATCH_STEPS,
+  parse,
+  RefusedError,
+  type StepBatch,
+  type StepEvent,
+  watchRequest,
+} from '@evenkeel/protocol';
+import type { Namespace, Socket } from 'socket.io';
+import type { Log } from './log.ts';
+
+/** How long steps gather before they go out in one frame per run, in milliseconds. */
+const STEPS_TICK = 50;
+const BOARD_TICK = 500;
+/** Frames a viewer may leave unacknowledged before it is skipped ahead. */
+const UNACKNOWLEDGED_FRAMES = 16;
+/** Runs one viewer may watch at once. */
+const WATCHED_RUNS = 100;
+
+interface Viewer {
+  unacknowledged: number;
+  /** Runs of which this viewer missed frames. */
+  behind: Set<string>;
+}
+
+export interface LiveOptions {
+  namespace: Namespace;
+  db: Database;
+  log: Log;
+}
+
+/**
+ * Fans committed steps out to viewers, coalesced: one frame per run and tick, never one per step.
+ * What a viewer does not acknowledge is not buffered for it; it is skipped ahead and told to read the backlog.
+ */
+export class Live {
+  readonly #options: LiveOptions;
+  readonly #viewers = new Map<string, Viewer>();
+  readonly #steps = new Map<string, StepBatch[]>();
+  readonly #changed = new Set<string>();
+  #stepsTimer: NodeJS.Timeout | null = null;
+  #boardTimer: NodeJS.Timeout | null = null;
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+    options.namespace.on('connection', (socket) => this.#welcome(socket));
+  }
+
+  publish(batch: StepBatch): void {
+    this.runChanged(batch.run);
+    if (!this.#options.namespace.adapter.rooms.has(batch.run)) return;
+    const batches = this.#steps.get(batch.run) ?? [];
+    batches.push(batch);
+    this.#steps.set(batch.run, batches);
+    this.#stepsTimer ??= setTimeout(() => this.#sendSteps(), STEPS_TICK);
+  }
+
+  runChanged(run: string): void {
+    if (this.#viewers.size === 0) return;
+    this.#changed.add(run);
+    this.#boardTimer ??= setTimeout(() => void this.#sendBoard(), BOARD_TICK);
+  }
+
+  alertChanged(alert: Alert): void {
+    this.runChanged(alert.run);
+    this.#options.namespace.emit('alert', alert);
+  }
+
+  close(): void {
+    clearTimeout(this.#stepsTimer ?? undefined);
+    clearTimeout(this.#boardTimer ?? undefined);
+  }
+
+  #welcome(socket: Socket): void {
+    this.#viewers.set(socket.id, { unacknowledged: 0, behind: new Set() });
+    socket.on('disconnect', () => this.#viewers.delete(socket.id));
+    socket.on('watch', (request: unknown, ack: unknown) => answer(ack, () => this.#watch(socket, request)));
+    socket.on('unwatch', (request: unknown, ack: unknown) =>
+      answer(ack, () => void socket.leave(parse(watchRequest, request).run)),
+    );
+  }
+
+  #watch(socket: Socket, request: unknown): void {
+    const { run } = parse(watchRequest, request);
+    if (socket.rooms.size > WATCHED_RUNS)
+      throw new RefusedError('run', `more than ${WATCHED_RUNS} runs watched at once`);
+    void socket.join(run);
+  }
+
+  #sendSteps(): void {
+    this.#stepsTimer = null;
+    for (const [run, batches] of this.#steps) {
+      const viewers = this.#options.namespace.adapter.rooms.get(run) ?? new Set();
+      for (const frame of coalesce(batches)) {
+        const bytes = Buffer.from(encodeSteps(frame).buffer);
+        for (const id of viewers) this.#sendFrame(id, run, bytes);
+      }
+    }
+    this.#steps.clear();
+  }
+
+  #sendFrame(id: string, run: string, frame: Buffer): void {
+    const viewer = this.#viewers.get(id);
+    const socket = this.#options.namespace.sockets.get(id);
+    if (!viewer || !socket) return;
+    if (viewer.unacknowledged >= UNACKNOWLEDGED_FRAMES) {
+      viewer.behind.add(run);
+      return;
+    }
+    viewer.unacknowledged++;
+    socket.emit('steps', frame, () => {
+      viewer.unacknowledged--;
+      for (const missed of viewer.behind) socket.emit('behind', { run: missed });
+      viewer.behind.clear();
+    });
+  }
+
+  async #sendBoard(): Promise<void> {
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    try {
+      const runs = await listRuns(this.#options.db, { ids, limit: ids.length });
+      this.#options.namespace.emit('board', runs.map(boardChange));
+    } catch (error) {
+      this.#options.log('error', 'reading the board failed', error);
+    }
+    this.#boardTimer = null;
+    if (this.#changed.size > 0) this.#boardTimer = setTimeout(() => void this.#sendBoard(), BOARD_TICK);
+  }
+}
+
+/** Joins a tick's batches of one run: one frame per attempt, within a batch's limit; the last of a repeated step wins. */
+function coalesce(batches: readonly StepBatch[]): StepBatch[] {
+  const attempts = new Map<number, Map<number, StepEvent>>();
+  for (const { attempt, steps } of batches) {
+    const bySteps = attempts.get(attempt) ?? new Map<number, StepEvent>();
+    for (const step of steps) bySteps.set(step.step, step);
+    attempts.set(attempt, bySteps);
+  }
+  const run = batches[0]?.run ?? '';
+  return [...attempts].flatMap(([attempt, bySteps]) =>
+    slices([...bySteps.values()], MAX_BATCH_STEPS / 8).map((steps) => ({ run, attempt, steps })),
+  );
+}
+
+function slices<Item>(items: readonly Item[], size: number): Item[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, at) => items.slice(at * size, (at + 1) * size));
+}
+
+function boardChange({ id, status, lastStep, loss, tevMean, openAlerts }: RunSummary): BoardChange {
+  return { run: id, status, lastStep, loss: jsonNumber(loss), tevMean: jsonNumber(tevMean), openAlerts };
+}
+
+/** JSON has no word for what is not finite. */
+function jsonNumber(value: number | null): number | string | null {
+  return value === null || Number.isFinite(value) ? value : String(value);
+}
+
+function answer(ack: unknown, act: () => void): void {
+  const reply = typeof ack === 'function' ? ack : () => {};
+  try {
+    act();
+    reply({ ok: true });
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    reply(error.toRefusal());
+  }
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Database, openDatabase } from '@evenkeel/db';
+import { type Ack, MAX_FRAME_BYTES, PROTOCOL_VERSION, type StepEvent } from '@evenkeel/protocol';
+import { Server } from 'socket.io';
+import { io as connect, type Socket } from 'socket.io-client';
+import { Gateway } from './gateway.ts';
+
+/** A gateway on a free port over a new embedded database, and clients of it; all disposed together. */
+export interface TestGateway extends AsyncDisposable {
+  url: string;
+  db: Database;
+  gateway: Gateway;
+  /** What the gateway reported as an error. */
+  errors: string[];
+  /** A client of a namespace; connects by itself. */
+  client(namespace: '/ingest' | '/live' | '/', auth?: Record<string, unknown>): Socket;
+  /** An emitter that is connected and has started a run. */
+  emitter(run?: string): Promise<{ run: string; socket: Socket }>;
+}
+
+export const HANDSHAKE = { protocol: PROTOCOL_VERSION, client: 'test' };
+
+export async function startTestGateway(): Promise<TestGateway> {
+  const folder = await mkdtemp(join(tmpdir(), 'evenkeel-gateway-'));
+  const db = await openDatabase({ dataDir: join(folder, 'data') });
+  const errors: string[] = [];
+  const http = createServer();
+  const io = new Server(http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
+  const log = (level: string, message: string, error?: unknown) => {
+    if (level === 'error') errors.push(`${message}: ${error}`);
+  };
+  const gateway = new Gateway({ io, db, now: () => new Date(), log, mayWatch: () => true });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const sockets: Socket[] = [];
+  const client = (namespace: string, auth: Record<string, unknown> = HANDSHAKE) => {
+    const socket = connect(url + namespace, { transports: ['websocket'], forceNew: true, auth });
+    sockets.push(socket);
+    return socket;
+  };
+  return {
+    url,
+    db,
+    gateway,
+    errors,
+    client,
+    emitter: async (run = randomUUID()) => {
+      const socket = client('/ingest');
+      await connected(socket);
+      await send(socket, 'run:start', startOf(run));
+      return { run, socket };
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.disconnect();
+      await io.close();
+      await gateway.close();
+      await db.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Resolves when connected; rejects with the server's refusal. */
+export function connected(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  });
+}
+
+export function send(socket: Socket, event: string, payload: unknown): Promise<Ack> {
+  return socket.timeout(20_000).emitWithAck(event, payload);
+}
+
+export function startOf(run: string, attempt = 1) {
+  return { run, attempt, project: 'test', name: 'a run', startedAt: 1_000, layers: ['embedding', 'head'] };
+}
+
+export function stepsFrom(first: number, count: number, loss: (step: number) => number = () => 2): StepEvent[] {
+  return Array.from({ length: count }, (_, at) => {
+    const step = first + at;
+    return { step, time: 1_000 + step, loss: loss(step), tevMean: 0.1, layerGradVar: [1, 2] };
+  });
+}

@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, inject, test } from 'vitest';
+import { decodeSteps, encodeSteps } from './codec.ts';
+import * as limits from './limits.ts';
+import type { StepBatch } from './step.ts';
+
+// The specification is what clients in other languages are written from, so it is held to the code.
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+
+function block(language: string): string {
+  const found = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'ms').exec(readme)?.[1];
+  if (!found) throw new Error(`README.md has no block of ${language}`);
+  return found;
+}
+
+const EXAMPLE: StepBatch = {
+  run: '01890a5d-ac96-774b-bcce-b302099a8057',
+  attempt: 3,
+  steps: [
+    { step: 0, time: 1_700_000_000_000, loss: Number.NaN },
+    {
+      step: 1,
+      time: 1_700_000_000_250.5,
+      loss: 5.5,
+      lr: 0.001,
+      tokens: 4096,
+      layerGradVar: [1.5, Number.POSITIVE_INFINITY],
+      custom: { 'eval/λ': -0.25 },
+    },
+  ],
+};
+
+test('the example is the frame that is printed, byte for byte', () => {
+  const frame = Buffer.from(block('hex').replaceAll(/\s/g, ''), 'hex');
+  expect(Buffer.from(encodeSteps(EXAMPLE)).toString('hex')).toBe(frame.toString('hex'));
+  expect(decodeSteps(frame)).toEqual(EXAMPLE);
+});
+
+test('the limits are those of the code', () => {
+  const rows = readme.matchAll(/^\|[^|]*\| ([\d,]+) \| `(MAX_\w+)` \|$/gm);
+  const written = Array.from(rows, ([, value, name]) => [name, Number(value?.replaceAll(',', ''))]);
+  expect(Object.fromEntries(written)).toEqual({ ...limits });
+});
+
+const python = inject('python');
+describe.skipIf(!python)('the writer in Python', () => {
+  const FORMAT = 'import json, sys\nfor line in sys.stdin: print(encode_steps(json.loads(line)).hex())';
+  const encode = (batches: readonly unknown[]): Buffer[] => {
+    const input = batches.map((batch) => JSON.stringify(batch, words)).join('\n');
+    const output = execFileSync(python ?? '', ['-c', `${block('python')}\n${FORMAT}`], { input, encoding: 'utf8' });
+    return output
+      .trim()
+      .split('\n')
+      .map((hex) => Buffer.from(hex, 'hex'));
+  };
+  const words = (_: string, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+
+  test('writes the example, and what this side reads', () => {
+    const all: StepBatch = {
+      run: EXAMPLE.run,
+      attempt: 1_000_000,
+      steps: [
+        { step: 0, time: 0 },
+        { step: 1, time: 1, loss: 1, tevMean: 2, tevStd: 3, gradVar: 4, gradNorm: 5, lr: 6, tokens: 7 },
+        {
+          step: 2,
+          time: 2,
+          tevQuantiles: [0, 1, 2, 3, 4, 5, 6, 7, 8],
+          layerGradVar: [],
+          layerOutVar: [0.5, -Infinity],
+        },
+        { step: 2 ** 40, time: 3.25, custom: { a: 1, 'é😀': Number.NaN } },
+        { step: 4, time: 4, custom: { b: 2, a: -Infinity } },
+      ],
+    };
+    const [example, frame] = encode([EXAMPLE, all]);
+    expect(example?.toString('hex')).toBe(Buffer.from(encodeSteps(EXAMPLE)).toString('hex'));
+    expect(decodeSteps(frame ?? new Uint8Array())).toEqual(all);
+    expect(frame?.toString('hex')).toBe(Buffer.from(encodeSteps(all)).toString('hex'));
+  });
+
+  test('what float32 cannot hold is infinite, null is absent', () => {
+    const steps = [{ step: 0, time: 0, loss: null, layerGradVar: [1e39, -1e300, 0.1], custom: null }];
+    const [frame] = encode([{ run: EXAMPLE.run, attempt: 1, steps }]);
+    const expected = { step: 0, time: 0, layerGradVar: [Infinity, -Infinity, Math.fround(0.1)] };
+    expect(decodeSteps(frame ?? new Uint8Array()).steps).toEqual([expected]);
+  });
+});

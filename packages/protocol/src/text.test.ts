@@ -1,0 +1,66 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { isStorable, name, text } from './text.ts';
+
+const storable = (value: string) => value.isWellFormed() && !value.includes('\0');
+/** Strings rich in what could be taken for an escape, or is one. */
+const tricky = fc
+  .array(
+    fc.constantFrom(
+      '\\',
+      '\\\\',
+      'u0000',
+      '\\u0000',
+      '\0',
+      'ud800',
+      '\ud83d',
+      '\ude00',
+      '😀',
+      '"',
+      '\n',
+      'λ',
+      '\ufeff',
+    ),
+  )
+  .map((parts) => parts.join(''));
+const anyString = fc.oneof(
+  tricky,
+  fc.string({ unit: 'binary' }),
+  fc.array(fc.nat(0xffff)).map((units) => String.fromCharCode(...units)),
+);
+
+describe('text', () => {
+  test('takes what is well-formed Unicode without NUL', () => {
+    fc.assert(
+      fc.property(anyString, (value) => {
+        expect(text(1_000_000).safeParse(value).success).toBe(storable(value));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('counts UTF-16 code units', () => {
+    expect(text(4).safeParse('😀😀').success).toBe(true);
+    expect(text(3).safeParse('😀😀').success).toBe(false);
+    expect(text(0).safeParse('').success).toBe(true);
+  });
+
+  test('a name has at least one character and at most 200', () => {
+    expect(name.safeParse('').success).toBe(false);
+    expect(name.safeParse('x'.repeat(200)).success).toBe(true);
+    expect(name.safeParse('x'.repeat(201)).success).toBe(false);
+  });
+});
+
+test('isStorable finds what cannot be stored in any string of a JSON value, keys included, and nothing else', () => {
+  const value = fc.oneof(
+    anyString.map((string) => [[string], string]),
+    fc.tuple(anyString, anyString).map(([key, string]) => [[key, string], { a: [{ [key]: string }] }]),
+  );
+  fc.assert(
+    fc.property(value, ([strings, json]) => {
+      expect(isStorable(JSON.stringify(json))).toBe((strings as string[]).every(storable));
+    }),
+    { numRuns: 2_000 },
+  );
+});
