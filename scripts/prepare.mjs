@@ -17,7 +17,9 @@ step('Building (only what changed)', 'npx', ['--no-install', 'turbo', 'run', 'bu
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1])) return;
-  console.error(`Evenkeel needs Node.js ${MINIMUM_NODE.join('.')} or newer; this is ${process.versions.node}. See https://nodejs.org`);
+  console.error(
+    `Evenkeel needs Node.js ${MINIMUM_NODE.join('.')} or newer; this is ${process.versions.node}. See https://nodejs.org`,
+  );
   process.exit(1);
 }
 
@@ -31,7 +33,9 @@ function install() {
 }
 
 function lockHash() {
-  return createHash('sha256').update(readFileSync(`${root}package-lock.json`)).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(`${root}package-lock.json`))
+    .digest('hex');
 }
 
 function step(title, command, args) {

@@ -91,7 +91,9 @@ test('beyond loopback the server starts only with an access token and an ingest 
   expect(cookie).not.toContain(token);
   const [session = ''] = cookie.split(';');
   expect((await fetch(url, { headers: { cookie: session } })).status).toBe(200);
-  expect((await fetch(url, { headers: { cookie: session.replace(/=\d/, '=9') }, redirect: 'manual' })).status).toBe(303);
+  expect((await fetch(url, { headers: { cookie: session.replace(/=\d/, '=9') }, redirect: 'manual' })).status).toBe(
+    303,
+  );
   await using list = evenkeel(['runs', '--server', url, '--json'], { EVENKEEL_ACCESS_TOKEN: token });
   expect(await list.ended).toBe(0);
 });

@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Database, openDatabase } from '@evenkeel/db';
 import { type Ack, MAX_FRAME_BYTES, PROTOCOL_VERSION, type StepEvent } from '@evenkeel/protocol';
 import { Server } from 'socket.io';
@@ -26,8 +23,7 @@ export interface TestGateway extends AsyncDisposable {
 export const HANDSHAKE = { protocol: PROTOCOL_VERSION, client: 'test' };
 
 export async function startTestGateway(): Promise<TestGateway> {
-  const folder = await mkdtemp(join(tmpdir(), 'evenkeel-gateway-'));
-  const db = await openDatabase({ dataDir: join(folder, 'data') });
+  const db = await openDatabase({ inMemory: true });
   const errors: string[] = [];
   const http = createServer();
   const io = new Server(http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
@@ -60,7 +56,6 @@ export async function startTestGateway(): Promise<TestGateway> {
       await io.close();
       await gateway.close();
       await db.close();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -114,7 +114,10 @@ describe('a batch', () => {
   });
 
   test('at every limit at once is taken', () => {
-    const names = Array.from({ length: MAX_CUSTOM_SCALARS }, (_, at) => String(at).padStart(MAX_NAME_LENGTH, 'λ'));
+    const names = Array.from(
+      { length: MAX_CUSTOM_SCALARS },
+      (_, at) => String(at).padStart(3, '0') + '😀'.repeat(MAX_NAME_LENGTH - 3),
+    );
     const full: StepEvent = {
       step: MAX_STEP,
       time: MAX_TIME,

@@ -260,7 +260,7 @@ class Reader {
     const start = this.take(length, field);
     const name = decodeUtf8(this.bytes.subarray(start, start + length), field);
     if (name.includes('\0')) throw new RefusedError(field, 'contains a NUL character');
-    within(name.length, 1, MAX_NAME_LENGTH, `${field}.length`);
+    within([...name].length, 1, MAX_NAME_LENGTH, `${field}.length`); // in code points, as the schemas count
     return name;
   }
 

@@ -15,7 +15,7 @@ function refusal(act: () => unknown) {
 }
 
 /** JSON as deep as the parser of a socket takes it. */
-const nested = (depth: number) => JSON.parse('{"a":'.repeat(depth) + '1' + '}'.repeat(depth));
+const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 
 describe('run:start', () => {
   test('what it need not say has defaults', () => {

@@ -39,9 +39,9 @@ describe('text', () => {
     );
   });
 
-  test('counts UTF-16 code units', () => {
-    expect(text(4).safeParse('😀😀').success).toBe(true);
-    expect(text(3).safeParse('😀😀').success).toBe(false);
+  test('counts code points', () => {
+    expect(text(2).safeParse('😀😀').success).toBe(true);
+    expect(text(1).safeParse('😀😀').success).toBe(false);
     expect(text(0).safeParse('').success).toBe(true);
   });
 

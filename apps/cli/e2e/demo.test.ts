@@ -1,0 +1,147 @@
+import type { AppRouter } from '@evenkeel/api';
+import { createTRPCClient, httpLink } from '@trpc/client';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import superjson from 'superjson';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { type EvenkeelProcess, evenkeel, temporaryFolder } from './evenkeel.ts';
+
+const executablePath = inject('chromium') ?? '';
+const UNSTABLE = 'rising learning rate';
+const MINUTES = 60_000;
+
+describe.skipIf(!executablePath)('the demo, in a browser', () => {
+  const folder = temporaryFolder();
+  let demo: EvenkeelProcess;
+  let browser: Browser;
+  let url: string;
+
+  beforeAll(async () => {
+    demo = evenkeel(['demo', '--port', '0', '--no-open', '--data-dir', folder.path]);
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
+    [, url = ''] = await demo.printed(/Evenkeel is at (\S+)/);
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await demo[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  const openPage = async (colorScheme: 'dark' | 'light', path: string) => {
+    const page = await browser.newPage({ colorScheme });
+    const problems: string[] = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+    await page.goto(url + path);
+    return { page, problems };
+  };
+
+  test('three runs appear on the board and move', { timeout: 2 * MINUTES }, async () => {
+    const { page, problems } = await openPage('light', '/');
+    for (const name of ['healthy', UNSTABLE, 'healthy twin']) {
+      await page.getByRole('link', { name, exact: true }).waitFor({ timeout: MINUTES });
+    }
+    const before = await stepOf(page, 'healthy twin');
+    await vi.waitFor(async () => expect(await stepOf(page, 'healthy twin')).toBeGreaterThan(before + 5), MINUTES);
+    expect(problems).toEqual([]);
+  });
+
+  test('the run page draws its charts and moves with the run', { timeout: 2 * MINUTES }, async () => {
+    const { page, problems } = await openPage('dark', '/');
+    await page.getByRole('link', { name: 'healthy', exact: true }).click();
+    await page.getByRole('heading', { name: 'healthy', exact: true }).waitFor();
+    for (const title of [
+      'Loss',
+      'TEV',
+      'Gradient variance',
+      'Gradient norm',
+      'Learning rate',
+      'Gradient variance by layer',
+    ]) {
+      await page.getByRole('heading', { name: title }).first().waitFor();
+    }
+    const drawn = await inkOf(page);
+    expect(drawn.length).toBeGreaterThanOrEqual(6);
+    await vi.waitFor(async () => {
+      const now = await inkOf(page);
+      expect(now.every((picture, at) => picture !== drawn[at])).toBe(true);
+    }, MINUTES);
+    expect(problems).toEqual([]);
+  });
+
+  test('the unstable run is warned of before its onset, its twins are not', { timeout: 5 * MINUTES }, async () => {
+    const client = createTRPCClient<AppRouter>({
+      links: [httpLink({ url: `${url}/api/trpc`, transformer: superjson })],
+    });
+    const { page } = await openPage('light', '/');
+    await page
+      .getByText('tev-growth')
+      .first()
+      .waitFor({ timeout: 3 * MINUTES });
+    await vi.waitFor(
+      async () => {
+        const runs = await client.run.list.query({ limit: 10 });
+        expect(runs.map((run) => [run.name, run.status]).sort()).toEqual([
+          ['healthy', 'finished'],
+          ['healthy twin', 'finished'],
+          [UNSTABLE, 'failed'],
+        ]);
+      },
+      { timeout: 4 * MINUTES, interval: 500 },
+    );
+    const runs = await client.run.list.query({ limit: 10 });
+    const growth = runs.flatMap((run) => run.openAlerts.map((alert) => ({ name: run.name, ...alert })));
+    const alerts = growth.filter((alert) => alert.rule === 'tev-growth');
+    expect(alerts).toMatchObject([{ name: UNSTABLE, severity: 'critical' }]);
+
+    const unstable = runs.find((run) => run.name === UNSTABLE)?.id ?? '';
+    const { steps, series } = await client.step.chart.query({ run: unstable, columns: 2_000 });
+    const onset = onsetOf(steps, series.loss.mean);
+    expect(onset).not.toBeNull();
+    expect(alerts[0]?.step).toBeLessThan(onset ?? 0);
+  });
+
+  test('a person acknowledges the alert on the run page', { timeout: MINUTES }, async () => {
+    const { page } = await openPage('light', '/');
+    await page.getByRole('link', { name: UNSTABLE, exact: true }).click();
+    const alert = page.getByText('tev-growth at step').locator('xpath=ancestor::*[.//button][1]');
+    await alert.getByRole('button', { name: 'Acknowledge' }).click();
+    await alert.getByText('acknowledged', { exact: false }).waitFor();
+  });
+});
+
+async function stepOf(page: Page, name: string): Promise<number> {
+  const row = page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+  return Number((await row.getByRole('cell').nth(3).innerText()).replace(/\D/g, ''));
+}
+
+/** The pictures of all canvases on the page. */
+function inkOf(page: Page): Promise<string[]> {
+  return page
+    .locator('canvas')
+    .evaluateAll((canvases) =>
+      canvases.flatMap((canvas) => (canvas instanceof HTMLCanvasElement ? canvas.toDataURL() : [])),
+    );
+}
+
+/**
+ * The first step at which the loss (median of the last 9) rises above its best so far by the greater of 0.4 and half
+ * of what had been learned, and stays there for 40 steps or to the end; or at which it is not finite.
+ */
+function onsetOf(steps: readonly number[], losses: readonly (number | null)[]): number | null {
+  const medians = losses.map((_, at) => median(losses.slice(Math.max(0, at - 8), at + 1)));
+  const initial = medians[0] ?? 0;
+  let best = Number.POSITIVE_INFINITY;
+  for (const [at, value] of medians.entries()) {
+    if (losses[at] === null) return steps[at] ?? null;
+    const limit = best + Math.max(0.4, (initial - best) / 2);
+    if (Number.isFinite(best) && medians.slice(at, at + 40).every((later) => later > limit)) return steps[at] ?? null;
+    best = Math.min(best, value);
+  }
+  return null;
+}
+
+function median(values: readonly (number | null)[]): number {
+  const finite = values.map((value) => value ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b);
+  return finite[Math.floor(finite.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,3 @@
+export type { FinishOptions, FinishResult, Run } from './run.ts';
+export { type StartRunOptions, startRun } from './start-run.ts';
+export type { StepInput } from './step-intake.ts';

@@ -1,0 +1,101 @@
+import { encodeSteps, MAX_BATCH_STEPS, type StepEvent } from '@evenkeel/protocol';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Outbox } from './outbox.ts';
+
+const plain = (step: number): StepEvent => ({ step, time: 0, loss: 1 });
+const numbers = (batch: readonly StepEvent[] | null) => batch?.map(({ step }) => step);
+
+function filled(count: number, make = plain): Outbox {
+  const outbox = new Outbox();
+  for (let step = 0; step < count; step++) outbox.add(make(step));
+  return outbox;
+}
+
+test('a batch stays the same until it is acknowledged', () => {
+  const outbox = filled(2);
+  const first = numbers(outbox.nextBatch());
+  outbox.add(plain(2));
+  expect(numbers(outbox.nextBatch())).toEqual(first);
+  expect(first).toEqual([0, 1]);
+  expect(outbox.pending).toBe(3);
+  outbox.acknowledge();
+  expect(numbers(outbox.nextBatch())).toEqual([2]);
+  outbox.acknowledge();
+  expect(outbox.nextBatch()).toBeNull();
+  expect(outbox.pending).toBe(0);
+});
+
+test('a refused batch is lost and does not come again', () => {
+  const outbox = filled(1);
+  outbox.nextBatch();
+  outbox.add(plain(1));
+  outbox.refuse();
+  expect(numbers(outbox.nextBatch())).toEqual([1]);
+  expect(outbox.lost).toBe(1);
+});
+
+test('a live batch has at most 64 steps, one that catches up 4,096', () => {
+  expect(filled(200).nextBatch()).toHaveLength(64);
+  expect(filled(10_000).nextBatch()).toHaveLength(MAX_BATCH_STEPS);
+});
+
+test('the widest steps make frames below 1 MiB', () => {
+  const custom = Object.fromEntries(Array.from({ length: 256 }, (_, at) => [`${'😀'.repeat(197)}${100 + at}`, at]));
+  const layers = Array.from({ length: 512 }, (_, at) => at);
+  const widest = (step: number): StepEvent => ({ ...plain(step), layerGradVar: layers, layerOutVar: layers });
+  for (const make of [
+    widest,
+    (step: number) => ({ ...widest(step), custom }),
+    (step: number) => ({ ...plain(step), custom }),
+  ]) {
+    const steps = filled(4096, make).nextBatch() ?? [];
+    const { byteLength } = encodeSteps({ run: '01990000-0000-7000-8000-000000000000', attempt: 1, steps });
+    expect(steps.length).toBeGreaterThan(1);
+    expect(byteLength).toBeLessThan(1024 * 1024);
+  }
+});
+
+test('a full buffer drops the oldest waiting step and keeps the batch in flight', () => {
+  const outbox = new Outbox({ steps: 4, bytes: 2 ** 20 });
+  expect(outbox.add(plain(0))).toBe(true);
+  outbox.nextBatch();
+  for (const step of [1, 2, 3]) outbox.add(plain(step));
+  expect(outbox.add(plain(4))).toBe(false);
+  expect([outbox.pending, outbox.lost]).toEqual([4, 1]);
+  expect(numbers(outbox.nextBatch())).toEqual([0]);
+  outbox.acknowledge();
+  expect(numbers(outbox.nextBatch())).toEqual([2, 3, 4]);
+});
+
+test('a buffer is bounded in bytes too', () => {
+  const outbox = new Outbox({ steps: 1_000_000, bytes: 100_000 });
+  const values = Array.from({ length: 512 }, () => 1);
+  for (let step = 0; step < 100; step++) outbox.add({ ...plain(step), layerGradVar: values });
+  expect(outbox.pending).toBeLessThanOrEqual(Math.floor(100_000 / (512 * 8)));
+  expect(outbox.pending).toBeGreaterThan(10);
+  expect(outbox.lost).toBe(100 - outbox.pending);
+});
+
+test('whatever happens, every step is delivered, lost or pending, in order and once', () => {
+  const act = fc.constantFrom('add', 'add', 'add', 'send', 'acknowledge', 'refuse');
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 200 }), fc.integer({ min: 1, max: 20 }), (acts, steps) => {
+      const outbox = new Outbox({ steps, bytes: 2 ** 20 });
+      const delivered: number[] = [];
+      let added = 0;
+      let inFlight: number[] = [];
+      for (const what of acts) {
+        if (what === 'add') outbox.add(plain(added++));
+        if (what === 'send') inFlight = numbers(outbox.nextBatch()) ?? [];
+        if (what === 'acknowledge') delivered.push(...inFlight);
+        if (what === 'acknowledge') outbox.acknowledge();
+        if (what === 'refuse') outbox.refuse();
+        if (what === 'acknowledge' || what === 'refuse') inFlight = [];
+      }
+      expect(delivered).toEqual([...new Set(delivered)].sort((a, b) => a - b));
+      expect(delivered.length + outbox.lost + outbox.pending).toBe(added);
+      expect(outbox.pending).toBeLessThanOrEqual(steps);
+    }),
+  );
+});

@@ -1,0 +1,135 @@
+import { type EndStatus, endStatus, MAX_REASON_LENGTH } from '@evenkeel/protocol';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import { Outbox, type OutboxLimits } from './outbox.ts';
+import { type StepInput, StepIntake } from './step-intake.ts';
+import type { Warn } from './warn.ts';
+
+const FINISH_TIMEOUT = 10_000;
+/** The longest delay that `setTimeout` takes. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+export interface FinishOptions {
+  /** Milliseconds that the server is given to take what is still pending; 10,000 by default. */
+  timeoutMs?: number;
+}
+
+export interface FinishResult {
+  /** Whether the server has every step that `log` took, and the end of the run. */
+  delivered: boolean;
+  /** Steps that the server has not acknowledged. */
+  pending: number;
+}
+
+interface RunOptions extends Pick<ConnectionOptions, 'server' | 'handshake' | 'start' | 'warn' | 'timing'> {
+  limits: OutboxLimits;
+}
+
+/** A run that is being recorded. No method of it throws, whatever it is given and whatever the server does. */
+export class Run {
+  readonly id: string;
+  readonly attempt: number;
+  readonly #warn: Warn;
+  readonly #outbox: Outbox;
+  readonly #intake: StepIntake;
+  readonly #connection: Connection;
+  readonly #stop = new AbortController();
+  #refused = false;
+  #finishing: Promise<FinishResult> | null = null;
+
+  /** Use `startRun`. */
+  constructor(options: RunOptions) {
+    const { start, warn, limits } = options;
+    this.id = start.run;
+    this.attempt = start.attempt;
+    this.#warn = warn;
+    this.#outbox = new Outbox(limits);
+    this.#intake = new StepIntake(start.layers.length, warn);
+    this.#connection = new Connection({
+      ...options,
+      outbox: this.#outbox,
+      onStop: (reason) => this.#stop.abort(new Error(reason)),
+      onRefused: () => this.#giveUp(),
+    });
+  }
+
+  /** Aborted when the server asks the run to stop; its `reason` is an Error that says why. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Steps that the server has not acknowledged yet. */
+  get pending(): number {
+    return this.#outbox.pending;
+  }
+
+  /** Records a step. The event is copied, so the caller may use it again. */
+  readonly log = (event: StepInput): void => {
+    if (this.#refused) return;
+    if (this.#finishing) {
+      this.#warn('steps logged after finish() are dropped');
+      return;
+    }
+    const step = this.#intake.take(event);
+    if (!step) return;
+    if (!this.#outbox.add(step)) this.#warn('the buffer is full: the oldest steps are dropped');
+    this.#connection.wake();
+  };
+
+  /**
+   * Sends what is pending, ends the run and disconnects. Never rejects, and resolves within `timeoutMs`; only until
+   * then does it keep the process alive. What is pending by then is lost.
+   */
+  readonly finish = (
+    status: EndStatus = 'finished',
+    reason?: string,
+    options?: FinishOptions,
+  ): Promise<FinishResult> => {
+    this.#finishing ??= this.#finish(this.#knownStatus(status), storable(reason), timeout(options));
+    return this.#finishing;
+  };
+
+  async #finish(status: EndStatus, reason: string | null, timeoutMs: number): Promise<FinishResult> {
+    const ended = !this.#refused && (await this.#end(status, reason, timeoutMs));
+    this.#connection.close();
+    const { lost, pending } = this.#outbox;
+    if (lost > 0) this.#warn(`steps of this run that the server never took: ${lost}`);
+    if (!ended && !this.#refused)
+      this.#warn(`the end of this run is not with the server, nor its last steps: ${pending}`);
+    return { delivered: ended && lost === 0, pending };
+  }
+
+  async #end(status: EndStatus, reason: string | null, timeoutMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs, false); // keeps the process alive, as nothing else here does
+    });
+    const taken = this.#connection.finish({ run: this.id, attempt: this.attempt, status, reason });
+    const ended = await Promise.race([taken, tooLate]);
+    clearTimeout(timer);
+    return ended;
+  }
+
+  #giveUp(): void {
+    this.#refused = true;
+    this.#outbox.refuseAll();
+    this.#connection.close();
+  }
+
+  #knownStatus(status: unknown): EndStatus {
+    const known = endStatus.safeParse(status);
+    if (!known.success) this.#warn(`finish() takes ${endStatus.options.join(', ')}; the run counts as finished`);
+    return known.data ?? 'finished';
+  }
+}
+
+/** What the server can store of a reason, which is often an error's long stack. */
+function storable(reason: unknown): string | null {
+  if (typeof reason !== 'string') return null;
+  return reason.slice(0, MAX_REASON_LENGTH).replaceAll(/\p{Surrogate}|\0/gu, '\uFFFD');
+}
+
+function timeout(options: FinishOptions | undefined): number {
+  const timeoutMs: unknown = options?.timeoutMs;
+  if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) return FINISH_TIMEOUT;
+  return Math.min(Math.max(timeoutMs, 0), MAX_TIMEOUT);
+}

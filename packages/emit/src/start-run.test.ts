@@ -1,0 +1,49 @@
+import { runId } from '@evenkeel/protocol';
+import { expect, test } from 'vitest';
+import { type StartRunOptions, startRun } from './start-run.ts';
+
+const NOWHERE = { server: 'http://127.0.0.1:9', project: 'demo', name: 'twin', onWarning: () => {} };
+const AT_ONCE = { timeoutMs: 0 };
+
+test.each<[string, object]>([
+  ['server', { server: 'localhost:4870' }],
+  ['server', { server: 4870 }],
+  ['server', { server: undefined }],
+  ['key', { key: 'k'.repeat(201) }],
+  ['project', { project: '' }],
+  ['project', { project: undefined }],
+  ['name', { name: 'NUL\0' }],
+  ['config', { config: 5 }],
+  ['config', { config: { big: 1n } }],
+  ['owner', { owner: 7 }],
+  ['tags[1]', { tags: ['fine', ''] }],
+  ['notes', { notes: null }],
+  ['layers', { layers: Array.from({ length: 513 }, String) }],
+  ['id', { id: 'mine' }],
+  ['attempt', { attempt: 0 }],
+  ['startedAt', { startedAt: 'today' }],
+  ['onWarning', { onWarning: 'log' }],
+])('startRun rejects a wrong %s by name', async (field, wrong) => {
+  const rejection = expect(startRun({ ...NOWHERE, ...wrong } as StartRunOptions)).rejects;
+  await rejection.toThrow(TypeError);
+  await rejection.toThrow(`startRun: ${field}: `);
+});
+
+test('startRun rejects options that are none', async () => {
+  await expect(startRun(null as unknown as StartRunOptions)).rejects.toThrow('startRun: options: must be an object');
+});
+
+test('a circular config is told', async () => {
+  const config: Record<string, unknown> = {};
+  config.self = config;
+  await expect(startRun({ ...NOWHERE, config })).rejects.toThrow('startRun: config: Converting circular structure');
+});
+
+test('a run gets an id and the first attempt, or those it is given', async () => {
+  const fresh = await startRun(NOWHERE);
+  expect(runId.parse(fresh.id)[14]).toBe('7');
+  expect(fresh.attempt).toBe(1);
+  const resumed = await startRun({ ...NOWHERE, id: fresh.id.toUpperCase(), attempt: 2 });
+  expect([resumed.id, resumed.attempt]).toEqual([fresh.id, 2]);
+  await Promise.all([fresh, resumed].map((run) => run.finish('stopped', undefined, AT_ONCE)));
+});

@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { accepted, decodeSteps, MAX_FRAME_BYTES, type RefusedError, type StepEvent } from '@evenkeel/protocol';
+import { Server, type Socket } from 'socket.io';
+import { vi } from 'vitest';
+import { openRun, type StartRunOptions } from './start-run.ts';
+
+/** What a server heard. */
+interface Message {
+  event: string;
+  payload: unknown;
+  steps: readonly StepEvent[];
+}
+
+/** The answer to a message, good or bad; null for none at all. */
+type Answer = (message: Message, socket: Socket) => unknown;
+
+/** A socket.io server that keeps what it accepted, and can go away and come back on its port. */
+export class IngestServer {
+  readonly heard: Message[] = [];
+  readonly accepted: StepEvent[] = [];
+  readonly handshakes: Record<string, unknown>[] = [];
+  answer: Answer = () => ({ ok: true });
+  admit: (auth: Record<string, unknown>) => RefusedError | null = () => null;
+  #http: HttpServer | null = null;
+  #io: Server | null = null;
+  #port = 0;
+
+  static async listen(): Promise<IngestServer> {
+    const server = new IngestServer();
+    await server.start();
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get batches(): number[][] {
+    return this.heard.filter(({ event }) => event === 'steps').map(({ steps }) => steps.map(({ step }) => step));
+  }
+
+  get acceptedSteps(): number[] {
+    return this.accepted.map(({ step }) => step);
+  }
+
+  get sockets(): Socket[] {
+    return [...(this.#io?.of('/ingest').sockets.values() ?? [])];
+  }
+
+  async start(): Promise<void> {
+    this.#http = createServer();
+    this.#io = new Server(this.#http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
+    const ingest = this.#io.of('/ingest');
+    ingest.use((socket, next) => {
+      this.handshakes.push(socket.handshake.auth);
+      const refused = this.admit(socket.handshake.auth);
+      next(refused ? Object.assign(new Error(refused.message), { data: refused.toRefusal() }) : undefined);
+    });
+    ingest.on('connection', (socket) => {
+      socket.onAny((event, payload, reply) => void this.#hear(socket, event, payload, reply));
+    });
+    this.#http.listen(this.#port, '127.0.0.1');
+    await once(this.#http, 'listening');
+    this.#port = (this.#http.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    await this.#io?.close();
+    this.#io = null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #hear(socket: Socket, event: string, payload: unknown, reply: (ack: unknown) => void): Promise<void> {
+    const steps = payload instanceof Uint8Array ? decodeSteps(payload).steps : [];
+    const message = { event, payload, steps };
+    this.heard.push(message);
+    const answer = await this.answer(message, socket);
+    if (accepted.safeParse(answer).success) this.accepted.push(...steps);
+    if (answer) reply(answer);
+  }
+}
+
+/** A run whose patience is counted in milliseconds, which tells its warnings, and which is over with the test. */
+export function openTestRun(server: IngestServer, options: Partial<StartRunOptions> = {}, maxSteps = 100_000) {
+  const warnings: string[] = [];
+  const run = openRun(
+    {
+      server: server.url,
+      project: 'demo',
+      name: 'twin',
+      onWarning: (message) => void warnings.push(message),
+      ...options,
+    },
+    {
+      limits: { steps: maxSteps, bytes: 2 ** 28 },
+      timing: { answer: 50, pause: 5, longestPause: 20, refused: 20, reconnect: 10, longestReconnect: 50 },
+    },
+  );
+  return {
+    run,
+    warnings,
+    [Symbol.asyncDispose]: async () => void (await run.finish('stopped', undefined, { timeoutMs: 0 })),
+  };
+}
+
+export function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, at) => from + at);
+}
+
+/** Until the server has acknowledged every step. */
+export async function settled(run: { pending: number }): Promise<void> {
+  await vi.waitFor(() => {
+    if (run.pending > 0) throw new Error(`${run.pending} steps are pending`);
+  }, 10_000);
+}
