@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type Server as HttpServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
@@ -8,6 +8,7 @@ import { Gateway, type Log } from '@evenkeel/gateway';
 import { MAX_FRAME_BYTES, parse, RefusedError } from '@evenkeel/protocol';
 import next from 'next';
 import { Server } from 'socket.io';
+import type { z } from 'zod';
 import manifest from './package.json' with { type: 'json' };
 import { Door, isLoopback } from './server/door.ts';
 import { httpListener } from './server/http.ts';
@@ -30,23 +31,34 @@ export interface RunningServer extends AsyncDisposable {
  */
 export async function startServer(input: ServerSettings, log: Log): Promise<RunningServer> {
   const settings = parse(serverSettings, input);
-  const { host, port, dataDir, databaseUrl } = settings;
-  const db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
+  const closers: (() => unknown)[] = [];
+  const close = async () => {
+    for (const closeOne of closers.splice(0).reverse()) await closeOne();
+  };
   try {
-    if (!isLoopback(host) && !(await anyApiKey(db))) throw noKeyYet();
-    return await listen(settings, db, log);
+    const { url, database } = await open(settings, log, closers);
+    return { url, database, close, [Symbol.asyncDispose]: close };
   } catch (error) {
-    await db.close();
+    await close();
     throw error;
   }
 }
 
-async function listen(
-  { host, port, accessToken, allowedHosts }: ReturnType<typeof serverSettings.parse>,
-  db: Database,
+/** Opens one part after another, and leaves with `closers` how each is closed again. */
+async function open(
+  { host, port, dataDir, databaseUrl, accessToken, allowedHosts }: z.output<typeof serverSettings>,
   log: Log,
-): Promise<RunningServer> {
+  closers: (() => unknown)[],
+): Promise<Pick<RunningServer, 'url' | 'database'>> {
   const now = () => new Date();
+  const db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
+  closers.push(() => db.close());
+  if (!isLoopback(host) && !(await anyApiKey(db))) throw noKeyYet();
+
+  const pages = next({ dev: false, dir: dashboardFolder() });
+  await pages.prepare();
+  closers.push(() => pages.close());
+
   const door = new Door([host, ...allowedHosts]);
   const sessions = new Sessions(accessToken, now);
   const io = new Server({
@@ -56,6 +68,8 @@ async function listen(
     allowRequest: (request, allow) => allow(null, door.problem(request) === null),
   });
   const gateway = new Gateway({ io, db, now, log, mayWatch: (request) => sessions.mayView(request) });
+  closers.push(() => gateway.close());
+
   const api: ApiContext = {
     db,
     now,
@@ -65,22 +79,24 @@ async function listen(
   };
   // Next.js bundles the pages apart from this file: what both need is handed over through the global object.
   Object.assign(globalThis, { [Symbol.for('evenkeel.caller')]: createCaller(api) });
-  const pages = next({ dev: false, dir: dashboardFolder() });
-  await pages.prepare();
   const health = async () => ({ status: 'ok' as const, version: manifest.version, database: db.kind });
   const http = createServer(httpListener({ door, sessions, api, log, health, pages: pages.getRequestHandler() }));
   io.attach(http);
-  await new Promise<void>((resolve, reject) => http.once('error', reject).listen(port, host, resolve));
+  await listen(http, port, host);
+  closers.push(() => {
+    http.closeAllConnections();
+    return io.close(); // and with it the HTTP server
+  });
+
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${(http.address() as AddressInfo).port}`;
   db.announce(url);
-  const close = async () => {
-    await io.close(); // closes the HTTP server too
-    http.closeAllConnections();
-    await gateway.close();
-    await pages.close();
-    await db.close();
-  };
-  return { url, database: db.kind, close, [Symbol.asyncDispose]: close };
+  return { url, database: db.kind };
+}
+
+function listen(http: HttpServer, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once('error', reject).listen(port, host, resolve);
+  });
 }
 
 /** The package's own folder, from the source as from the bundle in `dist`. */

@@ -119,9 +119,7 @@ async function stepOf(page: Page, name: string): Promise<number> {
 function inkOf(page: Page): Promise<string[]> {
   return page
     .locator('canvas')
-    .evaluateAll((canvases) =>
-      canvases.flatMap((canvas) => (canvas instanceof HTMLCanvasElement ? canvas.toDataURL() : [])),
-    );
+    .evaluateAll((canvases) => canvases.map((canvas) => (canvas as HTMLCanvasElement).toDataURL()));
 }
 
 /**

@@ -69,7 +69,8 @@ function replyHealth(response: ServerResponse, health: Awaited<ReturnType<HttpOp
 
 function askToSignIn(request: IncomingMessage, response: ServerResponse, pathname: string): void {
   if (request.method !== 'GET' || pathname.startsWith('/api/')) {
-    return reply(response, 401, 'Sign in first, or send the access token as "Authorization: Bearer …".');
+    reply(response, 401, 'Sign in first, or send the access token as "Authorization: Bearer …".');
+    return;
   }
   const next = request.url === '/' ? '' : `?next=${encodeURIComponent(request.url ?? '/')}`;
   response.writeHead(303, { Location: `/signin${next}` }).end();

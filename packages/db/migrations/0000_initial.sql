@@ -47,11 +47,12 @@ CREATE TABLE "rollup" (
 	"attempt" integer NOT NULL,
 	"size" smallint NOT NULL,
 	"start" bigint NOT NULL,
-	"min" real[] NOT NULL,
-	"max" real[] NOT NULL,
-	"mean" real[] NOT NULL,
+	"min" double precision[] NOT NULL,
+	"max" double precision[] NOT NULL,
+	"sum" double precision[] NOT NULL,
 	"finite" smallint[] NOT NULL,
 	"non_finite" smallint[] NOT NULL,
+	"layer_step" bigint,
 	CONSTRAINT "rollup_run_attempt_size_start_pk" PRIMARY KEY("run","attempt","size","start")
 );
 --> statement-breakpoint

@@ -102,22 +102,35 @@ export const step = pgTable(
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.step] })],
 );
 
-/** What a bucket of `size` steps held. Arrays are by metric, in the order of `ROLLUP_METRICS`. */
+/** The scalars of a step that are charted, in the order of the arrays of `rollup`. Append only. */
+export const CHART_METRICS = ['loss', 'tevMean', 'tevStd', 'gradVar', 'gradNorm', 'lr'] as const;
+export type ChartMetric = (typeof CHART_METRICS)[number];
+
+/** Steps in a bucket of each level; each level is made from the one before it. */
+export const ROLLUP_SIZES = [64, 512, 4096] as const;
+
+/**
+ * What a bucket of `size` steps held. Arrays are by metric, in the order of `CHART_METRICS`.
+ * Double precision, because a finite loss may lie beyond the range of `real`; a sum, because it adds up to the next
+ * level's without a division.
+ */
 export const rollup = pgTable(
   'rollup',
   {
     run: uuid().notNull(),
     attempt: integer().notNull(),
-    /** 64, 512 or 4,096. */
     size: smallint().notNull(),
     /** The first step of the bucket, a multiple of `size`. */
     start: count('start').notNull(),
-    min: real().array().notNull(),
-    max: real().array().notNull(),
-    mean: real().array().notNull(),
-    /** Finite values, and with them what `mean` is over. */
+    /** Least, greatest and sum of the finite values; null where there is none. */
+    min: doublePrecision().array().notNull(),
+    max: doublePrecision().array().notNull(),
+    sum: doublePrecision().array().notNull(),
+    /** How many values were finite, and how many were not. */
     finite: smallint().array().notNull(),
     nonFinite: smallint('non_finite').array().notNull(),
+    /** The first step of the bucket that carries `layerGradVar`. */
+    layerStep: count('layer_step'),
   },
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.size, t.start] })],
 );

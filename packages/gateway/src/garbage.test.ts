@@ -63,7 +63,9 @@ test('4,000 damaged frames: each is stored whole or refused with its field', asy
   const refused = answers.filter(({ ack }) => !('ok' in ack));
   expect(stored.length).toBeGreaterThan(0);
   for (const { ack } of refused) expect(ack).toMatchObject({ field: expect.any(String), retry: false });
-  const expected = new Set(stored.flatMap(({ payload }) => decodeSteps(payload as Uint8Array).steps.map(({ step }) => step)));
+  const expected = new Set(
+    stored.flatMap(({ payload }) => decodeSteps(payload as Uint8Array).steps.map(({ step }) => step)),
+  );
   const found = await recentSteps(server.db, { run, limit: 100_000 });
   expect(new Set(found.map(({ step }) => step))).toEqual(expected);
   await expectAlive();
@@ -72,11 +74,17 @@ test('4,000 damaged frames: each is stored whole or refused with its field', asy
 const brokenField = fc.oneof(
   fc.record({ field: fc.constant('step'), value: fc.oneof(fc.constantFrom(-1, 1.5, '1', null, 2 ** 50), fc.string()) }),
   fc.record({ field: fc.constant('time'), value: fc.oneof(fc.constantFrom(-1, 1e18, null, '2'), fc.boolean()) }),
-  fc.record({ field: fc.constant('loss'), value: fc.oneof(fc.string({ minLength: 9 }), fc.boolean(), fc.array(fc.nat())) }),
+  fc.record({
+    field: fc.constant('loss'),
+    value: fc.oneof(fc.string({ minLength: 9 }), fc.boolean(), fc.array(fc.nat())),
+  }),
   fc.record({ field: fc.constant('tokens'), value: fc.oneof(fc.double({ min: 0.1, max: 0.9 }), fc.constant('NaN')) }),
   fc.record({ field: fc.constant('tevQuantiles'), value: fc.array(fc.nat(), { maxLength: 8 }) }),
   fc.record({ field: fc.constant('layerGradVar'), value: fc.oneof(fc.string(), fc.constant(Array(513).fill(0))) }),
-  fc.record({ field: fc.constant('custom'), value: fc.oneof(fc.constant({ '': 1 }), fc.constant({ 'a\0b': 1 }), fc.boolean()) }),
+  fc.record({
+    field: fc.constant('custom'),
+    value: fc.oneof(fc.constant({ '': 1 }), fc.constant({ 'a\0b': 1 }), fc.boolean()),
+  }),
 );
 
 test('2,000 JSON batches with one wrong field are refused with the path of that field', async () => {
@@ -100,7 +108,11 @@ test('2,000 arbitrary values on every event get an answer of the protocol', asyn
   const values = fc.sample(fc.oneof(fc.anything({ maxDepth: 3 }), fc.jsonValue(), fc.string()), 500).map(transportable);
   for (const event of ['run:start', 'steps', 'run:finish', 'no such event']) {
     for (const { ack } of await sendAll(socket, event, values)) {
-      expect(ackSchema.parse(ack)).toMatchObject({ error: expect.any(String), field: expect.any(String), retry: false });
+      expect(ackSchema.parse(ack)).toMatchObject({
+        error: expect.any(String),
+        field: expect.any(String),
+        retry: false,
+      });
     }
   }
   await expectAlive();

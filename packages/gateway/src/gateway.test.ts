@@ -1,5 +1,4 @@
-import { getRun, listAlerts, recentSteps } from '@evenkeel/db';
-import { createApiKey, revokeApiKey } from '@evenkeel/db';
+import { createApiKey, getRun, listAlerts, recentSteps, revokeApiKey } from '@evenkeel/db';
 import { type BoardChange, decodeSteps, encodeSteps, type StepBatch } from '@evenkeel/protocol';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { connected, HANDSHAKE, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';

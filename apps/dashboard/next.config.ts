@@ -1,0 +1,13 @@
+import { join } from 'node:path';
+import type { NextConfig } from 'next';
+
+const config: NextConfig = {
+  turbopack: { root: join(import.meta.dirname, '../..') },
+  poweredByHeader: false,
+  // Types are checked by `npm run types`, once for the whole package.
+  typescript: { ignoreBuildErrors: true },
+  serverExternalPackages: ['@electric-sql/pglite', 'pg'],
+  experimental: { optimizePackageImports: ['@mantine/core', '@mantine/hooks'] },
+};
+
+export default config;

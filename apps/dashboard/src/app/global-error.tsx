@@ -1,0 +1,16 @@
+'use client';
+
+/** Where not even the frame could be drawn; so it leans on nothing. */
+export default function GlobalError({ reset }: { error: Error; reset: () => void }) {
+  return (
+    <html lang="en">
+      <body style={{ fontFamily: 'system-ui, sans-serif', margin: '12vh auto', maxWidth: '60ch' }}>
+        <h1>The dashboard could not be shown</h1>
+        <p>Training goes on, and nothing that was stored is lost.</p>
+        <button type="button" onClick={reset}>
+          Try again
+        </button>
+      </body>
+    </html>
+  );
+}

@@ -1,0 +1,50 @@
+import type { Metadata } from 'next';
+import { notFound } from 'next/navigation';
+import { cache } from 'react';
+import { RunPage } from '../../../features/run/run-page.tsx';
+import { CHART_COLUMNS, LAYER_COLUMNS } from '../../../features/step/feed.ts';
+import { readRange } from '../../../features/step/view-params.ts';
+import { getQueryClient, Hydrate, searchParamsOf, serverTRPC } from '../../../trpc/server.tsx';
+
+interface Props {
+  params: Promise<{ run: string }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}
+
+/** Once a request, for the title and the page. */
+const getRun = cache(async (run: string) => {
+  const trpc = await serverTRPC();
+  try {
+    return await getQueryClient().fetchQuery(trpc.run.get.queryOptions({ run }));
+  } catch (error) {
+    if (isAbsent(error)) notFound();
+    throw error;
+  }
+});
+
+/** No run has this id, or it is no id at all. */
+function isAbsent(error: unknown): boolean {
+  const { code } = (error instanceof Error ? error.cause : null) as { code?: string };
+  return code === 'NOT_FOUND' || code === 'BAD_REQUEST';
+}
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  const { name } = await getRun((await params).run);
+  return { title: name };
+}
+
+export default async function Page({ params, searchParams }: Props) {
+  const { id: run } = await getRun((await params).run);
+  const { from, to } = readRange(await searchParamsOf(searchParams));
+  const trpc = await serverTRPC();
+  const queries = getQueryClient();
+  await queries.prefetchQuery(trpc.alert.list.queryOptions({ run }));
+  // Not awaited: the page comes at once, with nothing drawn from these yet, and they stream after it.
+  void queries.prefetchQuery(trpc.step.chart.queryOptions({ run, from, to, columns: CHART_COLUMNS }));
+  void queries.prefetchQuery(trpc.step.layers.queryOptions({ run, from, to, columns: LAYER_COLUMNS }));
+  return (
+    <Hydrate>
+      <RunPage key={run} id={run} />
+    </Hydrate>
+  );
+}

@@ -1,0 +1,86 @@
+'use client';
+
+import type { Alert } from '@evenkeel/protocol';
+import { Button } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { formatCount, formatExact, formatInstant, formatNumber } from '../../format.ts';
+import { useTRPC } from '../../trpc/client.tsx';
+import { SeverityMark } from './alert-mark.tsx';
+import classes from './open-alerts.module.css';
+
+/** A run's alerts that still want somebody: open ones, and acknowledged ones until they are resolved. */
+export function OpenAlerts({ alerts }: { alerts: readonly Alert[] }) {
+  const unresolved = alerts.filter(({ status }) => status !== 'resolved');
+  if (unresolved.length === 0) return null;
+  return (
+    <section aria-label="Alerts">
+      <ul className={classes.list}>
+        {unresolved.map((alert) => (
+          <OpenAlertItem key={alert.id} alert={alert} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function OpenAlertItem({ alert }: { alert: Alert }) {
+  const { acknowledge, resolve, error } = useAlertVerbs();
+  const key = { run: alert.run, id: alert.id };
+  return (
+    <li className={classes.alert} data-severity={alert.severity}>
+      <SeverityMark severity={alert.severity} />
+      <div className={classes.words}>
+        <strong>
+          {alert.rule} at step {formatCount(alert.step)}
+        </strong>{' '}
+        <span title={formatInstant(alert.openedAt)}>{alert.message}</span>
+        <Evidence evidence={alert.evidence} />
+        {error && <p role="alert">{error.message}</p>}
+      </div>
+      <div className={classes.verbs}>
+        {alert.status === 'open' ? (
+          <Button
+            size="compact-sm"
+            variant="default"
+            loading={acknowledge.isPending}
+            onClick={() => acknowledge.mutate(key)}
+          >
+            Acknowledge
+          </Button>
+        ) : (
+          <span className={classes.seen}>acknowledged</span>
+        )}
+        <Button size="compact-sm" variant="default" loading={resolve.isPending} onClick={() => resolve.mutate(key)}>
+          Resolve
+        </Button>
+      </div>
+    </li>
+  );
+}
+
+function Evidence({ evidence }: Pick<Alert, 'evidence'>) {
+  return (
+    <dl className={classes.evidence}>
+      {Object.entries(evidence).map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd title={formatExact(value)}>{Number.isInteger(value) ? formatCount(value) : formatNumber(value)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function useAlertVerbs() {
+  const trpc = useTRPC();
+  const queries = useQueryClient();
+  const onSuccess = async () => {
+    await Promise.all([
+      queries.invalidateQueries(trpc.alert.pathFilter()),
+      queries.invalidateQueries(trpc.run.pathFilter()),
+    ]);
+  };
+  const acknowledge = useMutation(trpc.alert.acknowledge.mutationOptions({ onSuccess }));
+  const resolve = useMutation(trpc.alert.resolve.mutationOptions({ onSuccess }));
+  return { acknowledge, resolve, error: acknowledge.error ?? resolve.error };
+}

@@ -1,0 +1,38 @@
+'use client';
+
+import { RUN_STATUSES } from '@evenkeel/protocol';
+import { NativeSelect, TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { useState } from 'react';
+import { useUrlParams } from '../../url.ts';
+
+const SEARCH_PAUSE_MS = 200;
+
+export function BoardFilters() {
+  const [params, setParams] = useUrlParams();
+  const [search, setSearch] = useState(params.get('q') ?? '');
+  const apply = useDebouncedCallback((q: string) => setParams({ q: q.trim() }), SEARCH_PAUSE_MS);
+  return (
+    <search style={{ display: 'flex', gap: 8 }}>
+      <TextInput
+        type="search"
+        size="xs"
+        w={240}
+        aria-label="Search name, project, owner or tag"
+        placeholder="Name, project, owner, tag"
+        value={search}
+        onChange={({ currentTarget: { value } }) => {
+          setSearch(value);
+          apply(value);
+        }}
+      />
+      <NativeSelect
+        size="xs"
+        aria-label="Status"
+        value={params.get('status') ?? ''}
+        data={[{ value: '', label: 'Every status' }, ...RUN_STATUSES]}
+        onChange={({ currentTarget: { value } }) => setParams({ status: value })}
+      />
+    </search>
+  );
+}

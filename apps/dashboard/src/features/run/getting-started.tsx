@@ -1,0 +1,59 @@
+'use client';
+
+import { Button, CopyButton } from '@mantine/core';
+import { useSyncExternalStore } from 'react';
+import classes from './getting-started.module.css';
+
+/** What the board shows before the first run; it gives way by itself when one starts. */
+export function GettingStarted() {
+  const server = useSyncExternalStore(
+    () => () => {},
+    () => window.location.origin,
+    () => '',
+  );
+  const flag = server && ` --server ${server}`;
+  return (
+    <article className={classes.page}>
+      <h1>No runs yet</h1>
+      <p>Start one and it shows up here with its first step; there is nothing to reload.</p>
+      <h2>Train a small GPT-2 on this machine</h2>
+      <Copyable text={`npx evenkeel train${flag}`} />
+      <h2>See a run go unstable, beside two that do not</h2>
+      <Copyable text="npx evenkeel demo" />
+      <h2>Watch your own training loop</h2>
+      <Copyable text={emitExample(server)} />
+    </article>
+  );
+}
+
+function Copyable({ text }: { text: string }) {
+  return (
+    <div className={classes.copyable}>
+      <pre>
+        <code>{text}</code>
+      </pre>
+      <CopyButton value={text}>
+        {({ copied, copy }) => (
+          <Button variant="subtle" size="compact-xs" onClick={copy} aria-live="polite">
+            {copied ? 'Copied' : 'Copy'}
+          </Button>
+        )}
+      </CopyButton>
+    </div>
+  );
+}
+
+function emitExample(server: string): string {
+  return `import { startRun } from '@evenkeel/emit';
+
+const run = await startRun({
+  server: '${server}',
+  project: 'mine',
+  name: 'first',
+});
+for (let step = 1; step <= steps && !run.signal.aborted; step++) {
+  const { loss, tevMean, gradNorm } = trainOneStep();
+  run.log({ step, loss, tevMean, gradNorm });
+}
+await run.finish('finished');`;
+}

@@ -1,0 +1,78 @@
+import { formatCount, formatInstant } from '../../format.ts';
+import type { RunDetail } from '../../trpc/client.tsx';
+import classes from './run-facts.module.css';
+
+/** What does not change from step to step. */
+export function RunFacts({ run }: { run: RunDetail }) {
+  return (
+    <div className={classes.facts}>
+      <Config config={run.config} />
+      <Attempts attempts={run.attempts} lastStep={run.lastStep} />
+      <section>
+        <h2>Tags and notes</h2>
+        {run.tags.length > 0 && (
+          <ul className={classes.tags}>
+            {run.tags.map((tag) => (
+              <li key={tag}>{tag}</li>
+            ))}
+          </ul>
+        )}
+        <p className={classes.notes}>{run.notes || (run.tags.length === 0 && 'None.')}</p>
+        <h2>Id</h2>
+        <code>{run.id}</code>
+      </section>
+    </div>
+  );
+}
+
+function Config({ config }: Pick<RunDetail, 'config'>) {
+  const entries = Object.entries(config).sort(([a], [b]) => a.localeCompare(b, 'en'));
+  return (
+    <section>
+      <h2>Config</h2>
+      {entries.length === 0 && <p className={classes.notes}>None.</p>}
+      <table>
+        <tbody>
+          {entries.map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td>{typeof value === 'string' ? value : JSON.stringify(value)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Attempts({ attempts, lastStep }: Pick<RunDetail, 'attempts' | 'lastStep'>) {
+  return (
+    <section>
+      <h2>Attempts</h2>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">#</th>
+            <th scope="col">Status</th>
+            <th scope="col">Steps</th>
+            <th scope="col">Started</th>
+          </tr>
+        </thead>
+        <tbody>
+          {attempts.map(({ number, status, startedAt, ...attempt }) => (
+            <tr key={number}>
+              <th scope="row">{number}</th>
+              <td>{status ?? 'running'}</td>
+              <td>{span(attempt.firstStep, status === null ? lastStep : attempt.lastStep)}</td>
+              <td>{formatInstant(startedAt)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function span(first: number | null, last: number | null): string {
+  return last === null ? 'none yet' : `${formatCount(first ?? 0)} – ${formatCount(last)}`;
+}

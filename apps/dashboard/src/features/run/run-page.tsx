@@ -1,0 +1,39 @@
+'use client';
+
+import { useQuery, useSuspenseQuery } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
+import { withLive } from '../../live/board.ts';
+import { useLiveBoard, useLiveRun } from '../../live/use-live.ts';
+import { useTRPC } from '../../trpc/client.tsx';
+import { OpenAlerts } from '../alert/open-alerts.tsx';
+import { announce } from '../shell/announcer.tsx';
+import { Charts } from '../step/charts.tsx';
+import { RunFacts } from './run-facts.tsx';
+import { RunHeader } from './run-header.tsx';
+
+export function RunPage({ id }: { id: string }) {
+  useLiveBoard();
+  const trpc = useTRPC();
+  const { data: read, dataUpdatedAt } = useSuspenseQuery(trpc.run.get.queryOptions({ run: id }));
+  const alerts = useQuery(trpc.alert.list.queryOptions({ run: id })).data ?? [];
+  const heard = useLiveRun(id);
+  const run = withLive(read, dataUpdatedAt, heard);
+  useAnnounced(run.status, `${run.name} is ${run.status}`);
+  return (
+    <>
+      <RunHeader run={run} heard={heard} />
+      <OpenAlerts alerts={alerts} />
+      <Charts run={read} alerts={alerts} />
+      <RunFacts run={run} />
+    </>
+  );
+}
+
+/** Says `words` when `state` changes, and not when the page opens. */
+function useAnnounced(state: string, words: string): void {
+  const former = useRef(state);
+  useEffect(() => {
+    if (former.current !== state) announce(words);
+    former.current = state;
+  }, [state, words]);
+}

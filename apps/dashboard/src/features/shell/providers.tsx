@@ -1,0 +1,14 @@
+'use client';
+
+import { MantineProvider } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { DataProvider } from '../../trpc/client.tsx';
+import { theme } from './theme.ts';
+
+export function Providers({ children }: { children: ReactNode }) {
+  return (
+    <MantineProvider theme={theme} defaultColorScheme="auto">
+      <DataProvider>{children}</DataProvider>
+    </MantineProvider>
+  );
+}

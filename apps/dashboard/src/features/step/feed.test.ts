@@ -1,0 +1,114 @@
+import type { StepEvent } from '@evenkeel/protocol';
+import { describe, expect, it, vi } from 'vitest';
+import type { Chart } from '../../trpc/client.tsx';
+import { StepFeed, TAIL_LIMIT } from './feed.ts';
+
+const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+/** The server's chart of the steps `first` to `last`, each with its own number as its loss. */
+function chart(first: number, last: number): Chart {
+  const steps = Array.from({ length: last - first + 1 }, (_, at) => first + at);
+  const series = { mean: steps, min: null, max: null, nonFinite: steps.map(() => 0) };
+  const all = { loss: series, tevMean: series, tevStd: series, gradVar: series, gradNorm: series, lr: series };
+  return { firstStep: first, lastStep: last, columnSteps: 1, steps, series: all };
+}
+
+function steps(first: number, last: number): StepEvent[] {
+  return Array.from({ length: last - first + 1 }, (_, at) => ({ step: first + at, time: 0, loss: first + at }));
+}
+
+function openFeed() {
+  const frames: (() => void)[] = [];
+  const feed = new StepFeed({ attempt: 1, schedule: (draw) => frames.push(draw) });
+  const readAgain = vi.fn();
+  feed.readAgain = readAgain;
+  const receive = (first: number, last: number, attempt = 1) =>
+    feed.receive({ run: RUN, attempt, steps: steps(first, last) });
+  return { feed, frames, readAgain, receive };
+}
+
+const drawn = (feed: StepFeed) => feed.picture()?.chart.steps;
+
+describe('a feed', () => {
+  it('joins the backlog to what streamed in while it was read: no hole, no double', () => {
+    const { feed, receive } = openFeed();
+    receive(3, 6);
+    expect(feed.picture()).toBeNull();
+    feed.load(chart(0, 4));
+    expect(drawn(feed)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    receive(7, 7);
+    expect(drawn(feed)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it('has no hole after a lost connection once the chart is read again', () => {
+    const { feed, receive } = openFeed();
+    feed.load(chart(0, 4));
+    receive(5, 5);
+    receive(9, 9); // 6 to 8 went by while it was away
+    feed.load(chart(0, 8));
+    expect(drawn(feed)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('cuts what a rewound attempt supersedes and asks for the chart', () => {
+    const { feed, receive, readAgain } = openFeed();
+    feed.load(chart(0, 9));
+    receive(10, 12);
+    receive(6, 7, 2);
+    expect(drawn(feed)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(readAgain).toHaveBeenCalledTimes(1);
+    receive(13, 14, 1); // a ghost of the first attempt
+    expect(drawn(feed)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it('asks for the chart when much has streamed in, and holds little even if it never comes', () => {
+    const { feed, receive, readAgain } = openFeed();
+    feed.load(chart(0, 0));
+    for (let at = 1; at < 50 * TAIL_LIMIT; at += 100) receive(at, at + 99);
+    expect(readAgain).toHaveBeenCalled();
+    expect(drawn(feed)?.length).toBeLessThanOrEqual(4 * TAIL_LIMIT + 1);
+    feed.load(chart(0, 50 * TAIL_LIMIT));
+    expect(drawn(feed)).toHaveLength(50 * TAIL_LIMIT + 1);
+  });
+
+  it('draws once a frame, however much came', () => {
+    const { feed, frames, receive } = openFeed();
+    const draw = vi.fn();
+    feed.subscribe(draw);
+    feed.load(chart(0, 4));
+    for (let at = 5; at < 50; at++) receive(at, at);
+    expect(frames).toHaveLength(1);
+    frames[0]?.();
+    expect(draw).toHaveBeenCalledTimes(1);
+    receive(50, 50);
+    expect(frames).toHaveLength(2);
+  });
+
+  it('draws new steps one chart a frame in turn, and a new view everywhere at once', () => {
+    const { feed, frames, receive } = openFeed();
+    const drawn: string[] = [];
+    for (const name of ['a', 'b', 'c']) feed.subscribe(() => drawn.push(name));
+    const frame = () => frames.shift()?.();
+    receive(1, 1);
+    frame();
+    receive(2, 2);
+    frame();
+    frame();
+    frame();
+    expect(drawn).toEqual(['a', 'b', 'c', 'a']);
+    feed.show({ from: 1 });
+    frame();
+    expect(drawn.slice(4).sort()).toEqual(['a', 'b', 'c']);
+    expect(frames).toHaveLength(0);
+  });
+
+  it('shows the range asked for, and follows the run where it is open', () => {
+    const { feed, receive } = openFeed();
+    feed.load(chart(0, 9));
+    expect(feed.view()).toEqual([0, 9]);
+    feed.show({ from: 5 });
+    receive(10, 12);
+    expect(feed.view()).toEqual([5, 12]);
+    feed.show({ from: 2, to: 2 });
+    expect(feed.view()).toEqual([2, 3]);
+  });
+});

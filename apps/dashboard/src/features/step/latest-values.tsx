@@ -1,0 +1,50 @@
+'use client';
+
+import { formatCount, formatExact, formatNumber } from '../../format.ts';
+import classes from './charts.module.css';
+import type { StepFeed } from './feed.ts';
+import { METRIC_VIEWS } from './metrics.ts';
+import { summariseMetric } from './plot-data.ts';
+import { useChartInWords } from './use-step-feed.ts';
+
+/** The charts as a table, for those who do not see them or want the numbers. */
+export function LatestValues({ feed }: { feed: StepFeed }) {
+  const chart = useChartInWords(feed);
+  if (!chart) return null;
+  return (
+    <details className={classes.values}>
+      <summary>The charts as a table</summary>
+      <table>
+        <thead>
+          <tr>
+            {['Metric', 'Latest', 'At step', 'Lowest', 'Highest', 'Not finite'].map((heading) => (
+              <th key={heading} scope="col">
+                {heading}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {METRIC_VIEWS.map((view) => {
+            const { latest, latestStep, lowest, highest, nonFinite } = summariseMetric(chart, view);
+            return (
+              <tr key={view.metric}>
+                <th scope="row">
+                  {view.title} {view.unit && `(${view.unit})`}
+                </th>
+                <td title={formatExact(latest)}>{formatNumber(latest, 4)}</td>
+                <td>{formatCount(latestStep)}</td>
+                <td title={formatExact(lowest)}>{formatNumber(lowest, 4)}</td>
+                <td title={formatExact(highest)}>{formatNumber(highest, 4)}</td>
+                <td>{formatCount(nonFinite)}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      {chart.columnSteps > 1 && (
+        <p>Latest is a mean over {formatCount(chart.columnSteps)} steps; lowest and highest are of single steps.</p>
+      )}
+    </details>
+  );
+}

@@ -1,0 +1,86 @@
+import type { Alert, Rule } from '@evenkeel/protocol';
+import type uPlot from 'uplot';
+import type { Metric } from './metrics.ts';
+import { colours } from './palette.ts';
+import type { PlotData } from './plot-data.ts';
+
+/** The metric that each rule judges: its chart names the alert, the others only show where it stands. */
+const JUDGED: Record<Rule, Metric> = {
+  'tev-growth': 'tevMean',
+  'loss-spike': 'loss',
+  'grad-variance': 'gradVar',
+  'non-finite': 'loss',
+  stalled: 'loss',
+};
+
+const LABEL_HEIGHT = 13;
+const LABEL_ROWS = 3;
+
+/** Alerts as vertical lines: solid and vermilion where critical, dashed and orange where a warning. */
+export function drawAlerts(plot: uPlot, alerts: readonly Alert[], metric: Metric): void {
+  const { ctx } = plot;
+  ctx.save();
+  clipToPlot(plot);
+  ctx.lineJoin = 'round';
+  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textBaseline = 'top';
+  const named = alerts.filter(({ rule }) => JUDGED[rule] === metric);
+  for (const alert of alerts) drawAlert(plot, alert, named.indexOf(alert));
+  ctx.restore();
+}
+
+function drawAlert(plot: uPlot, { rule, severity, step, status }: Alert, order: number): void {
+  const { ctx, bbox } = plot;
+  const x = plot.valToPos(step, 'x', true);
+  const named = order >= 0;
+  ctx.globalAlpha = status === 'resolved' ? 0.45 : named ? 1 : 0.6;
+  ctx.strokeStyle = ctx.fillStyle = severity === 'critical' ? colours().critical : colours().warning;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash(severity === 'critical' ? [] : [4 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  if (!named) return;
+  const fits = x + ctx.measureText(rule).width + 6 * devicePixelRatio < bbox.left + bbox.width;
+  ctx.textAlign = fits ? 'left' : 'right';
+  const y = bbox.top + (2 + (order % LABEL_ROWS) * LABEL_HEIGHT) * devicePixelRatio;
+  const left = x + (fits ? 4 : -4) * devicePixelRatio;
+  ctx.setLineDash([]);
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.strokeStyle = colours().surface; // stands out from lines behind it
+  ctx.strokeText(rule, left, y);
+  ctx.fillText(rule, left, y);
+}
+
+const CROSS = 3.5;
+
+/** A cross on the axis for every column that holds a NaN or an infinity. */
+export function drawNonFinite(plot: uPlot, { steps, nonFinite }: PlotData): void {
+  const { ctx, bbox } = plot;
+  const arm = CROSS * devicePixelRatio;
+  const y = bbox.top + bbox.height - arm - devicePixelRatio;
+  let last = Number.NEGATIVE_INFINITY;
+  ctx.save();
+  clipToPlot(plot);
+  ctx.strokeStyle = colours().critical;
+  ctx.lineWidth = 1.6 * devicePixelRatio;
+  ctx.beginPath();
+  nonFinite.forEach((count, at) => {
+    const x = plot.valToPos(steps[at] ?? 0, 'x', true);
+    if (!count || x - last < 2 * arm) return; // a cross here already
+    last = x;
+    ctx.moveTo(x - arm, y - arm);
+    ctx.lineTo(x + arm, y + arm);
+    ctx.moveTo(x - arm, y + arm);
+    ctx.lineTo(x + arm, y - arm);
+  });
+  ctx.stroke();
+  ctx.restore();
+}
+
+function clipToPlot({ ctx, bbox }: uPlot): void {
+  ctx.beginPath();
+  ctx.rect(bbox.left - 4, bbox.top, bbox.width + 8, bbox.height);
+  ctx.clip();
+}

@@ -1,0 +1,85 @@
+import type { Chart } from '../../trpc/client.tsx';
+import type { MetricView } from './metrics.ts';
+
+/** What one chart draws; every array has one element a column. */
+export interface PlotData {
+  steps: number[];
+  mean: (number | null)[];
+  low: (number | null)[];
+  high: (number | null)[];
+  /** Mean minus and plus the deviation; null throughout where the metric has none. */
+  deviationLow: (number | null)[];
+  deviationHigh: (number | null)[];
+  nonFinite: number[];
+}
+
+/**
+ * A metric's columns. Columns that do not carry the metric are left out, so that the line runs on between sparse
+ * values; those whose values were all non-finite stay and break it.
+ */
+export function plotData(chart: Chart, { metric, deviation }: MetricView): PlotData {
+  const { mean, min, max, nonFinite } = chart.series[metric];
+  const spread = deviation && chart.series[deviation].mean;
+  const data: PlotData = {
+    steps: [],
+    mean: [],
+    low: [],
+    high: [],
+    deviationLow: [],
+    deviationHigh: [],
+    nonFinite: [],
+  };
+  chart.steps.forEach((step, at) => {
+    const value = mean[at] ?? null;
+    if (value === null && !nonFinite[at]) return;
+    const reach = spread?.[at] ?? null;
+    data.steps.push(step);
+    data.mean.push(value);
+    data.low.push(min?.[at] ?? value);
+    data.high.push(max?.[at] ?? value);
+    // What has a deviation here, TEV, is a deviation itself and never below zero.
+    data.deviationLow.push(value === null || reach === null ? null : Math.max(0, value - reach));
+    data.deviationHigh.push(value === null || reach === null ? null : value + reach);
+    data.nonFinite.push(nonFinite[at] ?? 0);
+  });
+  return data;
+}
+
+/** A healthy run's loss and TEV stay well within this between least and greatest. */
+const PRESSED_FLAT = 30;
+
+/** Whether a linear axis would press most of the line flat against zero, as that of a run that has diverged. */
+export function spansDecades({ mean }: PlotData): boolean {
+  const positive = mean.filter((value) => value !== null && value > 0);
+  const lowest = extreme(positive, (a, b) => a < b) ?? 0;
+  const highest = extreme(positive, (a, b) => a > b) ?? 0;
+  return highest > PRESSED_FLAT * lowest;
+}
+
+export interface MetricSummary {
+  latest: number | null;
+  latestStep: number | null;
+  lowest: number | null;
+  highest: number | null;
+  nonFinite: number;
+}
+
+/** A chart in words' reach: what its text and its table alternative say. */
+export function summariseMetric(chart: Chart, view: MetricView): MetricSummary {
+  const { steps, mean, low, high, nonFinite } = plotData(chart, view);
+  const at = mean.findLastIndex((value) => value !== null);
+  return {
+    latest: mean[at] ?? null,
+    latestStep: steps[at] ?? null,
+    lowest: extreme(low, (a, b) => a < b),
+    highest: extreme(high, (a, b) => a > b),
+    nonFinite: nonFinite.reduce((sum, count) => sum + count, 0),
+  };
+}
+
+function extreme(values: readonly (number | null)[], beats: (a: number, b: number) => boolean): number | null {
+  return values.reduce<number | null>(
+    (best, value) => (value !== null && (best === null || beats(value, best)) ? value : best),
+    null,
+  );
+}

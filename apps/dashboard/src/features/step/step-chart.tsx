@@ -1,0 +1,153 @@
+'use client';
+
+import type { Alert } from '@evenkeel/protocol';
+import { type KeyboardEvent, useEffect, useEffectEvent, useId, useRef, useState } from 'react';
+import type uPlot from 'uplot';
+import { formatCount, formatExact, formatNumber } from '../../format.ts';
+import classes from './charts.module.css';
+import { moveCrosshair } from './crosshair.ts';
+import type { StepFeed } from './feed.ts';
+import { drawAlerts, drawNonFinite } from './markers.ts';
+import type { MetricView } from './metrics.ts';
+import { onColoursChange } from './palette.ts';
+import { createPlot, toAligned } from './plot.ts';
+import { type PlotData, plotData, spansDecades } from './plot-data.ts';
+
+export interface ChartProps {
+  view: MetricView;
+  feed: StepFeed;
+  /** The axis somebody asked for. */
+  scale: 'log' | 'linear' | null;
+  alerts: readonly Alert[];
+  onScale: (scale: 'log' | 'linear') => void;
+  /** Steps to show, both included; null for the whole run. */
+  onZoom: (range: { from: number; to: number } | null) => void;
+}
+
+export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartProps) {
+  const [wide, setWide] = useState(false);
+  const chosen = scale ?? view.scale;
+  const log = chosen === 'log' || (chosen === 'auto' && wide);
+  const target = useRef<HTMLDivElement>(null);
+  const readout = useRef<HTMLOutputElement>(null);
+  const plot = useRef<uPlot>(null);
+  const data = useRef<PlotData>(null);
+  const title = useId();
+
+  const say = useEffectEvent((column: number | null) => {
+    moveCrosshair(column === null ? null : (data.current?.steps[column] ?? null));
+    const words = describe(data.current, column, feed.columnSteps());
+    if (readout.current) readout.current.textContent = words;
+    // To a screen reader a chart is a slider over its steps, moved with the arrow keys.
+    target.current?.setAttribute('aria-valuetext', words);
+  });
+  const drawUnder = useEffectEvent((drawn: uPlot) => drawAlerts(drawn, alerts, view.metric));
+  const zoom = useEffectEvent(onZoom);
+
+  useEffect(() => {
+    if (!target.current) return;
+    const created = createPlot(target.current, log, {
+      view: () => feed.view(),
+      drawUnder,
+      drawOver: (drawn) => data.current && drawNonFinite(drawn, data.current),
+      hover: say,
+      zoom: (from, to) => zoom({ from, to }),
+      reset: () => zoom(null),
+    });
+    plot.current = created;
+    const update = () => {
+      const picture = feed.picture();
+      if (!picture) return;
+      data.current = plotData(picture.chart, view);
+      setWide(spansDecades(data.current));
+      created.setData(toAligned(data.current));
+      say(created.cursor.idx ?? null);
+    };
+    update();
+    const stops = [feed.subscribe(update), onColoursChange(() => created.redraw()), follow(target.current, created)];
+    return () => {
+      for (const stop of stops) stop();
+      created.destroy();
+    };
+  }, [feed, log, view]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: drawn again when they change, read where they are drawn
+  useEffect(() => plot.current?.redraw(false), [alerts]);
+
+  return (
+    <section className={classes.chart} aria-labelledby={title}>
+      <header className={classes.title}>
+        <h2 id={title}>
+          {view.title}
+          {view.unit && <small>{view.unit}</small>}
+        </h2>
+        <output ref={readout} aria-live="off" className={classes.readout} />
+        <button
+          type="button"
+          className={classes.flip}
+          aria-pressed={log}
+          onClick={() => onScale(log ? 'linear' : 'log')}
+          title="Logarithmic axis"
+        >
+          log
+        </button>
+      </header>
+      <div
+        ref={target}
+        className={classes.plot}
+        role="slider"
+        aria-label={`${view.title} by step`}
+        aria-valuenow={0}
+        tabIndex={0}
+        onKeyDown={(event) => plot.current && steer(event, plot.current, onZoom)}
+      />
+    </section>
+  );
+}
+
+/** Keeps a plot as large as its place. */
+function follow(target: HTMLElement, plot: uPlot): () => void {
+  const observer = new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height: target.clientHeight }));
+  observer.observe(target);
+  return () => observer.disconnect();
+}
+
+/** Arrow keys move the crosshair, + and − zoom around it, 0 shows the whole run. */
+function steer(event: KeyboardEvent, plot: uPlot, onZoom: ChartProps['onZoom']): void {
+  const steps = plot.data[0];
+  const at = plot.cursor.idx ?? steps.length - 1;
+  const move = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
+  if (move !== undefined) {
+    const next = steps[Math.min(steps.length - 1, Math.max(0, at + move))] ?? 0;
+    plot.setCursor({ left: plot.valToPos(next, 'x'), top: 0 });
+  } else if (event.key === '+' || event.key === '-') {
+    onZoom(zoomAround(steps[at] ?? 0, plot.scales.x, event.key === '+' ? 0.5 : 2));
+  } else if (event.key === '0') {
+    onZoom(null);
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
+
+function zoomAround(centre: number, scale: uPlot.Scale | undefined, factor: number): { from: number; to: number } {
+  const half = (((scale?.max ?? 1) - (scale?.min ?? 0)) / 2) * factor;
+  return { from: Math.max(0, Math.floor(centre - half)), to: Math.ceil(centre + Math.max(1, half)) };
+}
+
+/** What stands at a column, exact where it is one step; without a column, the latest value. */
+function describe(data: PlotData | null, column: number | null, columnSteps: number): string {
+  if (!data || data.steps.length === 0) return 'no values yet';
+  const at = column ?? data.steps.length - 1;
+  const value = data.mean[at] ?? null;
+  if (column === null) return `latest ${columnSteps > 1 ? 'mean ' : ''}${finite(value, formatNumber(value, 4))}`;
+  const step = data.steps[at] ?? 0;
+  if (columnSteps === 1) return `step ${formatCount(step)} · ${finite(value, formatExact(value))}`;
+  const [low, mean, high] = [data.low[at], value, data.high[at]].map((number) => formatNumber(number, 4));
+  const lost = data.nonFinite[at] ? ` · ${data.nonFinite[at]} not finite` : '';
+  return `from step ${formatCount(step)} · ${finite(value, `${low} to ${high}, mean ${mean}`)}${lost}`;
+}
+
+function finite(value: number | null, text: string): string {
+  return value === null ? 'not finite' : text;
+}

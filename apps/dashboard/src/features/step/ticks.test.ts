@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { formatTick, logTicks, stepTicks } from './ticks.ts';
+
+describe('logTicks', () => {
+  it('takes every digit where they fit, and even distances within an octave', () => {
+    expect(logTicks(3.5, 8.2, 6)).toEqual([4, 5, 6, 7, 8]);
+    expect(logTicks(4.1, 5.25, 6)).toEqual([4.2, 4.4, 4.6, 4.8, 5, 5.2]);
+  });
+  it('takes 1, 2 and 5 where those fit', () => {
+    expect(logTicks(0.9, 60, 8)).toEqual([1, 2, 5, 10, 20, 50]);
+  });
+  it('thins out over many decades', () => {
+    expect(logTicks(1e-12, 1e12, 5).length).toBeLessThanOrEqual(6);
+    expect(logTicks(1e-3, 1e3, 7)).toEqual([1e-3, 1e-2, 0.1, 1, 10, 100, 1000]);
+  });
+});
+
+it.each([
+  [0, 1, '0'],
+  [3, 0.5, '3'],
+  [3.5, 0.5, '3.5'],
+  [0.0215, 0.0005, '0.0215'],
+  [0.1325, 0.0025, '0.1325'],
+  [12_000, 2_000, '12k'],
+  [5, 0.20000000000000018, '5'],
+  [12_500, 500, '12.5k'],
+  [0.0002, 0.0001, '2e-4'],
+  [1_000_000, 200_000, '1M'],
+])('the tick %d at increments of %d is %s', (value, increment, text) => {
+  expect(formatTick(value, increment)).toBe(text);
+});
+
+it('labels whole steps', () => {
+  expect(stepTicks(0, 3, 6)).toEqual({ ticks: [0, 1, 2, 3], increment: 1 });
+  expect(stepTicks(950, 2100, 6)).toEqual({ ticks: [1000, 1200, 1400, 1600, 1800, 2000], increment: 200 });
+});

@@ -1,0 +1,60 @@
+import { formatNumber } from '../../format.ts';
+
+/** A tick's label, to as many digits as tell it from the next one `increment` away. */
+export function formatTick(value: number, increment: number): string {
+  if (value === 0) return '0';
+  const magnitudes = Math.floor(Math.log10(Math.abs(value))) - Math.floor(Math.log10(increment));
+  const most = Math.min(12, Math.max(1, magnitudes + digitsOf(increment, 2)));
+  return formatNumber(value, digitsOf(value, most));
+}
+
+/** The fewest significant digits, at most `most`, that write `value` as exactly as `most` would. */
+function digitsOf(value: number, most: number): number {
+  const wanted = Number(value.toPrecision(most));
+  for (let digits = 1; digits < most; digits++) if (Number(value.toPrecision(digits)) === wanted) return digits;
+  return most;
+}
+
+/** Ticks of a logarithmic axis: as many round numbers as there is room for; within one octave, evenly apart. */
+export function logTicks(low: number, high: number, most: number): number[] {
+  if (high / low < 2) return linearTicks(low, high, most);
+  for (const digits of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]) {
+    const ticks = decadeTicks(low, high, digits, 1);
+    if (ticks.length <= most) return ticks;
+  }
+  const decades = Math.log10(high / low);
+  return decadeTicks(low, high, [1], Math.ceil(decades / Math.max(1, most)));
+}
+
+function decadeTicks(low: number, high: number, digits: readonly number[], everyDecade: number): number[] {
+  const ticks: number[] = [];
+  const first = Math.floor(Math.log10(low) / everyDecade) * everyDecade;
+  for (let decade = first; 10 ** decade <= high; decade += everyDecade) {
+    for (const digit of digits) {
+      const tick = Number(`${digit}e${decade}`);
+      if (tick >= low && tick <= high) ticks.push(tick);
+    }
+  }
+  return ticks;
+}
+
+function linearTicks(low: number, high: number, most: number): number[] {
+  const power = Math.floor(Math.log10((high - low) / most));
+  const digit = [1, 2, 5, 10].find((each) => (high - low) / Number(`${each}e${power}`) <= most) ?? 10;
+  const first = Math.ceil(low / Number(`${digit}e${power}`));
+  const last = Math.floor(high / Number(`${digit}e${power}`));
+  return Array.from({ length: last - first + 1 }, (_, at) => Number(`${(first + at) * digit}e${power}`));
+}
+
+/** Steps to label between two: the closest 1, 2 or 5 times a power of ten apart, `most` of them at most. */
+export function stepTicks(from: number, to: number, most: number): { ticks: number[]; increment: number } {
+  const increment = WHOLE_INCREMENTS.find((candidate) => (to - from) / candidate <= most) ?? to - from;
+  const ticks: number[] = [];
+  for (let tick = Math.ceil(from / increment) * increment; tick <= to; tick += increment) ticks.push(tick);
+  return { ticks, increment };
+}
+
+/** There is no half step. */
+export const WHOLE_INCREMENTS = Array.from({ length: 13 }, (_, power) =>
+  [1, 2, 5].map((digit) => digit * 10 ** power),
+).flat();

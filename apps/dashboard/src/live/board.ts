@@ -1,0 +1,91 @@
+'use client';
+
+import type { BoardChange, OpenAlert, RunStatus } from '@evenkeel/protocol';
+import { coalesce } from '../coalesce.ts';
+import { addSample, type PaceSample, stepsPerSecond } from './pace.ts';
+import { addPoint, type Trace } from './trace.ts';
+
+/** What the live connection told about a run since the page opened. Replaced, never changed in place. */
+export interface LiveRun {
+  /** When it came, in milliseconds since 1970 by this machine's clock. */
+  readonly at: number;
+  readonly status: RunStatus;
+  readonly lastStep: number | null;
+  readonly loss: number | null;
+  readonly tevMean: number | null;
+  readonly openAlerts: readonly OpenAlert[];
+  readonly pace: readonly PaceSample[];
+  readonly lossTrace: Trace;
+  readonly tevTrace: Trace;
+}
+
+/** Four times a second: numbers that change faster cannot be read. */
+const NOTIFY_EVERY_MS = 250;
+
+/** The newest word on every run, by run; a row listens to its own run alone. */
+export class LiveBoard {
+  private readonly runs = new Map<string, LiveRun>();
+  private readonly listeners = new Map<string, Set<() => void>>();
+  private readonly changed = new Set<string>();
+
+  apply(changes: readonly BoardChange[], now: number): void {
+    for (const change of changes) {
+      this.runs.set(change.run, nextLiveRun(this.runs.get(change.run), change, now));
+      this.changed.add(change.run);
+    }
+    this.notify();
+  }
+
+  get(run: string): LiveRun | undefined {
+    return this.runs.get(run);
+  }
+
+  subscribe(run: string, listener: () => void): () => void {
+    const listeners = this.listeners.get(run) ?? new Set();
+    this.listeners.set(run, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.listeners.delete(run);
+    };
+  }
+
+  private readonly notify = coalesce(() => {
+    for (const run of this.changed) for (const listener of this.listeners.get(run) ?? []) listener();
+    this.changed.clear();
+  }, NOTIFY_EVERY_MS);
+}
+
+function nextLiveRun(former: LiveRun | undefined, change: BoardChange, now: number): LiveRun {
+  const loss = toNumber(change.loss);
+  const tevMean = toNumber(change.tevMean);
+  return {
+    at: now,
+    status: change.status,
+    lastStep: change.lastStep,
+    loss,
+    tevMean,
+    openAlerts: change.openAlerts,
+    pace: addSample(former?.pace ?? [], change.lastStep, now),
+    lossTrace: addPoint(former?.lossTrace ?? [], loss, now),
+    tevTrace: addPoint(former?.tevTrace ?? [], tevMean, now),
+  };
+}
+
+/** JSON has no word for the non-finite numbers; they come as "NaN", "Infinity", "-Infinity". */
+function toNumber(value: number | string | null): number | null {
+  return value === null ? null : Number(value);
+}
+
+type LiveFields = Pick<LiveRun, 'status' | 'lastStep' | 'loss' | 'tevMean' | 'openAlerts'>;
+
+/** A run as read from the server at `readAt`, with what has come in since. */
+export function withLive<Run extends LiveFields>(run: Run, readAt: number, heard: LiveRun | undefined): Run {
+  if (!heard || heard.at < readAt) return run;
+  const { status, lastStep, loss, tevMean, openAlerts } = heard;
+  return { ...run, status, lastStep, loss, tevMean, openAlerts };
+}
+
+/** Steps a second at `now`; null where the run is not known to move. */
+export function paceOf(run: LiveRun | undefined, now: number): number | null {
+  return run?.status === 'running' ? stepsPerSecond(run.pace, now) : null;
+}

@@ -1,0 +1,129 @@
+'use client';
+
+import { type BoardChange, boardChange, decodeSteps, type StepBatch } from '@evenkeel/protocol';
+import { io, type Socket } from 'socket.io-client';
+
+/** `idle` until something on the page listens; `lost` from the first failure until the server answers again. */
+type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'lost';
+
+interface RunWatcher {
+  steps: (batch: StepBatch) => void;
+  /** The server now sends this run's steps, for the first time or again: what came before must be read anew. */
+  watching: () => void;
+  /** This viewer was too slow and steps were left out. */
+  behind: () => void;
+}
+
+interface Events {
+  /** Acknowledged once taken in: who does not keep up is skipped ahead. */
+  steps: (frame: ArrayBuffer, taken: () => void) => void;
+  board: (changes: unknown) => void;
+  alert: (alert: unknown) => void;
+  behind: (about: { run: string }) => void;
+}
+interface Requests {
+  watch: (request: { run: string }, answer: () => void) => void;
+  unwatch: (request: { run: string }) => void;
+}
+
+/** The tab's one connection to `/live`; it opens with the first listener and reconnects by itself. */
+class LiveConnection {
+  status: ConnectionStatus = 'idle';
+  private socket: Socket<Events, Requests> | undefined;
+  private readonly watchers = new Map<string, Set<RunWatcher>>();
+  private readonly listeners = {
+    status: new Set<() => void>(),
+    board: new Set<(changes: BoardChange[]) => void>(),
+    alert: new Set<(alert: unknown) => void>(),
+    connected: new Set<() => void>(),
+  };
+
+  onStatus = (listener: () => void) => subscribe(this.listeners.status, listener);
+
+  onBoard(listener: (changes: BoardChange[]) => void) {
+    this.open();
+    return subscribe(this.listeners.board, listener);
+  }
+
+  onAlert(listener: (alert: unknown) => void) {
+    this.open();
+    return subscribe(this.listeners.alert, listener);
+  }
+
+  /** Each time the server is reached: what it told before may have been missed. */
+  onConnected(listener: () => void) {
+    this.open();
+    return subscribe(this.listeners.connected, listener);
+  }
+
+  watch(run: string, watcher: RunWatcher): () => void {
+    const socket = this.open();
+    const watchers = this.watchers.get(run) ?? new Set();
+    this.watchers.set(run, watchers.add(watcher));
+    if (socket.connected) this.requestSteps(run);
+    return () => {
+      watchers.delete(watcher);
+      if (watchers.size > 0) return;
+      this.watchers.delete(run);
+      if (socket.connected) socket.emit('unwatch', { run });
+    };
+  }
+
+  private requestSteps(run: string): void {
+    this.socket?.emit('watch', { run }, () => {
+      for (const watcher of this.watchers.get(run) ?? []) watcher.watching();
+    });
+  }
+
+  private open(): Socket<Events, Requests> {
+    this.socket ??= this.connect();
+    return this.socket;
+  }
+
+  private connect(): Socket<Events, Requests> {
+    const socket: Socket<Events, Requests> = io('/live', { transports: ['websocket'], reconnectionDelayMax: 3_000 });
+    this.setStatus('connecting');
+    socket.on('connect', () => {
+      this.setStatus('connected');
+      for (const run of this.watchers.keys()) this.requestSteps(run);
+      for (const listener of this.listeners.connected) listener();
+    });
+    socket.on('connect_error', () => this.setStatus('lost'));
+    socket.on('disconnect', (reason) => {
+      this.setStatus('lost');
+      if (reason === 'io server disconnect') setTimeout(() => socket.connect(), 1_000); // not retried by socket.io
+    });
+    socket.on('steps', (frame, taken) => {
+      this.receiveSteps(frame);
+      taken();
+    });
+    socket.on('behind', ({ run }) => {
+      for (const watcher of this.watchers.get(run) ?? []) watcher.behind();
+    });
+    socket.on('board', (message) => {
+      const changes = boardChange.array().safeParse(message);
+      if (changes.success) for (const listener of this.listeners.board) listener(changes.data);
+    });
+    socket.on('alert', (alert) => {
+      for (const listener of this.listeners.alert) listener(alert);
+    });
+    return socket;
+  }
+
+  private receiveSteps(frame: ArrayBuffer): void {
+    const batch = decodeSteps(new Uint8Array(frame));
+    for (const watcher of this.watchers.get(batch.run) ?? []) watcher.steps(batch);
+  }
+
+  private setStatus(status: ConnectionStatus): void {
+    this.status = status;
+    for (const listener of this.listeners.status) listener();
+  }
+}
+
+export const live = new LiveConnection();
+
+function subscribe<Listener>(listeners: Set<Listener>, listener: Listener): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}

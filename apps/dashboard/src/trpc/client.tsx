@@ -1,0 +1,52 @@
+'use client';
+
+import type { AppRouter } from '@evenkeel/api';
+import { type QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { createTRPCClient, httpBatchLink, TRPCClientError } from '@trpc/client';
+import type { inferRouterOutputs } from '@trpc/server';
+import { createTRPCContext } from '@trpc/tanstack-react-query';
+import { type ReactNode, useState } from 'react';
+import superjson from 'superjson';
+import { createQueryClient } from './query-client.ts';
+
+const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
+
+export { useTRPC };
+
+type Outputs = inferRouterOutputs<AppRouter>;
+export type RunSummary = Outputs['run']['list'][number];
+export type RunDetail = Outputs['run']['get'];
+export type Chart = Outputs['step']['chart'];
+export type LayerChart = Outputs['step']['layers'];
+
+export function DataProvider({ children }: { children: ReactNode }) {
+  const queryClient = browserQueryClient();
+  const [client] = useState(() =>
+    createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: '/api/trpc', transformer: superjson })] }),
+  );
+  return (
+    <QueryClientProvider client={queryClient}>
+      <TRPCProvider trpcClient={client} queryClient={queryClient}>
+        {children}
+      </TRPCProvider>
+    </QueryClientProvider>
+  );
+}
+
+let kept: QueryClient | undefined;
+
+/** Kept outside React: a page that suspends before it first mounts would lose its state. */
+function browserQueryClient(): QueryClient {
+  if (typeof window === 'undefined') return createQueryClient();
+  kept ??= createQueryClient(signInAgain);
+  return kept;
+}
+
+/** The cookie ran out, or the server's access token changed. */
+function signInAgain(error: Error): void {
+  if (!(error instanceof TRPCClientError)) return;
+  const response = error.meta?.response;
+  if (!(response instanceof Response) || response.status !== 401) return;
+  const here = window.location.pathname + window.location.search;
+  window.location.assign(`/signin?next=${encodeURIComponent(here)}`);
+}

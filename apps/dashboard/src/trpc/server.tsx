@@ -1,0 +1,60 @@
+import type { AppRouter } from '@evenkeel/api';
+import { dehydrate, HydrationBoundary } from '@tanstack/react-query';
+import { createTRPCClient, TRPCClientError, type TRPCLink } from '@trpc/client';
+import { observable } from '@trpc/server/observable';
+import { createTRPCOptionsProxy, type TRPCOptionsProxy } from '@trpc/tanstack-react-query';
+import { connection } from 'next/server';
+import { cache, type ReactNode } from 'react';
+import { createQueryClient } from './query-client.ts';
+
+type Procedure = (input: unknown) => Promise<unknown>;
+type Caller = Record<string, Record<string, Procedure>>;
+
+/** What the composition root leaves for the pages, whose modules Next loads apart from its own. */
+const HANDOVER = Symbol.for('evenkeel.caller');
+
+function procedureAt(path: string): Procedure {
+  const caller = (globalThis as { [HANDOVER]?: Caller })[HANDOVER];
+  if (!caller) throw new Error('The pages run only inside the Evenkeel server: start it with `evenkeel serve`.');
+  const [noun = '', verb = ''] = path.split('.');
+  const procedure = caller[noun]?.[verb];
+  if (!procedure) throw new Error(`no procedure ${path}`);
+  return procedure;
+}
+
+/** Calls the router in this process; no HTTP. */
+const localLink: TRPCLink<AppRouter> =
+  () =>
+  ({ op }) =>
+    observable((observer) => {
+      procedureAt(op.path)(op.input).then(
+        (data) => {
+          observer.next({ result: { type: 'data', data } });
+          observer.complete();
+        },
+        (error) => observer.error(TRPCClientError.from(error)),
+      );
+    });
+
+export const getQueryClient = cache(() => createQueryClient());
+
+/** For pages: they read through the same queries as the browser, which takes over what they have read. */
+export async function serverTRPC(): Promise<TRPCOptionsProxy<AppRouter>> {
+  await connection(); // never at build time
+  return createTRPCOptionsProxy({
+    client: createTRPCClient<AppRouter>({ links: [localLink] }),
+    queryClient: getQueryClient(),
+  });
+}
+
+export function Hydrate({ children }: { children: ReactNode }) {
+  return <HydrationBoundary state={dehydrate(getQueryClient())}>{children}</HydrationBoundary>;
+}
+
+/** A page's search parameters as the browser has them. */
+export async function searchParamsOf(
+  params: Promise<Record<string, string | string[] | undefined>>,
+): Promise<URLSearchParams> {
+  const pairs = Object.entries(await params).map(([name, value]) => [name, [value].flat()[0] ?? '']);
+  return new URLSearchParams(pairs);
+}

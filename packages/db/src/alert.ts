@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import { type Alert, type AlertStatus, RefusedError } from '@evenkeel/protocol';
+import { and, desc, eq, inArray, ne } from 'drizzle-orm';
+import type { Database } from './database.ts';
+import { alert } from './schema.ts';
+
+/** What a rule found in a run. */
+export type Finding = Pick<Alert, 'rule' | 'severity' | 'step' | 'message' | 'evidence'>;
+
+type AlertKey = Pick<Alert, 'run' | 'id'>;
+
+/**
+ * Opens an alert, or makes the unresolved one of the same rule critical.
+ * @returns the alert where it is new or has become worse, otherwise null.
+ */
+export async function openAlert(db: Database, run: string, finding: Finding, now: Date): Promise<Alert | null> {
+  const opened = { ...finding, id: randomUUID(), run, status: 'open', openedAt: now } as const;
+  const [inserted] = await db.sql.insert(alert).values(opened).onConflictDoNothing().returning();
+  if (inserted) return inserted;
+  return finding.severity === 'critical' ? escalate(db, run, finding) : null;
+}
+
+/** The alert keeps its step and status: it says when the trouble was first seen, and by whom it was noted. */
+async function escalate(db: Database, run: string, { rule, severity, message, evidence }: Finding) {
+  const [escalated] = await db.sql
+    .update(alert)
+    .set({ severity, message, evidence })
+    .where(and(eq(alert.run, run), eq(alert.rule, rule), ne(alert.status, 'resolved'), ne(alert.severity, severity)))
+    .returning();
+  return escalated ?? null;
+}
+
+/** Does nothing to an alert that is acknowledged or resolved already. */
+export async function acknowledgeAlert(db: Database, key: AlertKey, now: Date): Promise<Alert> {
+  const [acknowledged] = await db.sql
+    .update(alert)
+    .set({ status: 'acknowledged', acknowledgedAt: now })
+    .where(and(isAlert(key), eq(alert.status, 'open')))
+    .returning();
+  return acknowledged ?? findAlert(db, key);
+}
+
+/** Does nothing to an alert that is resolved already. */
+export async function resolveAlert(db: Database, key: AlertKey, now: Date): Promise<Alert> {
+  const [resolved] = await db.sql
+    .update(alert)
+    .set({ status: 'resolved', resolvedAt: now })
+    .where(and(isAlert(key), ne(alert.status, 'resolved')))
+    .returning();
+  return resolved ?? findAlert(db, key);
+}
+
+/** Newest first. */
+export async function listAlerts(
+  db: Database,
+  { run, status, limit }: { run?: string; status?: AlertStatus[]; limit: number },
+): Promise<Alert[]> {
+  return db.sql
+    .select()
+    .from(alert)
+    .where(and(run ? eq(alert.run, run) : undefined, status ? inArray(alert.status, status) : undefined))
+    .orderBy(desc(alert.openedAt), desc(alert.id))
+    .limit(limit);
+}
+
+async function findAlert(db: Database, key: AlertKey): Promise<Alert> {
+  const [found] = await db.sql.select().from(alert).where(isAlert(key));
+  if (!found) throw new RefusedError('id', 'no such alert');
+  return found;
+}
+
+function isAlert({ run, id }: AlertKey) {
+  return and(eq(alert.run, run), eq(alert.id, id));
+}

@@ -1,0 +1,190 @@
+import type { StepEvent } from '@evenkeel/protocol';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type Chart, readChart } from './chart.ts';
+import type { Database } from './database.ts';
+import { readLayerChart } from './layer-chart.ts';
+import { rollUp, runsToRollUp } from './rollup.ts';
+import { startRun } from './run.ts';
+import { insertSteps } from './step.ts';
+import { describeDatabases } from './testing.ts';
+import { aRun, aStep, begin, NOW } from './testing-data.ts';
+
+/** A slow reference: every step of every attempt, as it was last inserted. */
+type Model = Map<number, Map<number, StepEvent>>;
+
+/** The steps that the latest attempts own, one by one as DESIGN says, in order. */
+function ownedSteps(model: Model): StepEvent[] {
+  const owned = new Map<number, StepEvent>();
+  for (const attempt of [...model.keys()].sort((a, b) => a - b)) {
+    const steps = model.get(attempt) ?? new Map();
+    const first = Math.min(...steps.keys());
+    for (const step of owned.keys()) if (step >= first) owned.delete(step);
+    for (const [step, event] of steps) owned.set(step, event);
+  }
+  return [...owned.values()].sort((a, b) => a.step - b.step);
+}
+
+/** Groups the owned steps of the range by the chart's columns, which must leave none out. */
+function byColumn(chart: Pick<Chart, 'steps' | 'columnSteps'>, owned: readonly StepEvent[]): StepEvent[][] {
+  const columns: StepEvent[][] = chart.steps.map(() => []);
+  for (const event of owned) {
+    const at = chart.steps.findLastIndex((first) => first <= event.step);
+    const first = chart.steps[at] ?? Number.NaN;
+    expect(event.step - first).toBeLessThan(chart.columnSteps);
+    columns[at]?.push(event);
+  }
+  return columns;
+}
+
+function expectSeries(chart: Chart, metric: 'loss' | 'tevMean', columns: readonly StepEvent[][]): void {
+  const { mean, min, max, nonFinite } = chart.series[metric];
+  for (const [at, events] of columns.entries()) {
+    const values = events.map((event) => event[metric]).filter((value) => value != null);
+    const finite = values.filter(Number.isFinite);
+    const none = finite.length === 0;
+    expect(nonFinite[at]).toBe(values.length - finite.length);
+    if (min) expect(min[at]).toBe(none ? null : Math.min(...finite));
+    if (max) expect(max[at]).toBe(none ? null : Math.max(...finite));
+    const sum = finite.reduce((total, value) => total + value, 0);
+    if (none) expect(mean[at]).toBeNull();
+    else expect(mean[at]).toBeCloseTo(sum / finite.length, 6);
+  }
+}
+
+/** The same pseudo-random value for the same arguments: mostly plain, at times a spike, non-finite or absent. */
+function measured(step: number, salt: number): number | null {
+  const hash = Math.imul(step + 1, 2_654_435_761) ^ Math.imul(salt + 1, 40_503);
+  const kind = (hash >>> 8) % 1000;
+  if (kind < 20) return null;
+  if (kind < 40) return Number.NaN;
+  if (kind < 50) return kind % 2 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  return kind === 50 ? 1e6 * (1 + (hash & 7)) : ((hash >>> 20) % 1000) / 100;
+}
+
+const stretch = fc.record({
+  attempt: fc.integer({ min: 1, max: 3 }),
+  first: fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 9000 })),
+  count: fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 4000 })),
+  stride: fc.constantFrom(1, 1, 1, 2, 70),
+  salt: fc.nat(99),
+  /** Whether what is there is rolled up before, or while the stretch comes in. */
+  rollUp: fc.constantFrom('no', 'before', 'meanwhile'),
+});
+type Stretch = typeof stretch extends fc.Arbitrary<infer Value> ? Value : never;
+
+const view = fc.record({
+  from: fc.option(fc.integer({ min: 0, max: 12_000 }), { nil: undefined }),
+  span: fc.option(fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 12_000 })), { nil: undefined }),
+  columns: fc.oneof(fc.constantFrom(1, 2, 3), fc.integer({ min: 1, max: 400 })),
+});
+
+async function insertStretch(db: Database, run: string, model: Model, stretch: Stretch): Promise<void> {
+  const { attempt, first, count, stride, salt } = stretch;
+  await startRun(db, aRun({ run, attempt, layers: ['h0', 'h1'] }), NOW);
+  if (stretch.rollUp === 'before') await rollUp(db, run);
+  const steps = Array.from({ length: count }, (_, at) => {
+    const step = first + at * stride;
+    const layerGradVar = step % 5 === salt % 5 ? [step, salt] : null;
+    return aStep(step, { loss: measured(step, salt), tevMean: measured(step, salt + 7), layerGradVar });
+  });
+  const inserting = insertSteps(db, [{ run, attempt, steps }], NOW);
+  if (stretch.rollUp === 'meanwhile') await rollUp(db, run);
+  expect(await inserting).toEqual([null]);
+  const known = model.get(attempt) ?? new Map();
+  model.set(attempt, known);
+  for (const step of steps) known.set(step.step, step);
+}
+
+describeDatabases('charts', (db) => {
+  test('every value of the timeline is in its column, at any zoom, rolled up or not', async () => {
+    const stretches = fc.array(stretch, { minLength: 1, maxLength: 5 });
+    const views = fc.array(view, { minLength: 4, maxLength: 4 });
+    const property = fc.asyncProperty(stretches, views, fc.boolean(), async (stretches, views, rolled) => {
+      const run = await begin(db(), { layers: ['h0', 'h1'] });
+      const model: Model = new Map();
+      for (const stretch of stretches) await insertStretch(db(), run, model, stretch);
+      if (rolled) await rollUp(db(), run);
+      const owned = ownedSteps(model);
+      for (const { from, span, columns } of [...views, { from: undefined, span: undefined, columns: 2 }]) {
+        const to = span === undefined ? undefined : (from ?? 0) + span;
+        const seen = owned.filter(({ step }) => step >= (from ?? 0) && step <= (to ?? Number.POSITIVE_INFINITY));
+        const query = { run, from, to, columns };
+        const chart = await readChart(db(), query);
+        expect([chart.firstStep, chart.lastStep]).toEqual([owned[0]?.step, owned.at(-1)?.step]);
+        expect(chart.steps.length).toBeLessThanOrEqual(columns);
+        const inColumns = byColumn(chart, seen);
+        expect(inColumns.every((events) => events.length > 0)).toBe(true);
+        expectSeries(chart, 'loss', inColumns);
+        expectSeries(chart, 'tevMean', inColumns);
+        const carriers = inColumns.map((events) => events.find(({ layerGradVar }) => layerGradVar)).filter((e) => !!e);
+        expect(await readLayerChart(db(), query)).toEqual({
+          layers: ['h0', 'h1'],
+          steps: carriers.map(({ step }) => step),
+          gradVar: carriers.map(({ layerGradVar }) => layerGradVar),
+        });
+      }
+    });
+    await fc.assert(property, { numRuns: 12 });
+  });
+
+  test('a run without steps has an empty chart', async () => {
+    const run = await begin(db());
+    const chart = await readChart(db(), { run, columns: 100 });
+    expect(chart).toMatchObject({ firstStep: null, lastStep: null, columnSteps: 1, steps: [] });
+    expect(chart.series.loss).toEqual({ mean: [], min: null, max: null, nonFinite: [] });
+    expect(await readLayerChart(db(), { run, columns: 100 })).toEqual({ layers: [], steps: [], gradVar: [] });
+  });
+
+  test('few steps are drawn as they are, however far apart, finite values however great', async () => {
+    const run = await begin(db());
+    const losses = [1e300, Number.NaN, null, -2];
+    await insertSteps(db(), [{ run, attempt: 1, steps: losses.map((loss, at) => aStep(at * 2 ** 36, { loss })) }], NOW);
+    await rollUp(db(), run);
+    const chart = await readChart(db(), { run, columns: 4 });
+    expect(chart.columnSteps).toBe(1);
+    expect(chart.steps).toEqual([0, 2 ** 36, 2 ** 37, 3 * 2 ** 36]);
+    expect(chart.series.loss).toEqual({ mean: [1e300, null, null, -2], min: null, max: null, nonFinite: [0, 1, 0, 0] });
+  });
+
+  test('a spike of one step is in the chart of a long run', async () => {
+    const run = await begin(db());
+    const spike = 12_345;
+    const steps = Array.from({ length: 20_000 }, (_, step) => aStep(step, { loss: step === spike ? 1e9 : 1 }));
+    await insertSteps(db(), [{ run, attempt: 1, steps }], NOW);
+    await rollUp(db(), run);
+    expect(await runsToRollUp(db())).not.toContain(run);
+    for (const columns of [1, 7, 50, 300]) {
+      const { steps, columnSteps, series } = await readChart(db(), { run, columns });
+      const at = series.loss.max?.indexOf(1e9) ?? -1;
+      expect(steps[at]).toBeLessThanOrEqual(spike);
+      expect((steps[at] ?? 0) + columnSteps).toBeGreaterThan(spike);
+    }
+  });
+
+  test('values whose sum would overflow neither stop the rollups nor lose their extremes', async () => {
+    const run = await begin(db());
+    const steps = Array.from({ length: 130 }, (_, step) => aStep(step, { loss: step % 2 ? 1.7e308 : -5e-324 }));
+    await insertSteps(db(), [{ run, attempt: 1, steps }], NOW);
+    await rollUp(db(), run);
+    const { series } = await readChart(db(), { run, columns: 2 });
+    expect(series.loss.max).toEqual([1.7e308, 1.7e308]);
+    expect(series.loss.min).toEqual([-5e-324, -5e-324]);
+    for (const mean of series.loss.mean) expect((mean ?? 0) / 5e149).toBeCloseTo(1, 12);
+  });
+
+  test('a late step is rolled up again', async () => {
+    const run = await begin(db());
+    const insert = (from: number, count: number, loss: number) => {
+      const steps = Array.from({ length: count }, (_, at) => aStep(from + at, { loss }));
+      return insertSteps(db(), [{ run, attempt: 1, steps }], NOW);
+    };
+    await insert(0, 4096, 1);
+    await rollUp(db(), run);
+    await insert(1000, 1, 50);
+    expect(await runsToRollUp(db())).toContain(run);
+    await rollUp(db(), run);
+    const { series, columnSteps } = await readChart(db(), { run, columns: 1 });
+    expect([columnSteps, series.loss.max]).toEqual([4096, [50]]);
+  });
+});

@@ -1,0 +1,23 @@
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+
+interface Rows<Row> {
+  rows: Row[];
+}
+
+/** What both drivers have in common: a result has rows. */
+interface RowsHKT extends PgQueryResultHKT {
+  type: Rows<this['row']>;
+}
+
+/** Drizzle over either driver, or a transaction of it. */
+export type Sql = PgDatabase<RowsHKT, Record<string, never>>;
+
+/** An open database. Its verbs are this package's functions. */
+export interface Database extends AsyncDisposable {
+  readonly kind: 'pglite' | 'postgres';
+  /** For this package alone. */
+  readonly sql: Sql;
+  /** Tells whoever finds the data directory held where its holder serves. Means nothing on PostgreSQL. */
+  announce(url: string): void;
+  close(): Promise<void>;
+}

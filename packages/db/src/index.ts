@@ -1,0 +1,28 @@
+export { acknowledgeAlert, type Finding, listAlerts, openAlert, resolveAlert } from './alert.ts';
+export {
+  type ApiKey,
+  anyApiKey,
+  authenticateApiKey,
+  createApiKey,
+  listApiKeys,
+  revokeApiKey,
+} from './api-key.ts';
+export { type Chart, type ChartSeries, readChart } from './chart.ts';
+export type { Database } from './database.ts';
+export { type LayerChart, readLayerChart } from './layer-chart.ts';
+export { DirectoryHeldError, type Holder, holderOf } from './lock.ts';
+export { openDatabase } from './open.ts';
+export { recentSteps } from './recent-steps.ts';
+export { rollUp, runsToRollUp } from './rollup.ts';
+export {
+  type AttemptSummary,
+  finishRun,
+  getRun,
+  listRuns,
+  markLostRuns,
+  type RunDetail,
+  type RunSummary,
+  startRun,
+} from './run.ts';
+export { CHART_METRICS, type ChartMetric } from './schema.ts';
+export { insertSteps } from './step.ts';

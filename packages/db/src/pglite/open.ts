@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { PGlite } from '@electric-sql/pglite';
+import { drizzle } from 'drizzle-orm/pglite';
+import { migrate } from 'drizzle-orm/pglite/migrator';
+import type { Database, Sql } from '../database.ts';
+import { type DirectoryLock, lockDirectory } from '../lock.ts';
+import { MIGRATIONS } from '../package.ts';
+import { connectPglite, type PgliteClient } from './client.ts';
+import { keepUp } from './upkeep.ts';
+
+/** @throws DirectoryHeldError where another process has it open. */
+export async function openDirectory(dataDir: string): Promise<Database> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(dataDir);
+  try {
+    const data = join(resolve(dataDir), 'postgres');
+    await ensureMade(data);
+    return databaseOf(await openMigrated(data), lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** A database that lives as long as it is open. */
+export async function openInMemory(): Promise<Database> {
+  return databaseOf(await openMigrated(null), null);
+}
+
+/**
+ * A directory half made, by a process that was killed as it made it, can't be told from a broken one. So it is made
+ * under another name, and has its own only once it is whole.
+ */
+async function ensureMade(data: string): Promise<void> {
+  if (existsSync(data)) return;
+  const unfinished = `${data}.new`;
+  await rm(unfinished, { recursive: true, force: true });
+  const client = await openMigrated(unfinished);
+  await client.close();
+  await rename(unfinished, data);
+}
+
+async function openMigrated(data: string | null): Promise<PgliteClient> {
+  const client = await connectPglite(data).catch((cause) => {
+    throw new Error(`the database in ${data ?? 'memory'} does not open: ${cause.message}`, { cause });
+  });
+  try {
+    await migrate(drizzleOver(client), { migrationsFolder: MIGRATIONS });
+    return client;
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+function databaseOf(client: PgliteClient, lock: DirectoryLock | null): Database {
+  const stopUpkeep = keepUp(client);
+  const close = once(async () => {
+    stopUpkeep();
+    await client.close();
+    await lock?.release();
+  });
+  return {
+    kind: 'pglite',
+    sql: drizzleOver(client) as unknown as Sql,
+    announce: (url) => lock?.announce(url),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= action());
+}
+
+/** The client is a PGlite as far as drizzle's driver asks. */
+function drizzleOver(client: PgliteClient) {
+  return drizzle(client as unknown as PGlite);
+}

@@ -1,0 +1,87 @@
+import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
+import { bucketsOf, PARTS, total } from './bucket-sql.ts';
+import type { Database, Sql } from './database.ts';
+import { attempt, CHART_METRICS, ROLLUP_SIZES, rollup, step } from './schema.ts';
+import type { Piece } from './timeline.ts';
+
+/** Raw steps that one transaction reads, so that commits of new steps come in between. */
+const CHUNK_STEPS = 4096;
+const SMALLEST = ROLLUP_SIZES[0];
+
+const COMPLETE = sql`(${attempt.lastStep} + 1 - (${attempt.lastStep} + 1) % ${sql.raw(`${SMALLEST}`)})`;
+const isBehind = sql`${attempt.rolledTo} < ${COMPLETE}`;
+
+/** Makes the rollups of every complete bucket of a run that are missing or no longer right. */
+export async function rollUp(db: Database, run: string): Promise<void> {
+  const behind = await db.sql
+    .select({ number: attempt.number })
+    .from(attempt)
+    .where(and(eq(attempt.run, run), isBehind))
+    .orderBy(asc(attempt.number));
+  for (const { number } of behind) while (await rollUpChunk(db, run, number));
+}
+
+/** The runs that have something to roll up. */
+export async function runsToRollUp(db: Database): Promise<string[]> {
+  const rows = await db.sql.selectDistinct({ run: attempt.run }).from(attempt).where(isBehind);
+  return rows.map(({ run }) => run);
+}
+
+/**
+ * The lock on the attempt makes a commit of late steps wait, and then put `rolledTo` back, so that what was read here
+ * is never called right when it is not.
+ * @returns whether more is left.
+ */
+async function rollUpChunk(db: Database, run: string, number: number): Promise<boolean> {
+  return db.sql.transaction(async (tx) => {
+    const isAttempt = and(eq(attempt.run, run), eq(attempt.number, number));
+    const [found] = await tx
+      .select({ from: attempt.rolledTo, complete: COMPLETE.mapWith(Number) })
+      .from(attempt)
+      .where(and(isAttempt, isBehind))
+      .for('update');
+    if (!found) return false;
+    const until = await chunkEnd(tx, { run, attempt: number, ...found });
+    await rollUpLevels(tx, run, number, found.from, until);
+    await tx.update(attempt).set({ rolledTo: until }).where(isAttempt);
+    return until < found.complete;
+  });
+}
+
+/** By steps that exist, not by their numbers: a run may leave any gap. */
+async function chunkEnd(tx: Sql, chunk: { run: string; attempt: number; from: number; complete: number }) {
+  const isInChunk = sql`${step.step} >= ${chunk.from} and ${step.step} < ${chunk.complete}`;
+  const [next] = await tx
+    .select({ step: step.step })
+    .from(step)
+    .where(and(eq(step.run, chunk.run), eq(step.attempt, chunk.attempt), isInChunk))
+    .orderBy(asc(step.step))
+    .offset(CHUNK_STEPS)
+    .limit(1);
+  return next ? floorTo(next.step, SMALLEST) : chunk.complete;
+}
+
+async function rollUpLevels(tx: Sql, run: string, attempt: number, from: number, until: number): Promise<void> {
+  let source = 1;
+  for (const size of ROLLUP_SIZES) {
+    const piece = { attempt, size: source, from: floorTo(from, size), until: floorTo(until, size) };
+    if (piece.from < piece.until) await tx.execute(upsertRollups(run, piece, size));
+    source = size;
+  }
+}
+
+function upsertRollups(run: string, source: Piece, size: number): SQL {
+  const arrays = PARTS.map((part) => `array[${CHART_METRICS.map((_, at) => total(part, at)).join(', ')}]`);
+  const replaced = [...PARTS, 'layer_step'].map((name) => `${name} = excluded.${name}`).join(', ');
+  return sql`
+    insert into ${rollup} (run, attempt, size, start, ${sql.raw(PARTS.join(', '))}, layer_step)
+    select ${run}::uuid, ${source.attempt}::int4, ${size}::int2, at - at % ${size}::int8 as bucket,
+      ${sql.raw(arrays.join(', '))}, min(layer_step)
+    from ${bucketsOf(run, [source])} as part
+    group by bucket
+    on conflict (run, attempt, size, start) do update set ${sql.raw(replaced)}`;
+}
+
+function floorTo(step: number, size: number): number {
+  return Math.floor(step / size) * size;
+}

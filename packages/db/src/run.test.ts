@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { acknowledgeAlert, openAlert, resolveAlert } from './alert.ts';
+import { finishRun, getRun, listRuns, markLostRuns, startRun } from './run.ts';
+import { insertSteps } from './step.ts';
+import { describeDatabases } from './testing.ts';
+import { aRun, aStep, begin, later, NOW } from './testing-data.ts';
+
+describeDatabases('runs', (db) => {
+  test('a new run is what it was started with', async () => {
+    const start = aRun({ config: { lr: 1e-3, deep: { a: [1, null] } }, owner: 'ann', tags: ['a,b', '"'], notes: 'n' });
+    await startRun(db(), { ...start, layers: ['h0', 'h1'] }, later(1));
+    expect(await getRun(db(), start.run)).toEqual({
+      id: start.run,
+      project: 'keel',
+      name: 'even',
+      status: 'running',
+      reason: null,
+      owner: 'ann',
+      tags: ['a,b', '"'],
+      startedAt: NOW,
+      endedAt: null,
+      heardAt: later(1),
+      lastStep: null,
+      loss: null,
+      tevMean: null,
+      openAlerts: [],
+      config: { lr: 1e-3, deep: { a: [1, null] } },
+      notes: 'n',
+      layers: ['h0', 'h1'],
+      customNames: [],
+      attempts: [{ number: 1, status: null, startedAt: NOW, endedAt: null, firstStep: null, lastStep: null }],
+    });
+    expect(await getRun(db(), randomUUID())).toBeNull();
+  });
+
+  test('the same attempt again changes nothing', async () => {
+    const start = aRun();
+    await startRun(db(), start, NOW);
+    await startRun(db(), { ...start, name: 'other' }, later(1));
+    const again = await getRun(db(), start.run);
+    expect(again).toMatchObject({ name: 'even', status: 'running' });
+    expect(again?.attempts).toHaveLength(1);
+  });
+
+  test('an ended run stays ended when the same attempt starts again, until the next attempt', async () => {
+    const start = aRun();
+    await startRun(db(), start, NOW);
+    await finishRun(db(), { run: start.run, attempt: 1, status: 'failed', reason: 'out of memory' }, later(1));
+    await startRun(db(), start, later(2));
+    const ended = { status: 'failed', reason: 'out of memory', endedAt: later(1) };
+    expect(await getRun(db(), start.run)).toMatchObject(ended);
+    await startRun(db(), { ...start, attempt: 2, name: 'odd', tags: ['x'] }, later(3));
+    const resumed = { status: 'running', reason: null, endedAt: null, name: 'odd', tags: ['x'], startedAt: NOW };
+    expect(await getRun(db(), start.run)).toMatchObject(resumed);
+    expect((await getRun(db(), start.run))?.attempts).toMatchObject([{ status: 'failed' }, { status: null }]);
+  });
+
+  test('a lower attempt that comes late leaves the run as it is', async () => {
+    const start = aRun({ attempt: 3 });
+    await startRun(db(), start, NOW);
+    await startRun(db(), { ...start, attempt: 2, name: 'old', layers: ['h0'] }, later(1));
+    await finishRun(db(), { run: start.run, attempt: 2, status: 'failed', reason: null }, later(2));
+    const found = await getRun(db(), start.run);
+    expect(found).toMatchObject({ name: 'even', status: 'running', endedAt: null, layers: [] });
+    expect(found?.attempts).toMatchObject([{ number: 2, status: 'failed', endedAt: later(2) }, { number: 3 }]);
+  });
+
+  test('a run keeps its project and its number of layers', async () => {
+    const start = aRun({ layers: ['h0', 'h1'] });
+    await startRun(db(), start, NOW);
+    const elsewhere = startRun(db(), { ...start, attempt: 2, project: 'elsewhere' }, NOW);
+    await expect(elsewhere).rejects.toMatchObject({ name: 'RefusedError', field: 'project', retry: false });
+    const deeper = startRun(db(), { ...start, attempt: 2, layers: ['h0'] }, NOW);
+    await expect(deeper).rejects.toMatchObject({ name: 'RefusedError', field: 'layers' });
+    expect((await getRun(db(), start.run))?.attempts).toHaveLength(1);
+    expect(await listRuns(db(), { limit: 1, project: 'elsewhere' })).toEqual([]);
+  });
+
+  test('a run that named no layers may name them at its next attempt', async () => {
+    const start = aRun();
+    await startRun(db(), start, NOW);
+    await startRun(db(), { ...start, attempt: 2, layers: ['h0'] }, NOW);
+    expect(await getRun(db(), start.run)).toMatchObject({ layers: ['h0'] });
+  });
+
+  test('many starts of one new run and project at once make one', async () => {
+    const start = aRun({ project: `new ${randomUUID()}` });
+    const starts = Array.from({ length: 8 }, () => startRun(db(), start, NOW));
+    await Promise.all([...starts, startRun(db(), { ...start, run: randomUUID() }, NOW)]);
+    expect(await listRuns(db(), { limit: 9, project: start.project })).toHaveLength(2);
+  });
+
+  test('finishing is idempotent, and refused where there is nothing to finish', async () => {
+    const run = await begin(db());
+    const finish = { run, attempt: 1, status: 'stopped', reason: 'by hand' } as const;
+    await finishRun(db(), finish, later(1));
+    await finishRun(db(), finish, later(2));
+    expect(await getRun(db(), run)).toMatchObject({ status: 'stopped', reason: 'by hand', endedAt: later(1) });
+    await expect(finishRun(db(), { ...finish, attempt: 2 }, NOW)).rejects.toMatchObject({ field: 'attempt' });
+    await expect(finishRun(db(), { ...finish, run: randomUUID() }, NOW)).rejects.toMatchObject({ field: 'run' });
+  });
+
+  test('a silent run without a connection is lost, and found by its next start or step', async () => {
+    const silent = aRun();
+    await startRun(db(), silent, later(-200));
+    const connected = aRun();
+    await startRun(db(), connected, later(-200));
+    const stepping = await begin(db());
+    const silence = { silentSince: later(-100), connected: [connected.run] };
+    expect(await markLostRuns(db(), silence, NOW)).toEqual([silent.run]);
+    expect(await markLostRuns(db(), silence, NOW)).toEqual([]);
+    expect(await getRun(db(), silent.run)).toMatchObject({ status: 'lost', endedAt: NOW });
+    await startRun(db(), silent, later(1));
+    expect(await getRun(db(), silent.run)).toMatchObject({ status: 'running', endedAt: null });
+    const lost = await markLostRuns(db(), { silentSince: later(10), connected: [] }, later(10));
+    expect(lost).toEqual(expect.arrayContaining([silent.run, connected.run, stepping]));
+    await insertSteps(db(), [{ run: stepping, attempt: 1, steps: [aStep(1)] }], later(11));
+    expect(await getRun(db(), stepping)).toMatchObject({ status: 'running', endedAt: null, heardAt: later(11) });
+  });
+
+  test('a list is newest first, and narrowed by project, status, ids and words', async () => {
+    const project = `list ${randomUUID()}`;
+    const old = await begin(db(), { project, name: '100%', startedAt: later(1).getTime(), tags: ['Warm-Up'] });
+    const young = await begin(db(), { project, name: 'plain', startedAt: later(2).getTime(), owner: 'Ann' });
+    await finishRun(db(), { run: old, attempt: 1, status: 'finished', reason: null }, later(3));
+    const ids = async (query: object) => (await listRuns(db(), { limit: 9, project, ...query })).map(({ id }) => id);
+    expect(await ids({})).toEqual([young, old]);
+    expect(await ids({ limit: 1 })).toEqual([young]);
+    expect(await ids({ status: 'finished' })).toEqual([old]);
+    expect(await ids({ ids: [old] })).toEqual([old]);
+    expect(await ids({ ids: [] })).toEqual([]);
+    expect(await ids({ search: '0%' })).toEqual([old]);
+    expect(await ids({ search: 'warm-up' })).toEqual([old]);
+    expect(await ids({ search: 'ann' })).toEqual([young]);
+    expect(await ids({ search: 'LIST' })).toEqual([young, old]);
+    expect(await ids({ search: 'p_ain' })).toEqual([]);
+    expect(await listRuns(db(), { limit: 9, project: 'none' })).toEqual([]);
+  });
+
+  test('a list shows the alerts that are not resolved', async () => {
+    const run = await begin(db());
+    const finding = { severity: 'warning', step: 7, message: 'm', evidence: {} } as const;
+    const spike = await openAlert(db(), run, { ...finding, rule: 'loss-spike' }, later(1));
+    await openAlert(db(), run, { ...finding, rule: 'stalled', step: 9 }, later(2));
+    const gone = await openAlert(db(), run, { ...finding, rule: 'non-finite' }, later(3));
+    await resolveAlert(db(), { run, id: gone?.id ?? '' }, NOW);
+    await acknowledgeAlert(db(), { run, id: spike?.id ?? '' }, NOW);
+    const [summary] = await listRuns(db(), { limit: 1, ids: [run] });
+    expect(summary?.openAlerts).toEqual([
+      { rule: 'stalled', severity: 'warning', step: 9 },
+      { rule: 'loss-spike', severity: 'warning', step: 7 },
+    ]);
+  });
+});

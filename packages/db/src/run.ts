@@ -1,0 +1,242 @@
+import {
+  type EndStatus,
+  type OpenAlert,
+  RefusedError,
+  type RunFinish,
+  type RunStart,
+  type RunStatus,
+} from '@evenkeel/protocol';
+import { and, asc, desc, eq, ilike, inArray, lt, max, ne, notInArray, or, type SQL, sql } from 'drizzle-orm';
+import type { Database, Sql } from './database.ts';
+import { alert, attempt, project, run } from './schema.ts';
+
+export interface RunSummary {
+  id: string;
+  project: string;
+  name: string;
+  status: RunStatus;
+  reason: string | null;
+  owner: string | null;
+  tags: string[];
+  startedAt: Date;
+  endedAt: Date | null;
+  /** When the server last heard of the run. */
+  heardAt: Date;
+  /** The newest step of the newest attempt that has one, and what it measured. */
+  lastStep: number | null;
+  loss: number | null;
+  tevMean: number | null;
+  /** Every alert that is not resolved, the newest first. */
+  openAlerts: OpenAlert[];
+}
+
+export interface AttemptSummary {
+  number: number;
+  status: EndStatus | null;
+  startedAt: Date;
+  endedAt: Date | null;
+  firstStep: number | null;
+  lastStep: number | null;
+}
+
+export interface RunDetail extends RunSummary {
+  config: Record<string, unknown>;
+  notes: string;
+  layers: string[];
+  customNames: string[];
+  attempts: AttemptSummary[];
+}
+
+/**
+ * Opens a run, or the next attempt of one. The same attempt again changes nothing, except that a lost run runs again.
+ * @throws RefusedError where the run belongs to another project, or has another number of layers.
+ */
+export async function startRun(db: Database, start: RunStart, now: Date): Promise<void> {
+  await db.sql.transaction(async (tx) => {
+    const projectId = await projectOf(tx, start.project, now);
+    const created = await tx
+      .insert(run)
+      .values({
+        ...description(start),
+        ...heard(now),
+        id: start.run,
+        projectId,
+        customNames: [],
+        startedAt: startedAt(start),
+      })
+      .onConflictDoNothing()
+      .returning({ id: run.id });
+    if (created.length === 0) await continueRun(tx, start, projectId, now);
+    await tx
+      .insert(attempt)
+      .values({ run: start.run, number: start.attempt, startedAt: startedAt(start), rolledTo: 0 })
+      .onConflictDoNothing();
+  });
+}
+
+async function projectOf(tx: Sql, name: string, now: Date): Promise<number> {
+  await tx.execute(sql`
+    insert into ${project} (name, created_at) select ${name}, ${now.toISOString()}::timestamptz
+    where not exists (select from ${project} where name = ${name}) on conflict do nothing`);
+  const [found] = await tx.select({ id: project.id }).from(project).where(eq(project.name, name));
+  if (!found) throw new Error(`the database inserted no project ${name}`);
+  return found.id;
+}
+
+async function continueRun(tx: Sql, start: RunStart, projectId: number, now: Date): Promise<void> {
+  const isRun = eq(run.id, start.run);
+  const [found] = await tx.select().from(run).where(isRun).for('update');
+  if (found?.projectId !== projectId) throw new RefusedError('project', 'the run belongs to another project');
+  const newest = await newestAttempt(tx, start.run);
+  if (start.attempt < newest) return;
+  const isNext = start.attempt > newest;
+  const mayName = isNext && found.layers.length === 0;
+  if (found.layers.length !== start.layers.length && !mayName) {
+    throw new RefusedError('layers', `the run has ${found.layers.length} layers, not ${start.layers.length}`);
+  }
+  if (isNext)
+    await tx
+      .update(run)
+      .set({ ...description(start), ...heard(now) })
+      .where(isRun);
+  else if (found.status === 'lost' || found.status === 'running') await tx.update(run).set(heard(now)).where(isRun);
+}
+
+async function newestAttempt(tx: Sql, id: string): Promise<number> {
+  const [found] = await tx
+    .select({ number: max(attempt.number) })
+    .from(attempt)
+    .where(eq(attempt.run, id));
+  return found?.number ?? 0;
+}
+
+function description({ name, config, owner, tags, notes, layers }: RunStart) {
+  return { name, config, owner, tags, notes, layers };
+}
+
+function heard(now: Date) {
+  return { status: 'running', reason: null, endedAt: null, heardAt: now } as const;
+}
+
+function startedAt(start: RunStart): Date {
+  return new Date(start.startedAt);
+}
+
+/**
+ * Ends an attempt, and the run with it where no later attempt has begun. Told again, the time stays the first.
+ * @throws RefusedError where there is no such run or attempt.
+ */
+export async function finishRun(db: Database, finish: RunFinish, now: Date): Promise<void> {
+  const { status, reason } = finish;
+  await db.sql.transaction(async (tx) => {
+    const [found] = await tx.select({ id: run.id }).from(run).where(eq(run.id, finish.run)).for('update');
+    if (!found) throw new RefusedError('run', 'no such run');
+    const [ended] = await tx
+      .update(attempt)
+      .set({ status, endedAt: sql`coalesce(${attempt.endedAt}, ${now.toISOString()}::timestamptz)` })
+      .where(and(eq(attempt.run, finish.run), eq(attempt.number, finish.attempt)))
+      .returning({ endedAt: attempt.endedAt });
+    if (!ended) throw new RefusedError('attempt', 'the run has no such attempt');
+    if (finish.attempt < (await newestAttempt(tx, finish.run))) return;
+    await tx.update(run).set({ status, reason, endedAt: ended.endedAt, heardAt: now }).where(eq(run.id, finish.run));
+  });
+}
+
+const SUMMARY = {
+  id: run.id,
+  project: project.name,
+  name: run.name,
+  status: run.status,
+  reason: run.reason,
+  owner: run.owner,
+  tags: run.tags,
+  startedAt: run.startedAt,
+  endedAt: run.endedAt,
+  heardAt: run.heardAt,
+  lastStep: run.lastStep,
+  loss: run.loss,
+  tevMean: run.tevMean,
+};
+
+export async function getRun(db: Database, id: string): Promise<RunDetail | null> {
+  const [found] = await db.sql
+    .select({ ...SUMMARY, config: run.config, notes: run.notes, layers: run.layers, customNames: run.customNames })
+    .from(run)
+    .innerJoin(project, eq(project.id, run.projectId))
+    .where(eq(run.id, id));
+  if (!found) return null;
+  const attempts = await db.sql
+    .select({
+      number: attempt.number,
+      status: attempt.status,
+      startedAt: attempt.startedAt,
+      endedAt: attempt.endedAt,
+      firstStep: attempt.firstStep,
+      lastStep: attempt.lastStep,
+    })
+    .from(attempt)
+    .where(eq(attempt.run, id))
+    .orderBy(asc(attempt.number));
+  const alerts = await openAlertsOf(db, [id]);
+  return { ...found, openAlerts: alerts.get(id) ?? [], attempts };
+}
+
+/** Newest first. `search` looks in name, project, owner and tags. */
+export async function listRuns(
+  db: Database,
+  query: { limit: number; project?: string; status?: RunStatus; search?: string; ids?: string[] },
+): Promise<RunSummary[]> {
+  const runs = await db.sql
+    .select(SUMMARY)
+    .from(run)
+    .innerJoin(project, eq(project.id, run.projectId))
+    .where(
+      and(
+        query.project === undefined ? undefined : eq(project.name, query.project),
+        query.status && eq(run.status, query.status),
+        query.ids && inArray(run.id, query.ids),
+        query.search ? mentions(query.search) : undefined,
+      ),
+    )
+    .orderBy(desc(run.startedAt), desc(run.id))
+    .limit(query.limit);
+  const alerts = await openAlertsOf(
+    db,
+    runs.map(({ id }) => id),
+  );
+  return runs.map((found) => ({ ...found, openAlerts: alerts.get(found.id) ?? [] }));
+}
+
+function mentions(search: string): SQL | undefined {
+  const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`;
+  const tag = sql`exists (select from unnest(${run.tags}) as tag where tag ilike ${pattern})`;
+  return or(ilike(run.name, pattern), ilike(project.name, pattern), ilike(run.owner, pattern), tag);
+}
+
+async function openAlertsOf(db: Database, runs: string[]): Promise<Map<string, OpenAlert[]>> {
+  const rows = await db.sql
+    .select({ run: alert.run, rule: alert.rule, severity: alert.severity, step: alert.step })
+    .from(alert)
+    .where(and(inArray(alert.run, runs), ne(alert.status, 'resolved')))
+    .orderBy(desc(alert.openedAt), desc(alert.id));
+  const alerts = new Map<string, OpenAlert[]>(runs.map((id) => [id, []]));
+  for (const { run: id, ...open } of rows) alerts.get(id)?.push(open);
+  return alerts;
+}
+
+/**
+ * Calls every running run lost that was silent since then and has no connection.
+ * @returns the runs that are lost now.
+ */
+export async function markLostRuns(
+  db: Database,
+  { silentSince, connected }: { silentSince: Date; connected: string[] },
+  now: Date,
+): Promise<string[]> {
+  const lost = await db.sql
+    .update(run)
+    .set({ status: 'lost', endedAt: now })
+    .where(and(eq(run.status, 'running'), lt(run.heardAt, silentSince), notInArray(run.id, connected)))
+    .returning({ id: run.id });
+  return lost.map(({ id }) => id);
+}

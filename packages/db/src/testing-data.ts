@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto';
+import type { RunStart, StepEvent } from '@evenkeel/protocol';
+import type { Database } from './database.ts';
+import { startRun } from './run.ts';
+
+export const NOW = new Date('2026-01-01T00:00:00Z');
+
+export function aRun(over: Partial<RunStart> = {}): RunStart {
+  return {
+    run: randomUUID(),
+    attempt: 1,
+    project: 'keel',
+    name: 'even',
+    config: {},
+    owner: null,
+    tags: [],
+    notes: '',
+    layers: [],
+    startedAt: NOW.getTime(),
+    ...over,
+  };
+}
+
+/** @returns the id of a run that has begun. */
+export async function begin(db: Database, over: Partial<RunStart> = {}): Promise<string> {
+  const start = aRun(over);
+  await startRun(db, start, NOW);
+  return start.run;
+}
+
+export function aStep(step: number, over: Partial<StepEvent> = {}): StepEvent {
+  return { step, time: NOW.getTime() + step, ...over };
+}
+
+/** Seconds after the tests' present. */
+export function later(seconds: number): Date {
+  return new Date(NOW.getTime() + seconds * 1000);
+}

@@ -1,0 +1,64 @@
+import { asc, eq } from 'drizzle-orm';
+import type { Sql } from './database.ts';
+import { attempt, ROLLUP_SIZES } from './schema.ts';
+
+/** The steps that an attempt owns: from its first step until the first step of any later attempt. */
+export interface Segment {
+  attempt: number;
+  first: number;
+  last: number;
+  rolledTo: number;
+}
+
+/** Steps of one attempt from `from` until before `until`, to be read from buckets of `size`, or as they are (1). */
+export interface Piece {
+  attempt: number;
+  size: number;
+  from: number;
+  until: number;
+}
+
+/** The run's timeline in order; what a later attempt took over is not in it. */
+export async function readTimeline(sql: Sql, run: string): Promise<Segment[]> {
+  const attempts = await sql
+    .select({ attempt: attempt.number, first: attempt.firstStep, last: attempt.lastStep, rolledTo: attempt.rolledTo })
+    .from(attempt)
+    .where(eq(attempt.run, run))
+    .orderBy(asc(attempt.number));
+  const segments: Segment[] = [];
+  let until = Number.POSITIVE_INFINITY;
+  for (const { attempt, first, last, rolledTo } of attempts.reverse()) {
+    if (first === null || last === null) continue;
+    if (first < until) segments.unshift({ attempt, first, last: Math.min(last, until - 1), rolledTo });
+    until = Math.min(until, first);
+  }
+  return segments;
+}
+
+/** What of the timeline lies from one step to another, both included. */
+export function clip(segments: readonly Segment[], from: number, to: number): Segment[] {
+  return segments
+    .map((segment) => ({ ...segment, first: Math.max(segment.first, from), last: Math.min(segment.last, to) }))
+    .filter(({ first, last }) => first <= last);
+}
+
+/** How to read segments with the fewest rows, from buckets of at most `size` steps, none reaching past its segment. */
+export function cover(segments: readonly Segment[], size: number): Piece[] {
+  const sizes = ROLLUP_SIZES.filter((each) => each <= size);
+  return segments.flatMap((segment) => coverRange(segment, segment.first, segment.last + 1, sizes));
+}
+
+function coverRange(segment: Segment, from: number, until: number, sizes: readonly number[]): Piece[] {
+  if (from >= until) return [];
+  const size = sizes.at(-1);
+  if (size === undefined) return [{ attempt: segment.attempt, size: 1, from, until }];
+  const smaller = sizes.slice(0, -1);
+  const first = Math.ceil(from / size) * size;
+  const end = Math.floor(Math.min(until, segment.rolledTo) / size) * size;
+  if (first >= end) return coverRange(segment, from, until, smaller);
+  return [
+    ...coverRange(segment, from, first, smaller),
+    { attempt: segment.attempt, size, from: first, until: end },
+    ...coverRange(segment, end, until, smaller),
+  ];
+}

@@ -1,0 +1,38 @@
+import type { ModelConfig } from './model.ts';
+import type { AdamWConfig } from './optimiser.ts';
+import type { Schedule } from './schedule.ts';
+
+/** All that decides what a run computes: the same config and text give the same losses on one backend. */
+export interface TrainConfig {
+  model: ModelConfig;
+  optimiser: AdamWConfig;
+  schedule: Schedule;
+  steps: number;
+  /** Sequences in one micro-batch. */
+  batch: number;
+  /** K: their mean gradient makes one step, and the gradient variance is taken over them. */
+  microBatches: number;
+  /** The largest global norm of the mean gradient; 0 clips nothing. */
+  clip: number;
+  seed: number;
+}
+
+type Size = Pick<ModelConfig, 'layers' | 'heads' | 'dim' | 'context'>;
+
+/** Model sizes by name; the GPT-2 family is that of its paper's table 2, with bytes for a vocabulary. */
+export const SIZES = {
+  nano: { layers: 3, heads: 4, dim: 48, context: 32 }, // 0.1 M parameters: many steps a second on one core
+  micro: { layers: 4, heads: 4, dim: 64, context: 64 },
+  mini: { layers: 6, heads: 6, dim: 192, context: 128 },
+  gpt2: { layers: 12, heads: 12, dim: 768, context: 1024 },
+  'gpt2-medium': { layers: 24, heads: 16, dim: 1024, context: 1024 },
+  'gpt2-large': { layers: 36, heads: 20, dim: 1280, context: 1024 },
+  'gpt2-xl': { layers: 48, heads: 25, dim: 1600, context: 1024 },
+} as const satisfies Record<string, Size>;
+
+/** Compute backends, the fastest first. */
+export const BACKENDS = ['node-gpu', 'node', 'wasm', 'cpu'] as const;
+export type BackendName = (typeof BACKENDS)[number];
+
+/** What no flag changes: the constants of GPT-3 (arXiv 2005.14165, appendix B). */
+export const ADAM = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 } as const;

@@ -1,0 +1,38 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Batch, Layer, Model } from './model.ts';
+
+/** Of each layer, as one flat vector: its parameters in their order. Whoever holds them disposes of them. */
+export type Gradients = tf.Tensor1D[];
+
+/** The mean loss of a batch, in nats, and its gradients. */
+export function lossAndGradients(model: Model, batch: Batch): { loss: tf.Scalar; gradients: Gradients } {
+  return tf.tidy(() => {
+    const variables = model.layers.flatMap(({ parameters }) => parameters.map(({ variable }) => variable));
+    const { value, grads } = tf.variableGrads(() => model.loss(batch), variables);
+    return { loss: value, gradients: model.layers.map((layer) => flat(layer, grads)) };
+  });
+}
+
+function flat({ parameters }: Layer, gradients: tf.NamedTensorMap): tf.Tensor1D {
+  const vectors = parameters.map(({ variable }) => tf.reshape(gradients[variable.name] as tf.Tensor, [-1]));
+  return tf.concat(vectors) as tf.Tensor1D;
+}
+
+/** Takes the place of both: they are disposed of. */
+export function addedUp(sums: Gradients, gradients: Gradients): Gradients {
+  const next = tf.tidy(() => sums.map((sum, at) => tf.add(sum, gradients[at] as tf.Tensor1D) as tf.Tensor1D));
+  tf.dispose([sums, gradients]);
+  return next;
+}
+
+/** Takes the place of `gradients`: they are disposed of. */
+export function scaled(gradients: Gradients, factor: number): Gradients {
+  const next = tf.tidy(() => gradients.map((gradient) => tf.mul(gradient, factor) as tf.Tensor1D));
+  tf.dispose(gradients);
+  return next;
+}
+
+/** What brings a gradient of this norm down to `most`, where it is larger; 0 clips nothing. */
+export function clipFactor(norm: number, most: number): number {
+  return most > 0 && norm > most ? most / norm : 1;
+}

@@ -1,0 +1,178 @@
+import * as tf from '@tensorflow/tfjs';
+
+// The operations of the model, with gradients of their own. Automatic gradients are right too, but slow on the wasm
+// backend: its fast matrix product serves untransposed operands without batch dimensions only, and its sums over the
+// first axis are scalar loops. So every operand is transposed first, and such a sum is a product with a row of ones.
+//
+// Shapes: N rows (batch · time), V vocabulary, G attention groups (batch · heads), T time, h dimension of a head.
+
+const LAYER_NORM_EPSILON = 1e-5;
+/** Far below any score, yet finite: an infinity would make NaN of the masked part of a product. */
+const MASKED = -1e9;
+
+/** The rows `ids` of a table. table [V, d], ids [N] → [N, d] */
+export function embed(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
+  return differentiable([table], () => ({
+    value: tf.gather(table, ids), // [N, d]
+    saved: [ids],
+    backward: (dy, [ids]) => [tf.unsortedSegmentSum(dy, ids, table.shape[0])], // [V, d]
+  }));
+}
+
+/** x · w + b. x [N, in], w [in, out], b [out] → [N, out] */
+export function linear(x: tf.Tensor2D, w: tf.Tensor2D, b: tf.Tensor1D): tf.Tensor2D {
+  return differentiable([x, w, b], () => ({
+    value: tf.add(tf.matMul(x, w), b), // [N, out]
+    saved: [x, w],
+    backward: (dy, [x, w]) => [
+      tf.matMul(dy, transposed(w)), // [N, in]
+      tf.matMul(transposed(x), dy), // [in, out]
+      columnSums(dy), // [out]
+    ],
+  }));
+}
+
+/** x · wᵀ: scores every row of w, as a tied head does. x [N, d], w [V, d] → [N, V] */
+export function project(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
+  return differentiable([x, w], () => ({
+    value: tf.matMul(x, transposed(w)), // [N, V]
+    saved: [x, w],
+    backward: (dy, [x, w]) => [
+      tf.matMul(dy, w), // [N, d]
+      tf.matMul(transposed(dy), x), // [V, d]
+    ],
+  }));
+}
+
+/** Layer normalisation over the last axis (arXiv 1607.06450). x [N, d], gain [d], bias [d] → [N, d] */
+export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, bias: tf.Tensor1D): tf.Tensor2D {
+  return differentiable([x, gain, bias], () => {
+    const centred = tf.sub(x, rowMeans(x)); // [N, d]
+    const inverseStd = tf.rsqrt(tf.add(rowMeans(tf.square(centred)), LAYER_NORM_EPSILON)); // [N, 1]
+    const normal = tf.mul(centred, inverseStd) as tf.Tensor2D; // [N, d]
+    return {
+      value: tf.add(tf.mul(normal, gain), bias), // [N, d]
+      saved: [normal, inverseStd, gain],
+      backward: (dy, [normal, inverseStd, gain]) => {
+        const dn = tf.mul(dy, gain) as tf.Tensor2D; // [N, d]
+        const alongNormal = tf.mul(normal, rowMeans(tf.mul(dn, normal))); // [N, d]
+        return [
+          tf.mul(tf.sub(tf.sub(dn, rowMeans(dn)), alongNormal), inverseStd), // [N, d]
+          columnSums(tf.mul(dy, normal)), // [d]
+          columnSums(dy), // [d]
+        ];
+      },
+    };
+  });
+}
+
+// GELU by its tanh form (arXiv 1606.08415, section 2), which GPT-2 uses: ½ x (1 + tanh u) = x · σ(2u) with
+// u = √(2/π) (x + 0.044715 x³). The wasm backend has a fast sigmoid and a slow tanh.
+const GELU_SLOPE = 2 * Math.sqrt(2 / Math.PI);
+const GELU_CUBIC = 0.044715;
+
+/** Of any shape. */
+export function gelu<T extends tf.Tensor>(x: T): T {
+  return differentiable([x], () => {
+    const squared = tf.square(x);
+    const gate = tf.sigmoid(tf.mul(x, tf.add(tf.mul(squared, GELU_SLOPE * GELU_CUBIC), GELU_SLOPE)));
+    return {
+      value: tf.mul(x, gate) as T,
+      saved: [x, gate, squared],
+      backward: (dy, [x, gate, squared]) => {
+        const slope = tf.add(tf.mul(squared, 3 * GELU_SLOPE * GELU_CUBIC), GELU_SLOPE); // d(2u)/dx
+        const tilt = tf.mul(tf.mul(x, tf.sub(1, gate)), slope);
+        return [tf.mul(dy, tf.mul(gate, tf.add(tilt, 1)))];
+      },
+    };
+  });
+}
+
+/** What is added to attention scores so that no position sees a later one. [T, T] */
+export function causalMask(time: number): tf.Tensor2D {
+  const mask = new Float32Array(time * time);
+  for (let row = 0; row < time; row++) mask.fill(MASKED, row * time + row + 1, (row + 1) * time);
+  return tf.tensor2d(mask, [time, time]);
+}
+
+/** softmax(q · kᵀ / √h + mask) · v (arXiv 1706.03762, equation 1). q, k, v [G, T, h], mask [T, T] → [G, T, h] */
+export function attend(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
+  const scale = 1 / Math.sqrt(q.shape[2]);
+  return differentiable([q, k, v], () => {
+    const scaled = tf.mul(q, scale) as tf.Tensor3D; // [G, T, h]
+    const weights = tf.softmax(tf.add(tf.matMul(scaled, flipped(k)), mask)) as tf.Tensor3D; // [G, T, T]
+    return {
+      value: tf.matMul(weights, v), // [G, T, h]
+      saved: [scaled, k, v, weights],
+      backward: (dy, [scaled, k, v, weights]) => {
+        const weighted = tf.mul(weights, tf.matMul(dy, flipped(v))); // [G, T, T]
+        const dScores = tf.sub(weighted, tf.mul(weights, tf.sum(weighted, -1, true))) as tf.Tensor3D; // [G, T, T]
+        return [
+          tf.mul(tf.matMul(dScores, k), scale), // [G, T, h]
+          tf.matMul(flipped(dScores), scaled), // [G, T, h]
+          tf.matMul(flipped(weights), dy), // [G, T, h]
+        ];
+      },
+    };
+  });
+}
+
+/** Mean cross-entropy in nats. logits [N, V], targets [N] → a scalar */
+export function crossEntropy(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Scalar {
+  const [rows, classes] = logits.shape;
+  return differentiable([logits], () => {
+    const shifted = tf.sub(logits, tf.max(logits, -1, true)); // [N, V]
+    const exponentials = tf.exp(shifted); // [N, V]
+    const sums = tf.sum(exponentials, -1, true); // [N, 1]
+    // cast, because the wasm backend writes whole numbers into a one-hot that is asked for as float32
+    const wanted = tf.cast(tf.oneHot(targets, classes), 'float32'); // [N, V]
+    return {
+      value: tf.div(tf.sub(tf.sum(tf.log(sums)), tf.sum(tf.mul(shifted, wanted))), rows) as tf.Scalar,
+      saved: [tf.div(exponentials, sums), wanted],
+      backward: (dy, [chances, wanted]) => [tf.mul(tf.sub(chances, wanted), tf.div(dy, rows))], // [N, V]
+    };
+  });
+}
+
+interface Differentiation<T extends tf.Tensor, Saved extends tf.Tensor[]> {
+  value: T;
+  /** What `backward` needs of the forward pass; all else is freed before it runs. */
+  saved: readonly [...Saved];
+  /** The gradient of each input, in their order, from the gradient of the value. */
+  backward: (dy: T, saved: Saved) => tf.Tensor[];
+}
+
+/** `tf.customGrad`, typed: `inputs` are what there is a gradient for. */
+function differentiable<T extends tf.Tensor, Saved extends tf.Tensor[]>(
+  inputs: tf.Tensor[],
+  forward: () => Differentiation<T, Saved>,
+): T {
+  const op = tf.customGrad<T>((...inputsAndSave) => {
+    const save = inputsAndSave.at(-1) as tf.GradSaveFunc;
+    const { value, saved, backward } = forward();
+    save([...saved]);
+    return { value, gradFunc: (dy, kept) => backward(dy, kept as Saved) };
+  });
+  return op(...inputs);
+}
+
+/** [a, b] → [b, a] */
+function transposed(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.transpose(x, [1, 0]);
+}
+
+/** [G, a, b] → [G, b, a] */
+function flipped(x: tf.Tensor3D): tf.Tensor3D {
+  return tf.transpose(x, [0, 2, 1]);
+}
+
+/** [N, d] → [N, 1] */
+function rowMeans(x: tf.Tensor): tf.Tensor {
+  return tf.mean(x, -1, true);
+}
+
+/** [N, d] → [d] */
+function columnSums(x: tf.Tensor): tf.Tensor1D {
+  const ones = tf.ones<tf.Rank.R2>([1, x.shape[0] as number]);
+  return tf.reshape(tf.matMul(ones, x as tf.Tensor2D), [-1]);
+}

@@ -1,0 +1,64 @@
+import type { TrainedStep } from './train.ts';
+
+/** Where there is no terminal, a line as often as this, in milliseconds. */
+const LOG_INTERVAL = 5_000;
+
+interface Output {
+  isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+/** Tells how a run goes: on a terminal in one line that is written over, elsewhere in a line every few seconds. */
+export class Progress {
+  private readonly steps: number;
+  private readonly output: Output;
+  private readonly now: () => number;
+  /** The first step, from which speed is counted: what it took itself includes the backend's start. */
+  private first: { tokens: number; time: number } | null = null;
+  private printedAt = Number.NEGATIVE_INFINITY;
+  private hidden: string | null = null;
+
+  constructor(steps: number, output: Output, now: () => number) {
+    this.steps = steps;
+    this.output = output;
+    this.now = now;
+  }
+
+  show(step: TrainedStep): void {
+    const time = this.now();
+    this.first ??= { tokens: step.tokens, time };
+    const line = this.describe(step, (time - this.first.time) / 1000);
+    this.hidden = line;
+    if (this.output.isTTY) this.output.write(`\r${line}\x1b[K`);
+    else if (time - this.printedAt >= LOG_INTERVAL) this.print(line, time);
+  }
+
+  /** Leaves the last step's line for good. */
+  end(): void {
+    if (this.output.isTTY) this.output.write('\n');
+    else if (this.hidden !== null) this.print(this.hidden, this.now());
+  }
+
+  private print(line: string, time: number): void {
+    this.output.write(`${line}\n`);
+    this.printedAt = time;
+    this.hidden = null;
+  }
+
+  private describe({ step, loss, tevMean, tokens }: TrainedStep, seconds: number): string {
+    const parts = [`step ${step + 1}/${this.steps}`, `loss ${loss.toFixed(3)}`, `TEV ${tevMean.toPrecision(3)}`];
+    const seen = tokens - (this.first?.tokens ?? 0);
+    if (seen === 0 || seconds === 0) return parts.join('  ');
+    const tokensPerSecond = seen / seconds;
+    const left = ((this.steps - 1 - step) * (tokens / (step + 1))) / tokensPerSecond;
+    return [...parts, `${Math.round(tokensPerSecond)} tokens/s`, `${duration(left)} left`].join('  ');
+  }
+}
+
+/** 3725 → 1h02m */
+function duration(seconds: number): string {
+  const pad = (value: number) => String(Math.floor(value)).padStart(2, '0');
+  if (seconds < 60) return `${Math.round(seconds)}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${pad(seconds % 60)}s`;
+  return `${Math.floor(seconds / 3600)}h${pad((seconds % 3600) / 60)}m`;
+}

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { learningRate, type Schedule } from './schedule.ts';
+
+const PLAIN: Schedule = { kind: 'cosine', peak: 0.01, warmup: 4, steps: 13, rampFrom: 6, rampFactor: 1.5 };
+
+test('the warm-up grows in equal parts to the peak', () => {
+  const rates = [0, 1, 2, 3].map((step) => learningRate(PLAIN, step));
+  [0.0025, 0.005, 0.0075, 0.01].forEach((rate, step) => {
+    expect(rates[step]).toBeCloseTo(rate, 12);
+  });
+});
+
+test('the cosine goes from the peak over the middle to a tenth of the peak at the last step', () => {
+  expect(learningRate(PLAIN, 4)).toBeCloseTo(0.01, 12);
+  expect(learningRate(PLAIN, 8)).toBeCloseTo((0.01 + 0.001) / 2, 12);
+  expect(learningRate(PLAIN, 12)).toBeCloseTo(0.001, 12);
+});
+
+test('without a warm-up the first step has the peak', () => {
+  expect(learningRate({ ...PLAIN, warmup: 0 }, 0)).toBeCloseTo(0.01, 12);
+});
+
+test('a run that ends within its warm-up has finite rates', () => {
+  const rates = [0, 1, 2, 3].map((step) => learningRate({ ...PLAIN, steps: 4, warmup: 3 }, step));
+  expect(rates.every((rate) => rate > 0 && rate <= 0.01)).toBe(true);
+});
+
+test('the ramp is the plain schedule up to its start, and from there on grows by its factor every step', () => {
+  const ramp: Schedule = { ...PLAIN, kind: 'ramp' };
+  for (let step = 0; step <= 6; step++) expect(learningRate(ramp, step)).toBe(learningRate(PLAIN, step));
+  for (let step = 7; step < 13; step++) {
+    expect(learningRate(ramp, step) / learningRate(ramp, step - 1)).toBeCloseTo(1.5, 12);
+  }
+});
