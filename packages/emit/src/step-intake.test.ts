@@ -30,6 +30,13 @@ test('a step is copied, so that a trainer may use its arrays again', () => {
   expect(step?.layerGradVar).toEqual([1, 2]);
 });
 
+test('what a tensor library hands out is taken', () => {
+  const { intake: door } = intake(2);
+  const quantiles = Float64Array.from({ length: 9 }, (_, at) => at);
+  const step = door.take({ step: 1, tevQuantiles: quantiles, layerGradVar: new Float32Array([1, 0.5]) });
+  expect(step).toMatchObject({ tevQuantiles: [0, 1, 2, 3, 4, 5, 6, 7, 8], layerGradVar: [1, 0.5] });
+});
+
 test('non-finite values are values', () => {
   const { intake: door, warnings } = intake();
   expect(door.take({ step: 1, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY })).toMatchObject({

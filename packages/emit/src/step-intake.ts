@@ -10,8 +10,13 @@ import {
 } from '@evenkeel/protocol';
 import type { Warn } from './warn.ts';
 
-/** A step as a trainer logs it: `time`, milliseconds since 1970, is filled in where it is absent. */
-export type StepInput = Omit<StepEvent, 'time'> & { time?: number | undefined };
+/**
+ * A step as a trainer logs it: `time`, milliseconds since 1970, is filled in where it is absent, and arrays may be
+ * typed arrays.
+ */
+export type StepInput = Omit<StepEvent, 'time' | StepArray> & { time?: number | undefined } & {
+  [Name in StepArray]?: ArrayLike<number> | null | undefined;
+};
 
 /**
  * The door through which steps come in. A server stores a batch whole or not at all, so a step that it would refuse
@@ -44,6 +49,7 @@ export class StepIntake {
     const step = parse(stepEvent, {
       ...input,
       time: input.time ?? Date.now(),
+      tevQuantiles: plainArray(input.tevQuantiles),
       layerGradVar: this.#ofNamedLayers(input, 'layerGradVar'),
       layerOutVar: this.#ofNamedLayers(input, 'layerOutVar'),
       custom: this.#withinNames(input.custom),
@@ -61,8 +67,8 @@ export class StepIntake {
   }
 
   /** A run that names no layers does not lose its steps over it, only what is by layer. */
-  #ofNamedLayers(input: StepInput, name: StepArray): number[] | null | undefined {
-    const values = input[name];
+  #ofNamedLayers(input: StepInput, name: StepArray) {
+    const values = plainArray(input[name]);
     if (values == null || values.length === this.#layers) return values;
     if (this.#layers > 0) {
       throw new RefusedError(name, `has ${values.length} values, but the run names ${this.#layers} layers`);
@@ -81,4 +87,9 @@ export class StepIntake {
     this.#warn(`a run has at most ${MAX_CUSTOM_SCALARS} custom scalars: further names are left out`);
     return Object.fromEntries(kept.map((name) => [name, custom[name] as number]));
   }
+}
+
+/** What a tensor library hands out is a typed array; the schema takes plain ones. */
+function plainArray(values: ArrayLike<number> | null | undefined): ArrayLike<number> | null | undefined {
+  return ArrayBuffer.isView(values) ? Array.from(values) : values;
 }

@@ -18,8 +18,8 @@ export function GettingStarted() {
       <p>Start one and it shows up here with its first step; there is nothing to reload.</p>
       <h2>Train a small GPT-2 on this machine</h2>
       <Copyable text={`npx evenkeel train${flag}`} />
-      <h2>See a run go unstable, beside two that do not</h2>
-      <Copyable text="npx evenkeel demo" />
+      <h2>Train one whose learning rate rises until it diverges, and see the warning</h2>
+      <Copyable text={`npx evenkeel train --name unstable --schedule ramp${flag}`} />
       <h2>Watch your own training loop</h2>
       <Copyable text={emitExample(server)} />
     </article>

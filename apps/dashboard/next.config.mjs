@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { NextConfig } from 'next';
 
-const config: NextConfig = {
+/** @type {import('next').NextConfig} */
+export default {
   turbopack: { root: join(import.meta.dirname, '../..') },
   poweredByHeader: false,
   // Types are checked by `npm run types`, once for the whole package.
@@ -9,5 +9,3 @@ const config: NextConfig = {
   serverExternalPackages: ['@electric-sql/pglite', 'pg'],
   experimental: { optimizePackageImports: ['@mantine/core', '@mantine/hooks'] },
 };
-
-export default config;

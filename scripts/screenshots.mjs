@@ -1,0 +1,51 @@
+// Makes the README's pictures, in `docs/`, from a real demo: `node scripts/screenshots.mjs` after `npm start` has built
+// once. Takes about two minutes. EVENKEEL_TEST_CHROMIUM names the browser; default: the one on the PATH.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'evenkeel-screenshots-'));
+const flags = ['demo', '--port', '0', '--no-open', '--data-dir', folder];
+const demo = spawn(process.execPath, [join(root, 'apps/cli/bin/evenkeel.mjs'), ...flags], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+const browser = await chromium.launch({
+  executablePath: process.env.EVENKEEL_TEST_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu'],
+});
+
+try {
+  const url = await new Promise((resolve) =>
+    demo.stdout.on('data', (chunk) => {
+      process.stdout.write(chunk);
+      const [, address] = /Evenkeel is at (\S+)/.exec(String(chunk)) ?? [];
+      if (address) resolve(address);
+    }),
+  );
+  for (const scheme of ['light', 'dark']) await photograph(scheme, url);
+} finally {
+  await browser.close();
+  demo.kill('SIGTERM');
+  await new Promise((resolve) => demo.once('exit', resolve));
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** The board and the unstable run's page, once the loss has followed its warning. */
+async function photograph(colorScheme, url) {
+  const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1.5 });
+  await page.goto(url);
+  await page.getByText('loss-spike').first().waitFor({ timeout: 240_000 });
+  await page.screenshot({
+    path: join(root, `docs/board-${colorScheme}.png`),
+    clip: { x: 0, y: 0, width: 1280, height: 260 },
+  });
+  await page.getByRole('link', { name: 'rising learning rate' }).click();
+  await page.getByRole('heading', { name: 'Gradient variance by layer' }).waitFor();
+  await page.waitForLoadState('networkidle');
+  await page.screenshot({ path: join(root, `docs/run-${colorScheme}.png`) });
+  await page.close();
+}
