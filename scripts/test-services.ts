@@ -26,9 +26,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('postgresUrl', postgres.url);
   project.provide('chromium', chromium);
   project.provide('python', python);
-  if (!postgres.url) console.log('SKIPPED without PostgreSQL: the database suite on PostgreSQL (PGlite is tested)');
-  if (!chromium) console.log('SKIPPED without Chromium: the browser tests');
-  if (!python) console.log('SKIPPED without Python: the protocol client written from its specification');
+  const skipped = [];
+  if (!postgres.url) skipped.push('without PostgreSQL: the database suite on PostgreSQL (PGlite is tested)');
+  if (!chromium) skipped.push('without Chromium: the browser tests');
+  if (!python) skipped.push('without Python: the protocol client written from its specification');
+  for (const what of skipped) console.log(`SKIPPED ${what}`);
+  if (process.env.CI && skipped.length > 0) throw new Error('on CI nothing may be skipped');
   return postgres.stop;
 }
 

@@ -1,4 +1,4 @@
-// Makes the README's pictures, in `docs/`, from a real demo: `node scripts/screenshots.mjs` after `npm start` has built
+// Makes the README's pictures, in `docs/`, from a real demo: `node apps/cli/e2e/screenshots.mjs` after `npm start` has built
 // once. Takes about two minutes. EVENKEEL_TEST_CHROMIUM names the browser; default: the one on the PATH.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-screenshots-'));
 const flags = ['demo', '--port', '0', '--no-open', '--data-dir', folder];
 const demo = spawn(process.execPath, [join(root, 'apps/cli/bin/evenkeel.mjs'), ...flags], {
