@@ -90,7 +90,19 @@ async function open(
 
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${(http.address() as AddressInfo).port}`;
   db.announce(url);
+  void warmUp(url, accessToken);
   return { url, database: db.kind };
+}
+
+/** Next.js loads a page's modules, for about a second, when it is first asked for: better now than when a person waits. */
+async function warmUp(url: string, accessToken: string | null): Promise<void> {
+  const headers = { authorization: `Bearer ${accessToken}` };
+  for (const path of ['/', '/runs/00000000-0000-7000-8000-000000000000']) {
+    await fetch(url + path, { headers }).then(
+      (response) => response.text(),
+      () => undefined,
+    );
+  }
 }
 
 function listen(http: HttpServer, port: number, host: string): Promise<void> {

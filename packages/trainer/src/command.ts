@@ -77,7 +77,12 @@ export function toConfig(flags: TrainFlags): TrainConfig {
 
 function addRunOptions(command: Command): void {
   command
-    .option('--server <url>', 'the server that takes the steps', readServer, 'http://127.0.0.1:4870')
+    .addOption(
+      new Option('--server <url>', 'the server that takes the steps')
+        .env('EVENKEEL_SERVER')
+        .argParser(readServer)
+        .default('http://127.0.0.1:4870'),
+    )
     .addOption(new Option('--key <key>', 'ingest key, where the server asks for one').env('EVENKEEL_KEY'))
     .option('--project <name>', 'project that the run belongs to', readName, 'trainer')
     .option('--name <name>', 'name of the run (default: its size and seed)', readName)
