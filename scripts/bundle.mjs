@@ -23,6 +23,7 @@ await build({
   platform: 'node',
   target: 'node20',
   format: 'esm',
+  conditions: ['source'],
   plugins: [npmPackagesStayOutside],
   logLevel: 'warning',
 });

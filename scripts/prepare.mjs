@@ -1,6 +1,6 @@
 // Installs and builds whatever has changed since the last time, or ends the process with the reason printed.
 // Plain Node, since it runs before anything is installed.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,8 @@ const stamp = `${root}node_modules/.evenkeel-installed`;
 
 checkNode();
 process.chdir(root);
-if (!isInstalled()) install();
-step('Building (only what changed)', 'npx', ['--no-install', 'turbo', 'run', 'build', '--output-logs=errors-only']);
+if (!isInstalled()) await install();
+await step('Building what has changed', 'npx', ['--no-install', 'turbo', 'run', 'build', '--output-logs=errors-only']);
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -27,8 +27,9 @@ function isInstalled() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === lockHash();
 }
 
-function install() {
-  step('Installing packages (once, about half a minute)', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+async function install() {
+  const flags = ['--no-audit', '--no-fund', '--loglevel=error'];
+  await step('Installing packages (once, about half a minute)', 'npm', ['ci', ...flags]);
   writeFileSync(stamp, lockHash());
 }
 
@@ -38,11 +39,19 @@ function lockHash() {
     .digest('hex');
 }
 
-function step(title, command, args) {
-  console.log(`▸ ${title}`);
+/** Runs a command with a dot every two seconds; what it printed is shown only if it fails. */
+async function step(title, command, args) {
+  process.stdout.write(`▸ ${title} `);
   const began = Date.now();
+  const dots = setInterval(() => process.stdout.write('.'), 2_000);
   const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', NEXT_TELEMETRY_DISABLED: '1' };
-  const { status } = spawnSync(command, args, { stdio: 'inherit', env, shell: process.platform === 'win32' });
-  if (status !== 0) process.exit(status ?? 1);
-  console.log(`  done in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  const child = spawn(command, args, { env, shell: process.platform === 'win32' });
+  const output = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk));
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  clearInterval(dots);
+  console.log(` ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  if (status === 0) return;
+  process.stderr.write(Buffer.concat(output));
+  process.exit(status ?? 1);
 }

@@ -33,7 +33,13 @@ export async function startServer(input: ServerSettings, log: Log): Promise<Runn
   const settings = parse(serverSettings, input);
   const closers: (() => unknown)[] = [];
   const close = async () => {
-    for (const closeOne of closers.splice(0).reverse()) await closeOne();
+    for (const closeOne of closers.splice(0).reverse()) {
+      try {
+        await closeOne();
+      } catch (error) {
+        log('error', 'closing a part of the server failed; the others are closed all the same', error);
+      }
+    }
   };
   try {
     const { url, database } = await open(settings, log, closers);
@@ -51,6 +57,7 @@ async function open(
   closers: (() => unknown)[],
 ): Promise<Pick<RunningServer, 'url' | 'database'>> {
   const now = () => new Date();
+  await listen(createServer(), port, host).then((probe) => probe.close()); // a taken port is told before a database is made
   const db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
   closers.push(() => db.close());
   if (!isLoopback(host) && !(await anyApiKey(db))) throw noKeyYet();
@@ -79,8 +86,9 @@ async function open(
   };
   // Next.js bundles the pages apart from this file: what both need is handed over through the global object.
   Object.assign(globalThis, { [Symbol.for('evenkeel.caller')]: createCaller(api) });
-  const health = async () => ({ status: 'ok' as const, version: manifest.version, database: db.kind });
-  const http = createServer(httpListener({ door, sessions, api, log, health, pages: pages.getRequestHandler() }));
+  const http = createServer(
+    httpListener({ door, sessions, api, log, version: manifest.version, pages: pages.getRequestHandler() }),
+  );
   io.attach(http);
   await listen(http, port, host);
   closers.push(() => {
@@ -105,9 +113,9 @@ async function warmUp(url: string, accessToken: string | null): Promise<void> {
   }
 }
 
-function listen(http: HttpServer, port: number, host: string): Promise<void> {
+function listen(http: HttpServer, port: number, host: string): Promise<HttpServer> {
   return new Promise((resolve, reject) => {
-    http.once('error', reject).listen(port, host, resolve);
+    http.once('error', reject).listen(port, host, () => resolve(http));
   });
 }
 

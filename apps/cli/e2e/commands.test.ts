@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { startRun } from '@evenkeel/emit';
 import { expect, test } from 'vitest';
 import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
@@ -29,12 +33,37 @@ test('runs --json prints one line per run', async () => {
   });
 });
 
+test('emit, as it is installed, runs in plain Node', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  const program = `
+    import { startRun } from '@evenkeel/emit';
+    const run = await startRun({ server: '${server.url}', project: 'p', name: 'plain' });
+    for (let step = 0; step < 10; step++) run.log({ step, loss: 1 / (step + 1) });
+    console.log(JSON.stringify(await run.finish()));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: import.meta.dirname,
+  });
+  expect(JSON.parse(stdout)).toEqual({ delivered: true, pending: 0 });
+});
+
+test('a taken port is told before a database is made', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(join(folder.path, 'first'));
+  const { port } = new URL(server.url);
+  await using second = evenkeel(['serve', '--port', port, '--data-dir', join(folder.path, 'second')]);
+  expect(await second.ended).toBe(1);
+  expect(second.output()).toMatch(/EADDRINUSE.*--port\n$/);
+  expect(existsSync(join(folder.path, 'second'))).toBe(false);
+});
+
 test('a second server on the same data directory says who holds it', async () => {
   using folder = temporaryFolder();
   await using server = await serve(folder.path);
   await using second = evenkeel(['serve', '--port', '0', '--data-dir', folder.path]);
   expect(await second.ended).toBe(1);
   expect(second.output()).toContain(String(server.child.pid));
+  expect(second.output()).not.toContain('    at ');
   expect(second.output()).toContain(server.url);
 });
 
@@ -68,7 +97,7 @@ test('beyond loopback the server starts only with an access token and an ingest 
   const token = 'correct-horse-battery';
   await using bare = evenkeel(flags);
   expect(await bare.ended).toBe(1);
-  expect(bare.output()).toContain('EVENKEEL_ACCESS_TOKEN');
+  expect(bare.output()).toMatch(/^evenkeel: accessToken is needed .*EVENKEEL_ACCESS_TOKEN.*\n$/);
   await using keyless = evenkeel(flags, { EVENKEEL_ACCESS_TOKEN: token });
   expect(await keyless.ended).toBe(1);
   expect(keyless.output()).toContain('evenkeel key create');

@@ -6,3 +6,10 @@ export function readPort(text: string): number {
   if (/^\d+$/.test(text) && port <= 65_535) return port;
   throw new InvalidArgumentError('Not a port: a whole number from 0 to 65535.');
 }
+
+/** Reads a whole number above zero from a flag. */
+export function readCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1) return count;
+  throw new InvalidArgumentError('Not a whole number from 1 on.');
+}

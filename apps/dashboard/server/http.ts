@@ -1,5 +1,6 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
 import { type ApiContext, appRouter } from '@evenkeel/api';
+import { type Database, pingDatabase } from '@evenkeel/db';
 import type { Log } from '@evenkeel/gateway';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { z } from 'zod';
@@ -21,7 +22,7 @@ export interface HttpOptions {
   sessions: Sessions;
   api: ApiContext;
   log: Log;
-  health: () => Promise<{ status: 'ok' | 'failing'; version: string; database: 'pglite' | 'postgres' }>;
+  version: string;
   pages: RequestListener;
 }
 
@@ -47,28 +48,35 @@ export function httpListener(options: HttpOptions): RequestListener {
 }
 
 async function route(
-  { door, sessions, health, pages }: HttpOptions,
+  { door, sessions, api, version, pages }: HttpOptions,
   trpc: RequestListener,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const problem = door.problem(request);
   if (problem) return reply(response, 403, problem);
-  const { pathname } = new URL(request.url ?? '/', 'http://host');
-  if (pathname === '/healthz') return replyHealth(response, await health());
-  if (pathname === '/api/session') return signIn(sessions, request, response);
-  if (!sessions.mayView(request) && !OPEN_PATHS.test(pathname)) return askToSignIn(request, response, pathname);
-  if (pathname.startsWith('/api/trpc/')) trpc(request, response);
+  const [path = ''] = (request.url ?? '').split('?');
+  // What looks like another host's address to a URL parser must not mean one thing here and another to Next.js.
+  if (!/^\/(?![/\\])/.test(path)) return reply(response, 400, 'The path of a request starts with one slash.');
+  if (path === '/healthz') return replyHealth(response, api.db, version);
+  if (path === '/api/session') return signIn(sessions, request, response);
+  if (!sessions.mayView(request) && !OPEN_PATHS.test(path)) return askToSignIn(request, response, path);
+  if (path.startsWith('/api/trpc/')) trpc(request, response);
   else pages(request, response);
 }
 
-function replyHealth(response: ServerResponse, health: Awaited<ReturnType<HttpOptions['health']>>): void {
-  response.writeHead(health.status === 'ok' ? 200 : 503, { 'Content-Type': 'application/json' });
-  response.end(JSON.stringify(health));
+/** 200 while steps can be stored, 503 otherwise. */
+async function replyHealth(response: ServerResponse, db: Database, version: string): Promise<void> {
+  const isAlive = await pingDatabase(db).then(
+    () => true,
+    () => false,
+  );
+  response.writeHead(isAlive ? 200 : 503, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify({ status: isAlive ? 'ok' : 'failing', version, database: db.kind }));
 }
 
-function askToSignIn(request: IncomingMessage, response: ServerResponse, pathname: string): void {
-  if (request.method !== 'GET' || pathname.startsWith('/api/')) {
+function askToSignIn(request: IncomingMessage, response: ServerResponse, path: string): void {
+  if (request.method !== 'GET' || path.startsWith('/api/')) {
     reply(response, 401, 'Sign in first, or send the access token as "Authorization: Bearer …".');
     return;
   }
@@ -81,10 +89,10 @@ const signInRequest = z.object({ token: z.string().max(1_000) });
 async function signIn(sessions: Sessions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = signInRequest.safeParse(request.method === 'POST' ? await readJson(request) : undefined);
   if (!body.success) return reply(response, 400, 'POST {"token": "…"} as JSON.');
-  const cookie = sessions.signIn(body.data.token, request);
-  if (cookie === 'wait') return reply(response, 429, 'Too many wrong tokens. Wait a minute.');
-  if (cookie === null) return reply(response, 401, 'That is not the access token.');
-  response.writeHead(204, { 'Set-Cookie': cookie }).end();
+  const answer = sessions.signIn(body.data.token, request);
+  if (answer === 'wait') return reply(response, 429, 'Too many wrong tokens. Wait a minute.');
+  if (answer === 'wrong') return reply(response, 401, 'That is not the access token.');
+  response.writeHead(204, { 'Set-Cookie': answer.cookie }).end();
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

@@ -23,27 +23,33 @@ export class Sessions {
   }
 
   /** Whether the request carries a valid cookie, or the token itself as `Authorization: Bearer`. */
-  mayView({ headers }: IncomingMessage): boolean {
+  mayView(request: IncomingMessage): boolean {
+    const { headers } = request;
     if (this.#token === null) return true;
     const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
-    if (bearer !== undefined) return sameText(bearer, this.#token);
+    if (bearer !== undefined) return this.#check(bearer, request) === 'right';
     const cookie = new RegExp(`(?:^|; )${COOKIE}=(\\d+)\\.([\\w-]+)`).exec(headers.cookie ?? '');
     const [, expiry = '', signature = ''] = cookie ?? [];
     return Number(expiry) > this.#now().getTime() && sameText(signature, this.#sign(expiry));
   }
 
-  /** The `Set-Cookie` header for who presents the token; null for a wrong one; 'wait' after too many of those. */
-  signIn(token: string, request: IncomingMessage): string | null | 'wait' {
-    const address = request.socket.remoteAddress ?? '';
-    if (this.#failuresOf(address) >= FAILURES_PER_MINUTE) return 'wait';
-    if (this.#token === null || !sameText(token, this.#token)) {
-      this.#failures.set(address, this.#failuresOf(address) + 1);
-      return null;
-    }
+  /** The `Set-Cookie` header for who presents the token, or what is wrong. */
+  signIn(token: string, request: IncomingMessage): { cookie: string } | 'wrong' | 'wait' {
+    const answer = this.#check(token, request);
+    if (answer !== 'right') return answer;
     const expiry = String(this.#now().getTime() + LIFETIME_MS);
     const secure = request.headers['x-forwarded-proto'] === 'https' ? '; Secure' : '';
     // Lax, so that a link in a chat opens the page signed in; the door refuses foreign origins.
-    return `${COOKIE}=${expiry}.${this.#sign(expiry)}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${LIFETIME_MS / 1000}${secure}`;
+    const attributes = `Path=/; HttpOnly; SameSite=Lax; Max-Age=${LIFETIME_MS / 1000}${secure}`;
+    return { cookie: `${COOKIE}=${expiry}.${this.#sign(expiry)}; ${attributes}` };
+  }
+
+  #check(token: string, request: IncomingMessage): 'right' | 'wrong' | 'wait' {
+    const address = request.socket.remoteAddress ?? '';
+    if (this.#failuresOf(address) >= FAILURES_PER_MINUTE) return 'wait';
+    if (this.#token !== null && sameText(token, this.#token)) return 'right';
+    this.#failures.set(address, this.#failuresOf(address) + 1);
+    return 'wrong';
   }
 
   #failuresOf(address: string): number {

@@ -2,6 +2,7 @@ import type { Database } from '@evenkeel/db';
 import { type Alert, RefusedError } from '@evenkeel/protocol';
 import { initTRPC, TRPCError } from '@trpc/server';
 import superjson from 'superjson';
+import { ZodError } from 'zod';
 
 export interface ApiContext {
   db: Database;
@@ -15,7 +16,16 @@ export interface ApiContext {
 }
 
 // superjson, so that dates, NaN and infinities arrive as what they are.
-const t = initTRPC.context<ApiContext>().create({ transformer: superjson });
+const t = initTRPC.context<ApiContext>().create({
+  transformer: superjson,
+  errorFormatter: ({ shape, error }) =>
+    error.cause instanceof ZodError ? { ...shape, message: describe(error.cause) } : shape,
+});
+
+/** `run: Invalid UUID` instead of zod's list of issues as JSON. */
+function describe({ issues }: ZodError): string {
+  return issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+}
 
 export const { router, createCallerFactory } = t;
 

@@ -32,6 +32,8 @@ CREATE TABLE "attempt" (
 	"first_step" bigint,
 	"last_step" bigint,
 	"rolled_to" bigint NOT NULL,
+	"stale" bigint[] NOT NULL,
+	"judged_to" bigint,
 	CONSTRAINT "attempt_run_number_pk" PRIMARY KEY("run","number")
 );
 --> statement-breakpoint

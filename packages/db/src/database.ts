@@ -21,3 +21,8 @@ export interface Database extends AsyncDisposable {
   announce(url: string): void;
   close(): Promise<void>;
 }
+
+/** Drizzle's own message tells the statement and every parameter, maybe megabytes of them, but not what went wrong. */
+export function tellCause(error: Error): never {
+  throw error.cause ?? error;
+}

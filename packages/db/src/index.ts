@@ -9,9 +9,11 @@ export {
 } from './api-key.ts';
 export { type Chart, type ChartSeries, readChart } from './chart.ts';
 export type { Database } from './database.ts';
+export { type Judged, judgedTo, markJudged, runsToJudge } from './judged.ts';
 export { type LayerChart, readLayerChart } from './layer-chart.ts';
 export { DirectoryHeldError, type Holder, holderOf } from './lock.ts';
 export { openDatabase } from './open.ts';
+export { pingDatabase } from './ping.ts';
 export { recentSteps } from './recent-steps.ts';
 export { rollUp, runsToRollUp } from './rollup.ts';
 export {
@@ -23,6 +25,7 @@ export {
   type RunDetail,
   type RunSummary,
   startRun,
+  touchRuns,
 } from './run.ts';
 export { CHART_METRICS, type ChartMetric } from './schema.ts';
 export { insertSteps } from './step.ts';

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { expect, test, vi } from 'vitest';
 import { readChart } from './chart.ts';
+import { planColumns } from './columns.ts';
 import type { Database } from './database.ts';
 import { rollUp, runsToRollUp } from './rollup.ts';
 import { rollup } from './schema.ts';
@@ -60,28 +61,109 @@ describeDatabases('rollups', (db, url) => {
     expect(row?.steps).toBe(10_064);
   });
 
-  test('a late step that comes while its bucket is being made is not lost', async ({ skip }) => {
-    skip(url() === null, 'PGlite has one connection, so nothing comes in between');
+  /** Buckets that were written since, of every level. */
+  const renewing = async (run: string, act: () => Promise<void>) => {
+    const versions = async () => {
+      const version = sql<string>`xmin::text || ctid::text`;
+      const isRun = sql`run = ${run}`;
+      const columns = { size: rollup.size, start: rollup.start, version };
+      const rows = await db().sql.select(columns).from(rollup).where(isRun).orderBy(rollup.size, rollup.start);
+      return new Map(rows.map(({ size, start, version }) => [`${size} from ${start}`, version]));
+    };
+    const before = await versions();
+    await act();
+    return [...(await versions())]
+      .filter(([bucket, version]) => version !== before.get(bucket))
+      .map(([bucket]) => bucket);
+  };
+
+  test('a late step has its buckets made again, and no others', async () => {
     const run = await begin(db());
-    await insert(run, 0, 64, 1);
-    let rolling = Promise.resolve();
-    let inserting = Promise.resolve();
-    let inserted = false;
-    await db().sql.transaction(async (tx) => {
-      await tx.execute(sql`
-        insert into rollup (run, attempt, size, start, min, max, sum, finite, non_finite)
-        values (${run}, 1, 64, 0, '{}', '{}', '{}', '{}', '{}')`);
-      rolling = rollUp(db(), run); // has read the steps, and waits to write their bucket
-      await vi.waitFor(async () => expect(await waitingForLocks(db())).toBe(1));
-      inserting = insert(run, 10, 1, 99).then(() => {
-        inserted = true;
-      });
-      await vi.waitFor(async () => expect(inserted || (await waitingForLocks(db())) === 2).toBe(true));
-    });
-    await Promise.all([rolling, inserting]);
+    await insert(run, 0, 10_000, 1);
     await rollUp(db(), run);
-    await insert(run, 64, 2, 1);
-    const { series, columnSteps } = await readChart(db(), { run, columns: 1 });
-    expect([columnSteps, series.loss.max]).toEqual([128, [99]]);
+    await insert(run, 10, 1, 99);
+    await insert(run, 9_000, 1, 99);
+    expect(await runsToRollUp(db())).toContain(run);
+    const { pieces } = await planColumns(db().sql, { run, columns: 1 });
+    const raw = pieces.filter(({ size }) => size === 1).map(({ from, until }) => [from, until]);
+    expect(raw).toEqual([
+      [0, 64],
+      [8960, 9024],
+      [9984, 10_000],
+    ]);
+    const renewed = ['64 from 0', '64 from 8960', '512 from 0', '512 from 8704', '4096 from 0'];
+    expect(await renewing(run, () => rollUp(db(), run))).toEqual(renewed);
+    expect(await runsToRollUp(db())).not.toContain(run);
+    const { series } = await readChart(db(), { run, columns: 3 });
+    expect(series.loss.max).toEqual([99, 1, 99]);
   });
+
+  test('buckets are stale until they are made again, also where a commit holds many of them', async () => {
+    const run = await begin(db());
+    const everyBucket = async (count: number, loss: number) => {
+      const steps = Array.from({ length: count }, (_, at) => aStep(at * 64, { loss }));
+      await insertSteps(db(), [{ run, attempt: 1, steps }], NOW);
+    };
+    const greatest = async () => (await readChart(db(), { run, columns: 1 })).series.loss.max;
+    await everyBucket(1024, 1);
+    await rollUp(db(), run);
+    for (const [count, loss] of [
+      [256, 2],
+      [257, 3],
+      [1024, 4],
+    ] as const) {
+      await everyBucket(count, loss);
+      expect(await greatest()).toEqual([loss]);
+      await rollUp(db(), run);
+      expect(await greatest()).toEqual([loss]);
+      expect(await runsToRollUp(db())).not.toContain(run);
+    }
+  });
+
+  test('stale buckets that are too many are made again with all after them, and with none before', async () => {
+    const run = await begin(db());
+    await insert(run, 0, 24_576, 1);
+    await rollUp(db(), run);
+    const late = Array.from({ length: 257 }, (_, at) => aStep(4096 + at * 64, { loss: 2 }));
+    await insertSteps(db(), [{ run, attempt: 1, steps: late }], NOW);
+    const renewed = await renewing(run, () => rollUp(db(), run));
+    const starts = renewed.map((bucket) => Number(bucket.split(' from ')[1]));
+    expect(Math.min(...starts)).toBe(4096);
+    expect(renewed).toHaveLength((24_576 - 4096) / 64 + (24_576 - 4096) / 512 + (24_576 - 4096) / 4096);
+    const { series } = await readChart(db(), { run, columns: 6 });
+    expect(series.loss.max).toEqual([1, 2, 2, 2, 2, 2]);
+  });
+
+  test.for(['made', 'made again'])(
+    'a late step that comes while its bucket is being %s is not lost',
+    async (what, { skip }) => {
+      skip(url() === null, 'PGlite has one connection, so nothing comes in between');
+      const run = await begin(db());
+      await insert(run, 0, 64, 1);
+      if (what === 'made again') {
+        await rollUp(db(), run);
+        await insert(run, 20, 1, 2);
+      }
+      let rolling = Promise.resolve();
+      let inserting = Promise.resolve();
+      let inserted = false;
+      await db().sql.transaction(async (tx) => {
+        await tx.execute(sql`
+        insert into rollup (run, attempt, size, start, min, max, sum, finite, non_finite)
+        values (${run}, 1, 64, 0, '{}', '{}', '{}', '{}', '{}')
+        on conflict (run, attempt, size, start) do update set layer_step = null`);
+        rolling = rollUp(db(), run); // has read the steps, and waits to write their bucket
+        await vi.waitFor(async () => expect(await waitingForLocks(db())).toBe(1));
+        inserting = insert(run, 10, 1, 99).then(() => {
+          inserted = true;
+        });
+        await vi.waitFor(async () => expect(inserted || (await waitingForLocks(db())) === 2).toBe(true));
+      });
+      await Promise.all([rolling, inserting]);
+      await rollUp(db(), run);
+      await insert(run, 64, 2, 1);
+      const { series, columnSteps } = await readChart(db(), { run, columns: 1 });
+      expect([columnSteps, series.loss.max]).toEqual([128, [99]]);
+    },
+  );
 });

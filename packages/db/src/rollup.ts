@@ -9,7 +9,7 @@ const CHUNK_STEPS = 4096;
 const SMALLEST = ROLLUP_SIZES[0];
 
 const COMPLETE = sql`(${attempt.lastStep} + 1 - (${attempt.lastStep} + 1) % ${sql.raw(`${SMALLEST}`)})`;
-const isBehind = sql`${attempt.rolledTo} < ${COMPLETE}`;
+const isBehind = sql`(${attempt.rolledTo} < ${COMPLETE} or cardinality(${attempt.stale}) > 0)`;
 
 /** Makes the rollups of every complete bucket of a run that are missing or no longer right. */
 export async function rollUp(db: Database, run: string): Promise<void> {
@@ -28,21 +28,30 @@ export async function runsToRollUp(db: Database): Promise<string[]> {
 }
 
 /**
- * The lock on the attempt makes a commit of late steps wait, and then put `rolledTo` back, so that what was read here
- * is never called right when it is not.
+ * The lock on the attempt makes a commit of late steps wait, and then call their buckets stale, so that what was read
+ * here is never called right when it is not.
  * @returns whether more is left.
  */
 async function rollUpChunk(db: Database, run: string, number: number): Promise<boolean> {
   return db.sql.transaction(async (tx) => {
     const isAttempt = and(eq(attempt.run, run), eq(attempt.number, number));
     const [found] = await tx
-      .select({ from: attempt.rolledTo, complete: COMPLETE.mapWith(Number) })
+      .select({ from: attempt.rolledTo, complete: COMPLETE.mapWith(Number), stale: attempt.stale })
       .from(attempt)
       .where(and(isAttempt, isBehind))
       .for('update');
     if (!found) return false;
+    const renewed = found.stale.slice(0, CHUNK_STEPS / SMALLEST);
+    if (renewed.length > 0) {
+      await rollUpLevels(tx, run, number, (size) => bucketsAround(renewed, size, found.from));
+      await tx
+        .update(attempt)
+        .set({ stale: found.stale.slice(renewed.length) })
+        .where(isAttempt);
+      return true;
+    }
     const until = await chunkEnd(tx, { run, attempt: number, ...found });
-    await rollUpLevels(tx, run, number, found.from, until);
+    await rollUpLevels(tx, run, number, (size) => completed(found.from, until, size));
     await tx.update(attempt).set({ rolledTo: until }).where(isAttempt);
     return until < found.complete;
   });
@@ -61,23 +70,38 @@ async function chunkEnd(tx: Sql, chunk: { run: string; attempt: number; from: nu
   return next ? floorTo(next.step, SMALLEST) : chunk.complete;
 }
 
-async function rollUpLevels(tx: Sql, run: string, attempt: number, from: number, until: number): Promise<void> {
+type Range = Pick<Piece, 'from' | 'until'>;
+
+/** The buckets of a level that hold any of these smallest ones, as far as they are rolled up. */
+function bucketsAround(starts: readonly number[], size: number, rolledTo: number): Range[] {
+  const buckets = new Set(starts.map((start) => floorTo(start, size)));
+  return [...buckets].map((from) => ({ from, until: from + size })).filter(({ until }) => until <= rolledTo);
+}
+
+/** The buckets of a level that become complete when steps do. */
+function completed(from: number, until: number, size: number): Range[] {
+  const range = { from: floorTo(from, size), until: floorTo(until, size) };
+  return range.from < range.until ? [range] : [];
+}
+
+/** Each level from the one before it. */
+async function rollUpLevels(tx: Sql, run: string, attempt: number, rangesOf: (size: number) => Range[]): Promise<void> {
   let source = 1;
   for (const size of ROLLUP_SIZES) {
-    const piece = { attempt, size: source, from: floorTo(from, size), until: floorTo(until, size) };
-    if (piece.from < piece.until) await tx.execute(upsertRollups(run, piece, size));
+    const pieces = rangesOf(size).map((range) => ({ attempt, size: source, ...range }));
+    if (pieces.length > 0) await tx.execute(upsertRollups(run, attempt, pieces, size));
     source = size;
   }
 }
 
-function upsertRollups(run: string, source: Piece, size: number): SQL {
+function upsertRollups(run: string, attempt: number, sources: readonly Piece[], size: number): SQL {
   const arrays = PARTS.map((part) => `array[${CHART_METRICS.map((_, at) => total(part, at)).join(', ')}]`);
   const replaced = [...PARTS, 'layer_step'].map((name) => `${name} = excluded.${name}`).join(', ');
   return sql`
     insert into ${rollup} (run, attempt, size, start, ${sql.raw(PARTS.join(', '))}, layer_step)
-    select ${run}::uuid, ${source.attempt}::int4, ${size}::int2, at - at % ${size}::int8 as bucket,
+    select ${run}::uuid, ${attempt}::int4, ${size}::int2, at - at % ${size}::int8 as bucket,
       ${sql.raw(arrays.join(', '))}, min(layer_step)
-    from ${bucketsOf(run, [source])} as part
+    from ${bucketsOf(run, sources)} as part
     group by bucket
     on conflict (run, attempt, size, start) do update set ${sql.raw(replaced)}`;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { acknowledgeAlert, openAlert, resolveAlert } from './alert.ts';
-import { finishRun, getRun, listRuns, markLostRuns, startRun } from './run.ts';
+import { finishRun, getRun, listRuns, markLostRuns, startRun, touchRuns } from './run.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
 import { aRun, aStep, begin, later, NOW } from './testing-data.ts';
@@ -101,22 +101,37 @@ describeDatabases('runs', (db) => {
     await expect(finishRun(db(), { ...finish, run: randomUUID() }, NOW)).rejects.toMatchObject({ field: 'run' });
   });
 
-  test('a silent run without a connection is lost, and found by its next start or step', async () => {
+  test('a silent run is lost, unless it was heard of, and found by its next start or step', async () => {
     const silent = aRun();
     await startRun(db(), silent, later(-200));
-    const connected = aRun();
-    await startRun(db(), connected, later(-200));
+    const touched = aRun();
+    await startRun(db(), touched, later(-200));
     const stepping = await begin(db());
-    const silence = { silentSince: later(-100), connected: [connected.run] };
+    await touchRuns(db(), [touched.run], later(-100));
+    await touchRuns(db(), [touched.run], later(-150));
+    expect(await getRun(db(), touched.run)).toMatchObject({ heardAt: later(-100), status: 'running' });
+    const silence = { silentSince: later(-100) };
     expect(await markLostRuns(db(), silence, NOW)).toEqual([silent.run]);
     expect(await markLostRuns(db(), silence, NOW)).toEqual([]);
     expect(await getRun(db(), silent.run)).toMatchObject({ status: 'lost', endedAt: NOW });
     await startRun(db(), silent, later(1));
     expect(await getRun(db(), silent.run)).toMatchObject({ status: 'running', endedAt: null });
-    const lost = await markLostRuns(db(), { silentSince: later(10), connected: [] }, later(10));
-    expect(lost).toEqual(expect.arrayContaining([silent.run, connected.run, stepping]));
+    const lost = await markLostRuns(db(), { silentSince: later(10) }, later(10));
+    expect(lost).toEqual(expect.arrayContaining([silent.run, touched.run, stepping]));
     await insertSteps(db(), [{ run: stepping, attempt: 1, steps: [aStep(1)] }], later(11));
     expect(await getRun(db(), stepping)).toMatchObject({ status: 'running', endedAt: null, heardAt: later(11) });
+  });
+
+  test('only a running run is heard of by its connection alone', async () => {
+    const [lost, ended, running] = [await begin(db()), await begin(db()), await begin(db())];
+    await finishRun(db(), { run: ended, attempt: 1, status: 'finished', reason: null }, later(1));
+    await touchRuns(db(), [running], later(50));
+    expect(await markLostRuns(db(), { silentSince: later(50) }, later(50))).toContain(lost);
+    await touchRuns(db(), [lost, ended, running, randomUUID()], later(99));
+    await touchRuns(db(), [], later(100));
+    expect(await getRun(db(), lost)).toMatchObject({ status: 'lost', heardAt: NOW });
+    expect(await getRun(db(), ended)).toMatchObject({ status: 'finished', heardAt: later(1) });
+    expect(await getRun(db(), running)).toMatchObject({ status: 'running', heardAt: later(99) });
   });
 
   test('a list is newest first, and narrowed by project, status, ids and words', async () => {

@@ -6,7 +6,7 @@ import {
   type RunStart,
   type RunStatus,
 } from '@evenkeel/protocol';
-import { and, asc, desc, eq, ilike, inArray, lt, max, ne, notInArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, ilike, inArray, lt, max, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import { alert, attempt, project, run } from './schema.ts';
 
@@ -69,7 +69,7 @@ export async function startRun(db: Database, start: RunStart, now: Date): Promis
     if (created.length === 0) await continueRun(tx, start, projectId, now);
     await tx
       .insert(attempt)
-      .values({ run: start.run, number: start.attempt, startedAt: startedAt(start), rolledTo: 0 })
+      .values({ run: start.run, number: start.attempt, startedAt: startedAt(start), rolledTo: 0, stale: [] })
       .onConflictDoNothing();
   });
 }
@@ -224,19 +224,34 @@ async function openAlertsOf(db: Database, runs: string[]): Promise<Map<string, O
   return alerts;
 }
 
+/** Notes that running runs were heard of, steps or not. */
+export async function touchRuns(db: Database, runs: string[], now: Date): Promise<void> {
+  const heardAt = sql`greatest(${run.heardAt}, ${now.toISOString()}::timestamptz)`;
+  await db.sql
+    .update(run)
+    .set({ heardAt })
+    .where(inArray(run.id, runningRuns(db, inArray(run.id, runs))));
+}
+
 /**
- * Calls every running run lost that was silent since then and has no connection.
+ * Calls every running run lost that was silent since then.
  * @returns the runs that are lost now.
  */
-export async function markLostRuns(
-  db: Database,
-  { silentSince, connected }: { silentSince: Date; connected: string[] },
-  now: Date,
-): Promise<string[]> {
+export async function markLostRuns(db: Database, { silentSince }: { silentSince: Date }, now: Date): Promise<string[]> {
   const lost = await db.sql
     .update(run)
     .set({ status: 'lost', endedAt: now })
-    .where(and(eq(run.status, 'running'), lt(run.heardAt, silentSince), notInArray(run.id, connected)))
+    .where(inArray(run.id, runningRuns(db, lt(run.heardAt, silentSince))))
     .returning({ id: run.id });
   return lost.map(({ id }) => id);
+}
+
+/** Locked in the order of ids, as commits of steps lock them. */
+function runningRuns(db: Database, condition: SQL) {
+  return db.sql
+    .select({ id: run.id })
+    .from(run)
+    .where(and(eq(run.status, 'running'), condition))
+    .orderBy(asc(run.id))
+    .for('update');
 }

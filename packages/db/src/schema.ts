@@ -71,8 +71,12 @@ export const attempt = pgTable(
     /** The attempt owns the run's timeline from here on, until a later attempt's first step. */
     firstStep: count('first_step'),
     lastStep: count('last_step'),
-    /** Every rollup bucket that ends at or below this step is right. */
+    /** Every rollup bucket that ends at or below this step is right, except those that hold a stale one. */
     rolledTo: count('rolled_to').notNull(),
+    /** Starts of the smallest buckets below `rolledTo` whose steps changed since. */
+    stale: count('stale').array().notNull(),
+    /** The last step that was judged. */
+    judgedTo: count('judged_to'),
   },
   (t) => [primaryKey({ columns: [t.run, t.number] })],
 );

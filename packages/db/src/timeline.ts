@@ -8,6 +8,8 @@ export interface Segment {
   first: number;
   last: number;
   rolledTo: number;
+  /** In order. */
+  stale: readonly number[];
 }
 
 /** Steps of one attempt from `from` until before `until`, to be read from buckets of `size`, or as they are (1). */
@@ -21,15 +23,21 @@ export interface Piece {
 /** The run's timeline in order; what a later attempt took over is not in it. */
 export async function readTimeline(sql: Sql, run: string): Promise<Segment[]> {
   const attempts = await sql
-    .select({ attempt: attempt.number, first: attempt.firstStep, last: attempt.lastStep, rolledTo: attempt.rolledTo })
+    .select({
+      attempt: attempt.number,
+      first: attempt.firstStep,
+      last: attempt.lastStep,
+      rolledTo: attempt.rolledTo,
+      stale: attempt.stale,
+    })
     .from(attempt)
     .where(eq(attempt.run, run))
     .orderBy(asc(attempt.number));
   const segments: Segment[] = [];
   let until = Number.POSITIVE_INFINITY;
-  for (const { attempt, first, last, rolledTo } of attempts.reverse()) {
+  for (const { first, last, ...rest } of attempts.reverse()) {
     if (first === null || last === null) continue;
-    if (first < until) segments.unshift({ attempt, first, last: Math.min(last, until - 1), rolledTo });
+    if (first < until) segments.unshift({ ...rest, first, last: Math.min(last, until - 1) });
     until = Math.min(until, first);
   }
   return segments;
@@ -53,12 +61,27 @@ function coverRange(segment: Segment, from: number, until: number, sizes: readon
   const size = sizes.at(-1);
   if (size === undefined) return [{ attempt: segment.attempt, size: 1, from, until }];
   const smaller = sizes.slice(0, -1);
-  const first = Math.ceil(from / size) * size;
-  const end = Math.floor(Math.min(until, segment.rolledTo) / size) * size;
-  if (first >= end) return coverRange(segment, from, until, smaller);
-  return [
-    ...coverRange(segment, from, first, smaller),
-    { attempt: segment.attempt, size, from: first, until: end },
-    ...coverRange(segment, end, until, smaller),
-  ];
+  const pieces: Piece[] = [];
+  let at = from;
+  for (const right of rightRanges(segment, from, until, size)) {
+    pieces.push(...coverRange(segment, at, right.from, smaller), { attempt: segment.attempt, size, ...right });
+    at = right.until;
+  }
+  return [...pieces, ...coverRange(segment, at, until, smaller)];
+}
+
+/** The whole buckets of a range that are rolled up and hold no stale one. */
+function rightRanges({ rolledTo, stale }: Segment, from: number, until: number, size: number) {
+  const ranges: Pick<Piece, 'from' | 'until'>[] = [];
+  const end = Math.floor(Math.min(until, rolledTo) / size) * size;
+  let at = Math.ceil(from / size) * size;
+  for (const start of stale) {
+    const bucket = start - (start % size);
+    if (bucket < at) continue;
+    if (bucket >= end) break;
+    if (at < bucket) ranges.push({ from: at, until: bucket });
+    at = bucket + size;
+  }
+  if (at < end) ranges.push({ from: at, until: end });
+  return ranges;
 }

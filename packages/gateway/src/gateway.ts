@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type Database, insertSteps, markLostRuns, rollUp, runsToRollUp } from '@evenkeel/db';
+import { type Database, insertSteps, markLostRuns, rollUp, runsToJudge, runsToRollUp, touchRuns } from '@evenkeel/db';
 import type { Alert, RefusedError, StepBatch } from '@evenkeel/protocol';
 import type { Server } from 'socket.io';
 import { GroupCommit } from './group-commit.ts';
@@ -34,7 +34,7 @@ export class Gateway {
   readonly #ingest: Ingest;
   readonly #toRollUp = new Set<string>();
   readonly #timers: NodeJS.Timeout[];
-  #rollingUp: Promise<void> = Promise.resolve();
+  #background: Promise<void>;
 
   constructor(options: GatewayOptions) {
     const { io, db, now, log } = options;
@@ -54,12 +54,13 @@ export class Gateway {
       store: (batch) => this.#store(batch),
       onRunStarted: (run) => this.#live.runChanged(run),
       onRunFinished: (run) => this.#runFinished(run),
+      onDisconnect: (runs) => this.#keepAlive(runs),
     });
     this.#timers = [
-      setInterval(() => void this.#sweep().catch((error) => log('error', 'the sweep failed', error)), SWEEP_MS),
+      setInterval(() => this.#startSweep(), SWEEP_MS),
       setInterval(() => this.#startRollingUp(), ROLL_UP_MS),
     ];
-    void this.#resumeRollUps();
+    this.#background = this.#resume();
   }
 
   /** Asks the run's emitter to stop; false where it is not connected or did not acknowledge. */
@@ -76,13 +77,14 @@ export class Gateway {
     return this.#ingest.checkKeys();
   }
 
-  /** Finishes what is in flight: commits, judging and rollups. The socket.io server must be closed before. */
+  /** Finishes what is in flight: messages, commits, judging and rollups. The socket.io server must be closed before. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#ingest.idle();
     await this.#commits.idle();
-    await this.#judge.idle();
-    this.#live.close();
-    await this.#rollingUp;
+    await this.#live.close();
+    await this.#background;
+    await this.#judge.close();
   }
 
   async #store(batch: StepBatch): Promise<RefusedError | null> {
@@ -90,7 +92,7 @@ export class Gateway {
     if (refused) return refused;
     this.#live.publish(batch);
     this.#toRollUp.add(batch.run);
-    void this.#judge.observe(batch);
+    this.#judge.observe(batch);
     return null;
   }
 
@@ -99,38 +101,53 @@ export class Gateway {
     this.#live.runChanged(run);
   }
 
-  async #sweep(): Promise<void> {
-    await this.#ingest.checkKeys();
-    const now = this.#options.now();
-    const silentSince = new Date(now.getTime() - LOST_AFTER_MS);
-    if (silentSince < this.#startedAt) return; // emitters get time to come back after a restart
-    const lost = await markLostRuns(this.#options.db, { silentSince, connected: this.#ingest.connectedRuns() }, now);
-    for (const run of lost) this.#runFinished(run);
+  /** Queues work that goes on beside the ingest, one piece after another; a failure is logged and ends its piece only. */
+  #inBackground(what: string, work: () => Promise<void>): void {
+    this.#background = this.#background
+      .then(work)
+      .catch((error) => this.#options.log('error', `${what} failed`, error));
   }
 
-  /** Takes up the rollups that a former process left undone. */
-  async #resumeRollUps(): Promise<void> {
+  #startSweep(): void {
+    this.#inBackground('the sweep for lost runs', async () => {
+      await this.#ingest.checkKeys();
+      const now = this.#options.now();
+      await touchRuns(this.#options.db, this.#ingest.connectedRuns(), now);
+      const silentSince = new Date(now.getTime() - LOST_AFTER_MS);
+      if (silentSince < this.#startedAt) return; // emitters get time to come back after a restart
+      for (const run of await markLostRuns(this.#options.db, { silentSince }, now)) this.#runFinished(run);
+    });
+  }
+
+  /** The time until a run counts as lost runs from when its emitter went, not from its last step. */
+  #keepAlive(runs: string[]): void {
+    if (runs.length === 0) return;
+    this.#inBackground('noting a lost connection', () => touchRuns(this.#options.db, runs, this.#options.now()));
+  }
+
+  /** Takes up what a former process left undone. */
+  async #resume(): Promise<void> {
     try {
       for (const run of await runsToRollUp(this.#options.db)) this.#toRollUp.add(run);
+      for (const run of await runsToJudge(this.#options.db)) this.#judge.resume(run);
     } catch (error) {
-      this.#options.log('error', 'finding unfinished rollups failed', error);
+      this.#options.log('error', 'finding what the former process left undone failed', error);
     }
   }
 
   #startRollingUp(): void {
+    if (this.#toRollUp.size === 0) return;
     const runs = [...this.#toRollUp];
     this.#toRollUp.clear();
-    this.#rollingUp = this.#rollingUp.then(() => this.#rollUpAll(runs));
-  }
-
-  async #rollUpAll(runs: readonly string[]): Promise<void> {
     for (const run of runs) {
-      try {
-        await rollUp(this.#options.db, run);
-      } catch (error) {
-        this.#toRollUp.add(run);
-        this.#options.log('error', `rolling up run ${run} failed; it is tried again`, error);
-      }
+      this.#inBackground(`rolling up run ${run}`, async () => {
+        try {
+          await rollUp(this.#options.db, run);
+        } catch (error) {
+          this.#toRollUp.add(run); // to be tried again
+          throw error;
+        }
+      });
     }
   }
 }

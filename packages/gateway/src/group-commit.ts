@@ -4,8 +4,10 @@ import { RefusedError, type StepBatch } from '@evenkeel/protocol';
 export type StoreBatches = (batches: StepBatch[]) => Promise<(RefusedError | null)[]>;
 
 const GROUP_STEPS = 5_000;
-/** Past this many waiting steps new batches are told to come back: memory stays bounded when the disk is slow. */
-const WAITING_STEPS = 200_000;
+/** Past this many waiting numbers new batches are told to come back: memory stays bounded when the disk is slow. */
+const WAITING_NUMBERS = 20_000_000;
+/** SQLSTATE classes of data that the database rejects, and will reject again: data exception, constraint violation. */
+const DATA_REJECTED = /^2[23]/;
 
 interface Waiting {
   batch: StepBatch;
@@ -19,7 +21,7 @@ interface Waiting {
 export class GroupCommit {
   readonly #store: StoreBatches;
   #waiting: Waiting[] = [];
-  #waitingSteps = 0;
+  #waitingNumbers = 0;
   #draining: Promise<void> | null = null;
 
   constructor(store: StoreBatches) {
@@ -28,13 +30,19 @@ export class GroupCommit {
 
   /** Resolves once the batch is stored (null) or refused; never rejects. */
   add(batch: StepBatch): Promise<RefusedError | null> {
-    if (this.#waitingSteps + batch.steps.length > WAITING_STEPS) {
+    const numbers = numbersIn(batch);
+    if (this.#waitingNumbers + numbers > WAITING_NUMBERS) {
       return Promise.resolve(new RefusedError('', 'the server is behind with storing steps: try again', true));
     }
-    const stored = new Promise<RefusedError | null>((settle) => this.#waiting.push({ batch, settle }));
-    this.#waitingSteps += batch.steps.length;
-    this.#draining ??= this.#drain();
-    return stored;
+    this.#waitingNumbers += numbers;
+    return new Promise((resolve) => {
+      const settle = (refused: RefusedError | null) => {
+        this.#waitingNumbers -= numbers;
+        resolve(refused);
+      };
+      this.#waiting.push({ batch, settle });
+      this.#draining ??= this.#drain();
+    });
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
@@ -60,17 +68,17 @@ export class GroupCommit {
       if (steps > GROUP_STEPS && end > 0) break;
       end++;
     }
-    const group = this.#waiting.splice(0, end);
-    for (const { batch } of group) this.#waitingSteps -= batch.steps.length;
-    return group;
+    return this.#waiting.splice(0, end);
   }
 
   async #commit(batches: StepBatch[]): Promise<(RefusedError | null)[]> {
     try {
       return await this.#store(batches);
     } catch (error) {
-      if (batches.length === 1) return [storageRefusal(error)];
-      // One batch may have spoilt the transaction of all: give each its own.
+      const isRejected = DATA_REJECTED.test(sqlState(error) ?? '');
+      if (!isRejected) return batches.map(() => new RefusedError('', 'the database did not answer: try again', true));
+      if (batches.length === 1) return [new RefusedError('steps', 'the database rejects it')];
+      // One batch has spoilt the transaction of all: give each its own.
       const answers = [];
       for (const batch of batches) answers.push(...(await this.#commit([batch])));
       return answers;
@@ -78,11 +86,11 @@ export class GroupCommit {
   }
 }
 
-/** Data that the database rejects (SQLSTATE classes 22 and 23) will be rejected again; anything else may pass. */
-function storageRefusal(error: unknown): RefusedError {
-  const code = sqlState(error);
-  const retry = code === null || !/^2[23]/.test(code);
-  return new RefusedError('steps', retry ? 'the database did not answer: try again' : 'the database rejects it', retry);
+function numbersIn({ steps }: StepBatch): number {
+  return steps.reduce((sum, { layerGradVar, layerOutVar, custom }) => {
+    const arrays = (layerGradVar?.length ?? 0) + (layerOutVar?.length ?? 0);
+    return sum + 20 + arrays + (custom ? Object.keys(custom).length : 0);
+  }, 0);
 }
 
 function sqlState(error: unknown): string | null {

@@ -16,6 +16,8 @@ import type { Namespace, Socket } from 'socket.io';
 import type { Log } from './log.ts';
 
 const COMMAND_TIMEOUT = 5_000;
+/** Runs that one connection may have started and not finished. */
+const RUNS_PER_CONNECTION = 1_000;
 
 export interface IngestOptions {
   namespace: Namespace;
@@ -26,6 +28,8 @@ export interface IngestOptions {
   store: (batch: StepBatch) => Promise<RefusedError | null>;
   onRunStarted: (run: string) => void;
   onRunFinished: (run: string) => void;
+  /** The emitter of these runs has gone, for now or for good. */
+  onDisconnect: (runs: string[]) => void;
 }
 
 /** What the server knows of one connected emitter. */
@@ -42,10 +46,11 @@ type Handler = (emitter: Emitter, socket: Socket, payload: unknown) => Promise<v
 export class Ingest {
   readonly #options: IngestOptions;
   readonly #emitters = new Map<string, Emitter>();
+  readonly #answering = new Set<Promise<void>>();
   readonly #handlers = new Map<string, Handler>([
     ['run:start', (emitter, socket, payload) => this.#start(emitter, socket, payload)],
     ['steps', (emitter, _socket, payload) => this.#steps(emitter, payload)],
-    ['run:finish', (emitter, _socket, payload) => this.#finish(emitter, payload)],
+    ['run:finish', (emitter, socket, payload) => this.#finish(emitter, socket, payload)],
   ]);
 
   constructor(options: IngestOptions) {
@@ -67,15 +72,18 @@ export class Ingest {
   /** Sends a command down the run's own connection; false where no emitter acknowledged it. */
   async sendCommand(command: Command): Promise<boolean> {
     const sockets = await this.#options.namespace.in(command.run).fetchSockets();
-    const answers = await Promise.all(
-      sockets.map((socket) =>
-        socket
-          .timeout(COMMAND_TIMEOUT)
-          .emitWithAck('command', command)
-          .catch(() => null),
-      ),
-    );
-    return answers.some((answer) => answer?.ok === true);
+    const acknowledged = sockets.map(async (socket) => {
+      const answer = await socket.timeout(COMMAND_TIMEOUT).emitWithAck('command', command);
+      if (answer?.ok !== true) throw new RefusedError('command', 'not acknowledged');
+      return true;
+    });
+    // The first to acknowledge counts: a connection that died silently would hold the answer up.
+    return Promise.any(acknowledged).catch(() => false);
+  }
+
+  /** Resolves when every message that has come in is answered. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#answering);
   }
 
   /** Closes connections whose key has been revoked, or that have none although one is needed by now. */
@@ -93,21 +101,27 @@ export class Ingest {
     const { auth } = socket.handshake;
     const { protocol } = parse(ingestHandshake.pick({ protocol: true }), auth);
     checkProtocolVersion(protocol);
-    const { key } = parse(ingestHandshake, auth);
-    const { db, now } = this.#options;
+    const { key, client } = parse(ingestHandshake, auth);
+    const { db, now, log } = this.#options;
     const known = key === undefined ? null : await authenticateApiKey(db, key, now());
     if (!known && (await anyApiKey(db))) throw new RefusedError('key', keyProblem(key));
-    this.#emitters.set(socket.id, { keyId: known?.id ?? null, runs: new Map() });
+    socket.data.keyId = known?.id ?? null;
+    log('info', `an emitter connects: ${JSON.stringify(client)}`);
   }
 
   #welcome(socket: Socket): void {
-    const emitter = this.#emitters.get(socket.id);
-    if (!emitter) return;
-    socket.on('disconnect', () => this.#emitters.delete(socket.id));
-    socket.onAny((event: string, ...args: unknown[]) => {
+    const emitter: Emitter = { keyId: socket.data.keyId, runs: new Map() };
+    this.#emitters.set(socket.id, emitter);
+    socket.on('disconnect', () => {
+      this.#emitters.delete(socket.id);
+      this.#options.onDisconnect([...emitter.runs.keys()]);
+    });
+    socket.onAny((event: unknown, ...args: unknown[]) => {
       const last = args.at(-1);
       const reply = typeof last === 'function' ? (ack: Ack) => last(ack) : () => {};
-      void this.#answer(emitter, socket, event, args[0]).then(reply);
+      const answered = this.#answer(emitter, socket, String(event), args[0]).then(reply);
+      this.#answering.add(answered);
+      void answered.finally(() => this.#answering.delete(answered));
     });
   }
 
@@ -126,12 +140,19 @@ export class Ingest {
 
   async #start(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
     const start = parse(runStart, payload);
+    const { runs } = emitter;
+    const former = runs.get(start.run);
+    if (!former && runs.size >= RUNS_PER_CONNECTION) {
+      throw new RefusedError('run', `more than ${RUNS_PER_CONNECTION} runs on one connection: finish some first`);
+    }
     const stored = startRun(this.#options.db, start, this.#options.now());
-    emitter.runs.set(start.run, stored);
+    runs.set(start.run, stored);
     try {
       await stored;
     } catch (error) {
-      emitter.runs.delete(start.run);
+      // A refused repetition does not undo the start before it.
+      if (runs.get(start.run) === stored && former) runs.set(start.run, former);
+      else if (runs.get(start.run) === stored) runs.delete(start.run);
       throw error;
     }
     await socket.join(start.run);
@@ -147,13 +168,14 @@ export class Ingest {
     if (refused) throw refused;
   }
 
-  async #finish(emitter: Emitter, payload: unknown): Promise<void> {
+  async #finish(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
     const finish = parse(runFinish, payload);
     const started = emitter.runs.get(finish.run);
     if (!started) throw new RefusedError('run', `run ${finish.run} was not started on this connection`);
     await started;
     await finishRun(this.#options.db, finish, this.#options.now());
     emitter.runs.delete(finish.run);
+    await socket.leave(finish.run);
     this.#options.onRunFinished(finish.run);
   }
 }

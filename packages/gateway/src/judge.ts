@@ -1,7 +1,12 @@
-import { type Database, listAlerts, openAlert, recentSteps } from '@evenkeel/db';
-import type { Alert, StepBatch } from '@evenkeel/protocol';
+import { type Database, getRun, judgedTo, listAlerts, markJudged, openAlert, recentSteps } from '@evenkeel/db';
+import type { Alert, StepBatch, StepEvent } from '@evenkeel/protocol';
 import { DETECTOR_MEMORY_STEPS, Detector, type Finding } from '@evenkeel/stability';
 import type { Log } from './log.ts';
+
+/** How many steps may be judged before it is noted how far; what is not noted is judged again after a crash. */
+const MARK_EVERY_STEPS = 256;
+/** Steps that are read to rebuild a detector: its memory, and what may have been stored but not judged. */
+const REBUILD_STEPS = 10_000;
 
 export interface JudgeOptions {
   db: Database;
@@ -14,6 +19,10 @@ export interface JudgeOptions {
 interface Case {
   detector: Detector;
   attempt: number;
+  /** The newest judged step, null before the first. */
+  judged: number | null;
+  /** The newest step that the database knows to be judged. */
+  marked: number | null;
 }
 
 /**
@@ -23,50 +32,89 @@ interface Case {
  */
 export class Judge {
   readonly #options: JudgeOptions;
+  /** The end of each run's queue of judgements. */
   readonly #cases = new Map<string, Promise<Case | null>>();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
   }
 
-  /** Judges a stored batch, after all earlier ones of its run. Never rejects. */
-  observe(batch: StepBatch): Promise<unknown> {
-    const former = this.#cases.get(batch.run) ?? Promise.resolve(null);
-    const next = former.then((known) => this.#judge(known, batch)).catch((error) => this.#giveUp(batch.run, error));
-    this.#cases.set(batch.run, next);
-    return next;
+  /** Judges a stored batch, after all earlier ones of its run. */
+  observe(batch: StepBatch): void {
+    this.#enqueue(batch.run, async (known) => {
+      if (!known) return this.#rebuild(batch.run);
+      if (batch.attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
+      return this.#judge(batch.run, { ...known, attempt: batch.attempt }, batch.steps);
+    });
   }
 
-  /** Forgets a run that has ended or gone silent; should it come back, its detector is rebuilt. */
+  /** Judges what a former process stored and did not judge. */
+  resume(run: string): void {
+    this.#enqueue(run, (known) => known ?? this.#rebuild(run));
+    this.forget(run);
+  }
+
+  /** Lets go of a run that has ended or gone silent; should it come back, its detector is rebuilt. */
   forget(run: string): void {
-    this.#cases.delete(run);
+    this.#enqueue(run, async (known) => {
+      if (known) await this.#mark(run, known);
+      return null;
+    });
   }
 
-  /** Resolves when every batch observed so far has been judged. */
-  async idle(): Promise<void> {
+  /** Resolves when everything observed so far has been judged, and that has been noted. */
+  async close(): Promise<void> {
+    for (const run of this.#cases.keys()) this.forget(run);
     await Promise.all(this.#cases.values());
   }
 
-  async #judge(known: Case | null, batch: StepBatch): Promise<Case> {
-    if (!known) return this.#rebuild(batch);
-    if (batch.attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
-    for (const step of batch.steps) await this.#raise(batch.run, known.detector.observe(step));
-    return { detector: known.detector, attempt: batch.attempt };
+  #enqueue(run: string, act: (known: Case | null) => Promise<Case | null> | Case): void {
+    const former = this.#cases.get(run) ?? Promise.resolve(null);
+    const next = former.then(act).catch((error) => {
+      this.#options.log('error', `judging run ${run} failed; it is judged again at its next step or start`, error);
+      return null;
+    });
+    this.#cases.set(run, next);
+    void next.then((known) => {
+      if (!known && this.#cases.get(run) === next) this.#cases.delete(run);
+    });
   }
 
-  async #rebuild({ run, attempt }: StepBatch): Promise<Case> {
+  async #rebuild(run: string): Promise<Case | null> {
     const { db } = this.#options;
-    // The older half fills the detector's memory and is silent; the newer half is judged as if it just came.
-    const steps = await recentSteps(db, { run, limit: 2 * DETECTOR_MEMORY_STEPS });
-    const alerts = await listAlerts(db, { run, limit: 1_000 });
-    const raised = new Set(alerts.map((alert) => `${alert.rule} ${alert.step}`));
-    const silent = steps.length > DETECTOR_MEMORY_STEPS ? steps.length - DETECTOR_MEMORY_STEPS : 0;
+    const attempt = (await getRun(db, run))?.attempts.at(-1);
+    const known = await judgedTo(db, run);
+    if (!attempt || !known) return null;
+    const steps = await recentSteps(db, { run, limit: REBUILD_STEPS });
+    const firstUnjudged = Math.max(attempt.firstStep ?? 0, (known.judgedTo ?? -1) + 1);
+    const unjudged = steps.findIndex(({ step }) => step >= firstUnjudged);
+    const start = unjudged < 0 ? steps.length : unjudged;
     const detector = new Detector();
-    for (const [at, step] of steps.entries()) {
-      const findings = detector.observe(step).filter((finding) => !raised.has(`${finding.rule} ${finding.step}`));
-      if (at >= silent) await this.#raise(run, findings);
+    for (const step of steps.slice(Math.max(0, start - DETECTOR_MEMORY_STEPS), start)) detector.observe(step);
+    const rebuilt = { detector, attempt: attempt.number, judged: known.judgedTo, marked: known.judgedTo };
+    return this.#judge(run, rebuilt, steps.slice(start), await this.#raised(run));
+  }
+
+  async #judge(run: string, known: Case, steps: readonly StepEvent[], raised?: Set<string>): Promise<Case> {
+    for (const step of steps) {
+      const findings = known.detector.observe(step);
+      await this.#raise(run, raised ? findings.filter((finding) => !raised.has(nameOf(finding))) : findings);
     }
-    return { detector, attempt };
+    const judged = { ...known, judged: steps.at(-1)?.step ?? known.judged };
+    const isDue = Math.abs((judged.judged ?? 0) - (judged.marked ?? 0)) >= MARK_EVERY_STEPS;
+    return isDue ? this.#mark(run, judged) : judged;
+  }
+
+  async #mark(run: string, known: Case): Promise<Case> {
+    const { attempt, judged, marked } = known;
+    if (judged !== null && judged !== marked) await markJudged(this.#options.db, { run, attempt, step: judged });
+    return { ...known, marked: judged };
+  }
+
+  /** What has been raised for the run, so that judging some steps twice raises nothing twice. */
+  async #raised(run: string): Promise<Set<string>> {
+    const alerts = await listAlerts(this.#options.db, { run, limit: 1_000 });
+    return new Set(alerts.map(nameOf));
   }
 
   async #raise(run: string, findings: readonly Finding[]): Promise<void> {
@@ -75,10 +123,8 @@ export class Judge {
       if (alert) this.#options.onAlert(alert);
     }
   }
+}
 
-  /** Without its detector the run is rebuilt from the database at its next batch, so that no finding is lost. */
-  #giveUp(run: string, error: unknown): null {
-    this.#options.log('error', `judging run ${run} failed; it will be judged again at its next step`, error);
-    return null;
-  }
+function nameOf({ rule, step }: { rule: string; step: number }): string {
+  return `${rule} ${step}`;
 }

@@ -3,6 +3,7 @@ import {
   type Alert,
   type BoardChange,
   encodeSteps,
+  jsonNumber,
   MAX_BATCH_STEPS,
   parse,
   RefusedError,
@@ -44,6 +45,8 @@ export class Live {
   readonly #changed = new Set<string>();
   #stepsTimer: NodeJS.Timeout | null = null;
   #boardTimer: NodeJS.Timeout | null = null;
+  #board: Promise<void> = Promise.resolve();
+  #closed = false;
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -62,7 +65,7 @@ export class Live {
   runChanged(run: string): void {
     if (this.#viewers.size === 0) return;
     this.#changed.add(run);
-    this.#boardTimer ??= setTimeout(() => void this.#sendBoard(), BOARD_TICK);
+    this.#scheduleBoard();
   }
 
   alertChanged(alert: Alert): void {
@@ -70,9 +73,11 @@ export class Live {
     this.#options.namespace.emit('alert', alert);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     clearTimeout(this.#stepsTimer ?? undefined);
     clearTimeout(this.#boardTimer ?? undefined);
+    this.#closed = true;
+    await this.#board;
   }
 
   #welcome(socket: Socket): void {
@@ -119,6 +124,13 @@ export class Live {
     });
   }
 
+  #scheduleBoard(): void {
+    if (this.#closed) return;
+    this.#boardTimer ??= setTimeout(() => {
+      this.#board = this.#sendBoard();
+    }, BOARD_TICK);
+  }
+
   async #sendBoard(): Promise<void> {
     const ids = [...this.#changed];
     this.#changed.clear();
@@ -126,10 +138,11 @@ export class Live {
       const runs = await listRuns(this.#options.db, { ids, limit: ids.length });
       this.#options.namespace.emit('board', runs.map(boardChange));
     } catch (error) {
-      this.#options.log('error', 'reading the board failed', error);
+      for (const id of ids) this.#changed.add(id);
+      this.#options.log('error', 'reading the board failed; it is tried again', error);
     }
     this.#boardTimer = null;
-    if (this.#changed.size > 0) this.#boardTimer = setTimeout(() => void this.#sendBoard(), BOARD_TICK);
+    if (this.#changed.size > 0) this.#scheduleBoard();
   }
 }
 
@@ -154,11 +167,6 @@ function slices<Item>(items: readonly Item[], size: number): Item[][] {
 
 function boardChange({ id, status, lastStep, loss, tevMean, openAlerts }: RunSummary): BoardChange {
   return { run: id, status, lastStep, loss: jsonNumber(loss), tevMean: jsonNumber(tevMean), openAlerts };
-}
-
-/** JSON has no word for what is not finite. */
-function jsonNumber(value: number | null): number | string | null {
-  return value === null || Number.isFinite(value) ? value : String(value);
 }
 
 function answer(ack: unknown, act: () => void): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { rule, severity } from './alert.ts';
 import { runId, runStatus } from './run.ts';
+import { wireNumber } from './step.ts';
 
 /** `watch` and `unwatch`: which runs' steps a viewer wants; the board needs no watching. */
 export const watchRequest = z.object({ run: runId });
@@ -15,8 +16,8 @@ export const boardChange = z.object({
   run: runId,
   status: runStatus,
   lastStep: z.number().int().nullable(),
-  loss: z.union([z.number(), z.string()]).nullable(),
-  tevMean: z.union([z.number(), z.string()]).nullable(),
+  loss: wireNumber.nullable(),
+  tevMean: wireNumber.nullable(),
   openAlerts: z.array(openAlert),
 });
-export type BoardChange = z.infer<typeof boardChange>;
+export type BoardChange = z.input<typeof boardChange>;

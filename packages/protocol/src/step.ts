@@ -17,10 +17,17 @@ export const TEV_QUANTILE_COUNT = 9;
 // JSON has no word for these three, so they travel as strings, as in a recorded run.
 const NON_FINITE = { NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, '-Infinity': Number.NEGATIVE_INFINITY };
 const anyNumber = z.custom<number>((value) => typeof value === 'number', 'expected a number');
-const wireNumber = z.union(
+/** A number as JSON carries it: itself, or the name of what JSON has no word for. */
+export const wireNumber = z.union(
   [anyNumber, z.enum(['NaN', 'Infinity', '-Infinity']).transform((word) => NON_FINITE[word])],
   'expected a number, "NaN", "Infinity" or "-Infinity"',
 );
+
+/** Writes a number for JSON, as {@link wireNumber} reads it. */
+export function jsonNumber(value: number | null): z.input<typeof wireNumber> | null {
+  return value === null || Number.isFinite(value) ? value : (String(value) as keyof typeof NON_FINITE);
+}
+
 const scalar = wireNumber.nullish();
 const layerValues = z.array(wireNumber).max(MAX_LAYERS).nullish();
 

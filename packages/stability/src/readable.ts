@@ -1,4 +1,5 @@
 /** Four significant digits: enough for a sentence, for the smallest gradient variance and the largest. */
 export function readable(value: number): string {
-  return String(Number(value.toPrecision(4)));
+  const rounded = Number(value.toPrecision(4));
+  return Math.abs(rounded) >= 1e6 ? rounded.toExponential() : String(rounded);
 }

@@ -26,6 +26,7 @@ beforeAll(async () => {
     platform: 'node',
     target: 'node20',
     format: 'esm',
+    conditions: ['source'],
     plugins: [{ name: 'npm packages stay outside', setup: keepOutside }],
   });
 });

@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import open from 'open';
-import { ask, type Client, connect } from '../client.ts';
+import { type Client, connect } from '../client.ts';
+import { environment } from '../environment.ts';
+import { readCount } from '../numbers.ts';
 import { interrupted, serverCommand, startFromFlags } from '../server-options.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url)); // seen from dist
@@ -18,47 +21,62 @@ const RUNS: readonly { name: string; flags: readonly string[] }[] = [
 export function demoCommand(): Command {
   return serverCommand('demo')
     .description('start a server and train three small models on it, one of which is made to diverge')
-    .option('--steps <count>', 'steps of each run', '600')
+    .option('--steps <count>', 'steps of each run', readCount, 600)
     .option('--no-open', 'do not open a browser')
     .action(async ({ steps, open: wantsBrowser, ...flags }) => {
       const stop = interrupted();
-      const server = await startFromFlags(flags);
+      await using server = await startFromFlags(flags);
+      const client = connect(server.url);
+      const key = await trainerKey(client);
       console.log(`\n  Evenkeel is at ${server.url}\n`);
       if (wantsBrowser && process.stdout.isTTY) await open(server.url).catch(() => undefined);
-      const trainers = RUNS.map((run) => startTrainer(run, server.url, steps));
-      const client = connect(server.url);
       const since = new Date();
-      const progress = setInterval(() => void printProgress(server.url, client, since), PROGRESS_MS);
+      const trainers = RUNS.map((run) => startTrainer(run, ['--server', server.url, '--steps', String(steps)], key));
+      const progress = setInterval(() => void printProgress(client, since), PROGRESS_MS);
+      void Promise.all(trainers.map(ended)).then(async () => {
+        clearInterval(progress);
+        await printProgress(client, since);
+        console.log(`\n  All trainings have ended; the dashboard stays at ${server.url} until Ctrl-C.\n`);
+      });
       await stop;
       clearInterval(progress);
-      await Promise.all(trainers.map(endTrainer));
-      await server.close();
+      for (const trainer of trainers) trainer.kill('SIGTERM');
+      await Promise.all(trainers.map(ended));
     });
+}
+
+/** The key that the trainers present: the environment's, or one made for this demo where the database has keys. */
+async function trainerKey({ apiKey }: Client): Promise<{ EVENKEEL_KEY?: string }> {
+  if (environment.key !== null || (await apiKey.list.query()).length === 0) return {};
+  const { secret } = await apiKey.create.mutate({ name: 'demo' });
+  return { EVENKEEL_KEY: secret };
 }
 
 /**
  * A trainer is a process of its own, in a process group of its own: it outlives the server and is not hit by the
  * Ctrl-C that the terminal sends to this process.
  */
-function startTrainer({ name, flags }: (typeof RUNS)[number], url: string, steps: string): ChildProcess {
-  const fixed = ['train', '--server', url, '--project', 'demo', '--name', name, '--steps', steps, '--quiet'];
-  const trainer = spawn(process.execPath, [PROGRAM, ...fixed, ...flags], {
+function startTrainer(
+  { name, flags }: (typeof RUNS)[number],
+  moreFlags: readonly string[],
+  key: { EVENKEEL_KEY?: string },
+): ChildProcess {
+  const fixed = ['train', '--project', 'demo', '--name', name, '--quiet'];
+  const trainer = spawn(process.execPath, [PROGRAM, ...fixed, ...flags, ...moreFlags], {
     detached: true,
     stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...key },
   });
   trainer.unref();
   return trainer;
 }
 
-async function endTrainer(trainer: ChildProcess): Promise<void> {
-  if (trainer.exitCode !== null || trainer.signalCode !== null) return;
-  const ended = new Promise((resolve) => trainer.once('exit', resolve));
-  trainer.kill('SIGTERM');
-  await ended;
+async function ended(trainer: ChildProcess): Promise<void> {
+  if (trainer.exitCode === null && trainer.signalCode === null) await once(trainer, 'exit');
 }
 
-async function printProgress(url: string, client: Client, since: Date): Promise<void> {
-  const runs = await ask(url, client.run.list.query({ project: 'demo', limit: RUNS.length })).catch(() => []);
+async function printProgress(client: Client, since: Date): Promise<void> {
+  const runs = await client.run.list.query({ project: 'demo', limit: RUNS.length }).catch(() => []);
   const ours = runs.filter((run) => run.startedAt >= since);
   console.log(ours.map(describe).reverse().join('  |  ') || 'waiting for the first step');
 }

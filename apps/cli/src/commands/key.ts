@@ -1,9 +1,11 @@
-import { createApiKey, holderOf, listApiKeys, openDatabase, revokeApiKey } from '@evenkeel/db';
+import { existsSync } from 'node:fs';
+import { type ApiKey, createApiKey, holderOf, listApiKeys, openDatabase, revokeApiKey } from '@evenkeel/db';
 import { name, parse } from '@evenkeel/protocol';
 import { Command } from 'commander';
 import { ask, type Client, connect } from '../client.ts';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
+import { printTable } from '../table.ts';
 
 /** The three acts on keys, through a running server or on the database itself. */
 interface Keys {
@@ -25,7 +27,7 @@ export function keyCommand(): Command {
     'create a key and show its secret, once',
   ).action(async (text: string, flags: Flags) => {
     const keyName = parse(name, text);
-    const { key, secret } = await withKeys(flags, (keys) => keys.create(keyName));
+    const { key, secret } = await withKeys(flags, (keys) => keys.create(keyName), true);
     if (flags.json) console.log(JSON.stringify({ id: key.id, name: key.name, secret }));
     else console.log(`${secret}\n\nThis is the only time it is shown. Give it to a trainer as EVENKEEL_KEY.`);
   });
@@ -34,7 +36,7 @@ export function keyCommand(): Command {
     if (flags.json) for (const each of keys) console.log(JSON.stringify(each));
     else if (keys.length === 0)
       console.log('No keys: whoever reaches the server may send steps. "evenkeel key create NAME" changes that.');
-    else console.table(Object.fromEntries(keys.map(({ id, ...each }) => [id, each])));
+    else printTable([['id', 'name', 'created', 'last used', 'revoked'], ...keys.map(row)]);
   });
   keyAction(
     key.command('revoke').argument('<id>', 'the id that "key list" shows'),
@@ -46,6 +48,10 @@ export function keyCommand(): Command {
   return key;
 }
 
+function row({ id, name, createdAt, lastUsedAt, revokedAt }: ApiKey): string[] {
+  return [id, name, ...[createdAt, lastUsedAt, revokedAt].map((at) => at?.toISOString() ?? '–')];
+}
+
 function keyAction(command: Command, description: string): Command {
   return command
     .description(description)
@@ -55,9 +61,13 @@ function keyAction(command: Command, description: string): Command {
 }
 
 /** Keys are managed through the running server where there is one, since it alone may open its data directory. */
-async function withKeys<Answer>(flags: Flags, act: (keys: Keys) => Promise<Answer>): Promise<Answer> {
+async function withKeys<Answer>(
+  flags: Flags,
+  act: (keys: Keys) => Promise<Answer>,
+  mayCreate = false,
+): Promise<Answer> {
   const server = flags.server ?? (await runningServer(flags.dataDir));
-  return server === null ? onDatabase(flags.dataDir, act) : ask(server, act(throughServer(server)));
+  return server === null ? onDatabase(flags.dataDir, mayCreate, act) : ask(server, act(throughServer(server)));
 }
 
 async function runningServer(dataDir: string): Promise<string | null> {
@@ -77,8 +87,14 @@ function throughServer(server: string): Keys {
   };
 }
 
-async function onDatabase<Answer>(dataDir: string, act: (keys: Keys) => Promise<Answer>): Promise<Answer> {
+async function onDatabase<Answer>(
+  dataDir: string,
+  mayCreate: boolean,
+  act: (keys: Keys) => Promise<Answer>,
+): Promise<Answer> {
   const { databaseUrl } = environment;
+  if (databaseUrl === null && !mayCreate && !existsSync(dataDir))
+    throw new Failure(`there is no database in ${dataDir}`);
   await using db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
   return await act({
     create: (keyName) => createApiKey(db, keyName, new Date()),

@@ -1,8 +1,12 @@
+import { jsonNumber } from '@evenkeel/protocol';
 import { Command } from 'commander';
 import { ask, type Client, connect } from '../client.ts';
 import { environment } from '../environment.ts';
+import { printTable } from '../table.ts';
 
 type Run = Awaited<ReturnType<Client['run']['list']['query']>>[number];
+
+const MOST_RUNS = 10_000;
 
 export function runsCommand(): Command {
   return new Command('runs')
@@ -11,10 +15,12 @@ export function runsCommand(): Command {
     .option('--project <name>', 'only runs of this project')
     .option('--json', 'print one JSON object a line')
     .action(async ({ server, project, json }) => {
-      const runs = await ask(server, connect(server).run.list.query({ project, limit: 1_000 }));
+      const runs = await ask(server, connect(server).run.list.query({ project, limit: MOST_RUNS }));
+      if (runs.length === MOST_RUNS) console.error(`Only the newest ${MOST_RUNS} runs are listed.`);
       if (json) for (const run of runs) console.log(JSON.stringify(facts(run)));
-      else if (runs.length === 0) console.log('No runs yet: start one with "evenkeel train".');
-      else console.table(Object.fromEntries(runs.map((run) => [run.id, row(run)])));
+      else if (runs.length === 0)
+        console.log(`No runs${project ? ` in ${project}` : ''} yet: start one with "evenkeel train".`);
+      else printTable([HEADINGS, ...runs.map(row)]);
     });
 }
 
@@ -32,16 +38,13 @@ function facts({ id, project, name, status, lastStep, loss, tevMean, openAlerts 
   };
 }
 
-/** JSON has no word for NaN and infinities; recorded runs write them as strings, and so does this. */
-function jsonNumber(value: number | null): number | string | null {
-  return value === null || Number.isFinite(value) ? value : String(value);
-}
+const HEADINGS = ['id', 'project', 'name', 'status', 'step', 'loss', 'TEV', 'open alerts'];
 
-function row({ project, name, status, lastStep, loss, tevMean, openAlerts }: Run) {
+function row({ id, project, name, status, lastStep, loss, tevMean, openAlerts }: Run): string[] {
   const alerts = openAlerts.map(({ rule, severity, step }) => `${severity} ${rule} at ${step}`).join(', ');
-  return { project, name, status, step: lastStep, loss: rounded(loss), TEV: rounded(tevMean), alerts };
+  return [id, project, name, status, String(lastStep ?? '–'), rounded(loss), rounded(tevMean), alerts];
 }
 
-function rounded(value: number | null): number | null {
-  return value === null ? null : Number(value.toPrecision(4));
+function rounded(value: number | null): string {
+  return value === null ? '–' : String(Number(value.toPrecision(4)));
 }

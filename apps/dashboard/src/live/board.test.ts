@@ -8,7 +8,7 @@ afterEach(() => vi.useRealTimers());
 const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OTHER = '01890a5d-ac96-774b-bcce-b302099a8058';
 
-function change(run: string, lastStep: number, loss: number | string = 1): BoardChange {
+function change(run: string, lastStep: number, loss: BoardChange['loss'] = 1): BoardChange {
   return { run, status: 'running', lastStep, loss, tevMean: 0.02, openAlerts: [] };
 }
 
@@ -43,6 +43,15 @@ it('knows the pace of a run that runs', () => {
   board.apply([{ ...change(RUN, 12), status: 'finished' }], 5000);
   expect(paceOf(board.get(RUN), 5000)).toBeNull();
   expect(paceOf(undefined, 0)).toBeNull();
+});
+
+it('takes a new run, a new status and a step back for news, not every step', () => {
+  const board = new LiveBoard();
+  expect(board.isNews(change(RUN, 5))).toBe(true);
+  board.apply([change(RUN, 5)], 0);
+  expect(board.isNews(change(RUN, 6))).toBe(false);
+  expect(board.isNews(change(RUN, 4))).toBe(true);
+  expect(board.isNews({ ...change(RUN, 5), status: 'lost' })).toBe(true);
 });
 
 it('prefers what came in later: the live word or the list', () => {

@@ -40,6 +40,12 @@ export class LiveBoard {
     return this.runs.get(run);
   }
 
+  /** A run not heard of before, or one that began, ended or went back: more than a word here tells has changed. */
+  isNews({ run, status, lastStep }: BoardChange): boolean {
+    const former = this.runs.get(run);
+    return former?.status !== status || (lastStep ?? 0) < (former.lastStep ?? 0);
+  }
+
   subscribe(run: string, listener: () => void): () => void {
     const listeners = this.listeners.get(run) ?? new Set();
     this.listeners.set(run, listeners.add(listener));
@@ -78,7 +84,7 @@ function toNumber(value: number | string | null): number | null {
 
 type LiveFields = Pick<LiveRun, 'status' | 'lastStep' | 'loss' | 'tevMean' | 'openAlerts'>;
 
-/** A run as read from the server at `readAt`, with what has come in since. */
+/** A run as read from the server at `readAt`, by this machine's clock, with what has come in since. */
 export function withLive<Run extends LiveFields>(run: Run, readAt: number, heard: LiveRun | undefined): Run {
   if (!heard || heard.at < readAt) return run;
   const { status, lastStep, loss, tevMean, openAlerts } = heard;

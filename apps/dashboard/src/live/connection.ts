@@ -26,17 +26,30 @@ interface Requests {
   unwatch: (request: { run: string }) => void;
 }
 
+interface Options {
+  address?: string;
+  /** Pause before another try where socket.io-client makes none, in milliseconds. */
+  retryMs?: number;
+}
+
 /** The tab's one connection to `/live`; it opens with the first listener and reconnects by itself. */
-class LiveConnection {
+export class LiveConnection {
   status: ConnectionStatus = 'idle';
+  private readonly options: Required<Options>;
   private socket: Socket<Events, Requests> | undefined;
+  private retry: ReturnType<typeof setTimeout> | undefined;
   private readonly watchers = new Map<string, Set<RunWatcher>>();
   private readonly listeners = {
     status: new Set<() => void>(),
     board: new Set<(changes: BoardChange[]) => void>(),
     alert: new Set<(alert: unknown) => void>(),
     connected: new Set<() => void>(),
+    refused: new Set<() => void>(),
   };
+
+  constructor({ address = '/live', retryMs = 3_000 }: Options = {}) {
+    this.options = { address, retryMs };
+  }
 
   onStatus = (listener: () => void) => subscribe(this.listeners.status, listener);
 
@@ -54,6 +67,17 @@ class LiveConnection {
   onConnected(listener: () => void) {
     this.open();
     return subscribe(this.listeners.connected, listener);
+  }
+
+  /** Each time the server is there and does not let this tab in, such as when its cookie has run out. */
+  onRefused(listener: () => void) {
+    this.open();
+    return subscribe(this.listeners.refused, listener);
+  }
+
+  close(): void {
+    clearTimeout(this.retry);
+    this.socket?.disconnect();
   }
 
   watch(run: string, watcher: RunWatcher): () => void {
@@ -81,21 +105,33 @@ class LiveConnection {
   }
 
   private connect(): Socket<Events, Requests> {
-    const socket: Socket<Events, Requests> = io('/live', { transports: ['websocket'], reconnectionDelayMax: 3_000 });
+    const { address, retryMs } = this.options;
+    const socket: Socket<Events, Requests> = io(address, {
+      transports: ['websocket'],
+      reconnectionDelayMax: retryMs,
+    });
     this.setStatus('connecting');
     socket.on('connect', () => {
       this.setStatus('connected');
       for (const run of this.watchers.keys()) this.requestSteps(run);
       for (const listener of this.listeners.connected) listener();
     });
-    socket.on('connect_error', () => this.setStatus('lost'));
+    socket.on('connect_error', () => {
+      this.lose(socket);
+      if (!socket.active) for (const listener of this.listeners.refused) listener();
+    });
     socket.on('disconnect', (reason) => {
-      this.setStatus('lost');
-      if (reason === 'io server disconnect') setTimeout(() => socket.connect(), 1_000); // not retried by socket.io
+      if (reason !== 'io client disconnect') this.lose(socket);
     });
     socket.on('steps', (frame, taken) => {
-      this.receiveSteps(frame);
-      taken();
+      try {
+        this.receiveSteps(frame);
+      } catch (error) {
+        console.error('a frame of steps could not be taken in; the history is read instead', error);
+        for (const watchers of this.watchers.values()) for (const watcher of watchers) watcher.behind();
+      } finally {
+        taken(); // or the server would send nothing more
+      }
     });
     socket.on('behind', ({ run }) => {
       for (const watcher of this.watchers.get(run) ?? []) watcher.behind();
@@ -108,6 +144,14 @@ class LiveConnection {
       for (const listener of this.listeners.alert) listener(alert);
     });
     return socket;
+  }
+
+  /** socket.io-client tries again by itself only while it is `active`: not where the server said no or sent it away. */
+  private lose(socket: Socket): void {
+    this.setStatus('lost');
+    if (socket.active) return;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => socket.connect(), this.options.retryMs);
   }
 
   private receiveSteps(frame: ArrayBuffer): void {

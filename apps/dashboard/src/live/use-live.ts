@@ -2,7 +2,7 @@
 
 import { alert } from '@evenkeel/protocol';
 import { useQueryClient } from '@tanstack/react-query';
-import { useCallback, useEffect, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useEffectEvent, useSyncExternalStore } from 'react';
 import { coalesce } from '../coalesce.ts';
 import { announce } from '../features/shell/announcer.tsx';
 import { useTRPC } from '../trpc/client.tsx';
@@ -11,26 +11,33 @@ import { live } from './connection.ts';
 
 const board = new LiveBoard();
 
-const liveAlert = alert.pick({ rule: true, severity: true, status: true, step: true });
+const liveAlert = alert.pick({ run: true, rule: true, severity: true, status: true, step: true });
 
-/** Keeps a page's runs and alerts up to date. Once a page. */
-export function useLiveBoard(): void {
+/**
+ * Keeps a page's runs and alerts up to date. Once a page.
+ * @param nameOf the name of a run that the page shows; the alerts of others are not announced.
+ */
+export function useLiveBoard(nameOf: (run: string) => string | undefined): void {
   const trpc = useTRPC();
   const queries = useQueryClient();
+  const announceAlert = useEffectEvent((message: unknown) => {
+    const opened = liveAlert.safeParse(message).data;
+    const name = opened?.status === 'open' && nameOf(opened.run);
+    if (name) announce(`${name}: ${opened.severity} ${opened.rule} at step ${opened.step}`);
+  });
   useEffect(() => {
     const readRuns = coalesce(() => queries.invalidateQueries(trpc.run.pathFilter()), 1_000);
     const readAlerts = coalesce(() => queries.invalidateQueries(trpc.alert.pathFilter()), 500);
     const stops = [
       live.onBoard((changes) => {
-        // A run this tab has not heard of, or one that began or ended: the list may have to show or hide it.
-        if (changes.some((change) => board.get(change.run)?.status !== change.status)) readRuns();
+        if (changes.some((change) => board.isNews(change))) readRuns();
         board.apply(changes, Date.now());
       }),
       live.onAlert((message) => {
         readAlerts();
-        const opened = liveAlert.safeParse(message).data;
-        if (opened?.status === 'open') announce(`${opened.severity}: ${opened.rule} at step ${opened.step}`);
+        announceAlert(message);
       }),
+      live.onRefused(readRuns), // whoever may not read either is sent to sign in
       live.onConnected(() => {
         readRuns();
         readAlerts();

@@ -1,10 +1,11 @@
 import type { AppRouter } from '@evenkeel/api';
-import { dehydrate, HydrationBoundary } from '@tanstack/react-query';
+import { dehydrate } from '@tanstack/react-query';
 import { createTRPCClient, TRPCClientError, type TRPCLink } from '@trpc/client';
 import { observable } from '@trpc/server/observable';
 import { createTRPCOptionsProxy, type TRPCOptionsProxy } from '@trpc/tanstack-react-query';
 import { connection } from 'next/server';
 import { cache, type ReactNode } from 'react';
+import { HydrateHere } from './hydrate.tsx';
 import { createQueryClient } from './query-client.ts';
 
 type Procedure = (input: unknown) => Promise<unknown>;
@@ -48,7 +49,7 @@ export async function serverTRPC(): Promise<TRPCOptionsProxy<AppRouter>> {
 }
 
 export function Hydrate({ children }: { children: ReactNode }) {
-  return <HydrationBoundary state={dehydrate(getQueryClient())}>{children}</HydrationBoundary>;
+  return <HydrateHere state={dehydrate(getQueryClient())}>{children}</HydrateHere>;
 }
 
 /** A page's search parameters as the browser has them. */

@@ -9,7 +9,7 @@ const listRequest = z.object({
   status: runStatus.optional(),
   /** Part of a name, project, owner or tag. */
   search: z.string().max(200).optional(),
-  limit: z.number().int().min(1).max(1_000).default(200),
+  limit: z.number().int().min(1).max(10_000).default(200),
 });
 
 export const runRouter = router({

@@ -34,7 +34,7 @@ export const tevGrowth: Rule = (history) => {
     rule: 'tev-growth',
     severity: 'critical',
     step: newest.step,
-    message: `TEV grows as step^${exponent.toFixed(2)} over the last ${steps} steps; healthy runs rarely pass ${MAX_EXPONENT}`,
+    message: `TEV grows as step^${exponent.toFixed(2)} over the last ${steps} steps: faster than step^${MAX_EXPONENT}, which healthy runs stay below`,
     evidence: { exponent, steps, tevBefore: first.value, tevMean: newest.value },
   };
 };

@@ -3,8 +3,10 @@
 import type { Alert } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useLayoutEffect, useRef } from 'react';
 import { formatCount, formatExact, formatInstant, formatNumber } from '../../format.ts';
 import { useTRPC } from '../../trpc/client.tsx';
+import { announce } from '../shell/announcer.tsx';
 import { SeverityMark } from './alert-mark.tsx';
 import classes from './open-alerts.module.css';
 
@@ -25,9 +27,13 @@ export function OpenAlerts({ alerts }: { alerts: readonly Alert[] }) {
 
 function OpenAlertItem({ alert }: { alert: Alert }) {
   const { acknowledge, resolve, error } = useAlertVerbs();
-  const key = { run: alert.run, id: alert.id };
+  const item = useItemThatKeepsFocus();
+  const act = (verb: typeof acknowledge | typeof resolve) => {
+    item.current?.focus(); // the button that was pressed goes away
+    verb.mutate({ run: alert.run, id: alert.id });
+  };
   return (
-    <li className={classes.alert} data-severity={alert.severity}>
+    <li ref={item} tabIndex={-1} className={classes.alert} data-severity={alert.severity}>
       <SeverityMark severity={alert.severity} />
       <div className={classes.words}>
         <strong>
@@ -39,23 +45,39 @@ function OpenAlertItem({ alert }: { alert: Alert }) {
       </div>
       <div className={classes.verbs}>
         {alert.status === 'open' ? (
-          <Button
-            size="compact-sm"
-            variant="default"
-            loading={acknowledge.isPending}
-            onClick={() => acknowledge.mutate(key)}
-          >
+          <Button size="compact-sm" variant="default" loading={acknowledge.isPending} onClick={() => act(acknowledge)}>
             Acknowledge
           </Button>
         ) : (
           <span className={classes.seen}>acknowledged</span>
         )}
-        <Button size="compact-sm" variant="default" loading={resolve.isPending} onClick={() => resolve.mutate(key)}>
+        <Button size="compact-sm" variant="default" loading={resolve.isPending} onClick={() => act(resolve)}>
           Resolve
         </Button>
       </div>
     </li>
   );
+}
+
+/** An item that hands the keyboard's focus to the next one, the one before, or the page, when it goes away. */
+function useItemThatKeepsFocus() {
+  const ref = useRef<HTMLLIElement>(null);
+  useLayoutEffect(() => {
+    const item = ref.current;
+    return () => {
+      if (!item?.contains(document.activeElement)) return;
+      const heir = item.nextElementSibling ?? item.previousElementSibling ?? document.getElementById('main');
+      if (heir instanceof HTMLElement) heir.focus();
+    };
+  }, []);
+  return ref;
+}
+
+/** Past this an integer is no count, but a measurement without decimals. */
+const LARGEST_COUNT = 1e9;
+
+function formatEvidence(value: number): string {
+  return Number.isInteger(value) && Math.abs(value) < LARGEST_COUNT ? formatCount(value) : formatNumber(value);
 }
 
 function Evidence({ evidence }: Pick<Alert, 'evidence'>) {
@@ -64,7 +86,7 @@ function Evidence({ evidence }: Pick<Alert, 'evidence'>) {
       {Object.entries(evidence).map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd title={formatExact(value)}>{Number.isInteger(value) ? formatCount(value) : formatNumber(value)}</dd>
+          <dd title={formatExact(value)}>{formatEvidence(value)}</dd>
         </div>
       ))}
     </dl>
@@ -74,7 +96,8 @@ function Evidence({ evidence }: Pick<Alert, 'evidence'>) {
 function useAlertVerbs() {
   const trpc = useTRPC();
   const queries = useQueryClient();
-  const onSuccess = async () => {
+  const onSuccess = async ({ rule, status }: Alert) => {
+    announce(`${rule} ${status}`);
     await Promise.all([
       queries.invalidateQueries(trpc.alert.pathFilter()),
       queries.invalidateQueries(trpc.run.pathFilter()),

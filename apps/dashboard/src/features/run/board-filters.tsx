@@ -5,6 +5,7 @@ import { NativeSelect, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useState } from 'react';
 import { useUrlParams } from '../../url.ts';
+import classes from './board.module.css';
 
 const SEARCH_PAUSE_MS = 200;
 
@@ -13,11 +14,10 @@ export function BoardFilters() {
   const [search, setSearch] = useState(params.get('q') ?? '');
   const apply = useDebouncedCallback((q: string) => setParams({ q: q.trim() }), SEARCH_PAUSE_MS);
   return (
-    <search style={{ display: 'flex', gap: 8 }}>
+    <search className={classes.filters}>
       <TextInput
         type="search"
         size="xs"
-        w={240}
         aria-label="Search name, project, owner or tag"
         placeholder="Name, project, owner, tag"
         value={search}

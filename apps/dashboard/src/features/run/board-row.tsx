@@ -4,6 +4,7 @@ import Link from 'next/link';
 import { memo } from 'react';
 import { formatCount, formatDuration, formatExact, formatInstant, formatNumber } from '../../format.ts';
 import { paceOf, withLive } from '../../live/board.ts';
+import type { Trace } from '../../live/trace.ts';
 import { useLiveRun } from '../../live/use-live.ts';
 import type { RunSummary } from '../../trpc/client.tsx';
 import { AlertMark } from '../alert/alert-mark.tsx';
@@ -42,7 +43,7 @@ export const BoardRow = memo(function BoardRow({ base, readAt, now }: Props) {
         {formatNumber(pace)}
       </td>
       <Measured value={run.loss} trace={live?.lossTrace ?? []} />
-      <Measured value={run.tevMean} trace={live?.tevTrace ?? []} />
+      <Measured value={run.tevMean} trace={live?.tevTrace ?? []} className={classes.minor} />
       <td>
         <span className={classes.alerts}>
           {run.openAlerts.map((alert) => (
@@ -51,17 +52,23 @@ export const BoardRow = memo(function BoardRow({ base, readAt, now }: Props) {
         </span>
       </td>
       <td className={classes.minor}>{run.owner}</td>
-      <td className={classes.number} title={`started ${formatInstant(run.startedAt)}`}>
+      <td className={`${classes.number} ${classes.minor}`} title={`started ${formatInstant(run.startedAt)}`}>
         {now !== null && formatDuration(now - run.startedAt.getTime())}
       </td>
     </tr>
   );
 });
 
-function Measured({ value, trace }: { value: number | null; trace: Parameters<typeof Sparkline>[0]['trace'] }) {
+interface MeasuredProps {
+  value: number | null;
+  trace: Trace;
+  className?: string;
+}
+
+function Measured({ value, trace, className = '' }: MeasuredProps) {
   const finite = value === null || Number.isFinite(value);
   return (
-    <td className={classes.number} title={formatExact(value)}>
+    <td className={`${classes.number} ${className}`} title={formatExact(value)}>
       <span className={classes.measured} data-finite={finite}>
         <Sparkline trace={trace} />
         {formatNumber(value)}

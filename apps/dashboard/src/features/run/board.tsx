@@ -14,10 +14,10 @@ import { GettingStarted } from './getting-started.tsx';
 import { BOARD_LIMIT, readListRequest } from './list-request.ts';
 
 export function Board() {
-  useLiveBoard();
   const [params, setParams] = useUrlParams();
   const request = readListRequest(params);
   const runs = useQuery(useTRPC().run.list.queryOptions(request, { placeholderData: keepPreviousData }));
+  useLiveBoard((alerted) => runs.data?.find(({ id }) => id === alerted)?.name);
   const filtered = request.search !== undefined || request.status !== undefined;
 
   if (runs.isError && !runs.data) return <Unread error={runs.error.message} retry={() => runs.refetch()} />;
@@ -28,7 +28,7 @@ export function Board() {
         <h1>Runs</h1>
         <BoardFilters />
       </div>
-      <RunTable runs={runs.data ?? []} readAt={runs.dataUpdatedAt} />
+      {runs.data?.length !== 0 && <RunTable runs={runs.data ?? []} readAt={runs.dataUpdatedAt} />}
       {runs.data?.length === 0 && (
         <p className={classes.note}>
           No run matches.{' '}
@@ -65,16 +65,16 @@ function RunTable({ runs, readAt }: { runs: readonly RunSummary[]; readAt: numbe
               Steps/s
             </th>
             <th scope="col" className={classes.number}>
-              Loss <small>nats</small>
+              Loss <small className={classes.minor}>nats</small>
             </th>
-            <th scope="col" className={classes.number}>
+            <th scope="col" className={`${classes.number} ${classes.minor}`}>
               <abbr title="Token Embedding Variability: mean over the vocabulary">TEV</abbr>
             </th>
             <th scope="col">Open alerts</th>
             <th scope="col" className={classes.minor}>
               Owner
             </th>
-            <th scope="col" className={classes.number}>
+            <th scope="col" className={`${classes.number} ${classes.minor}`}>
               Age
             </th>
           </tr>

@@ -1,5 +1,7 @@
 import { formatCount, formatInstant } from '../../format.ts';
 import type { RunDetail } from '../../trpc/client.tsx';
+import { attemptRows } from './attempts.ts';
+import { flattenConfig } from './config.ts';
 import classes from './run-facts.module.css';
 
 /** What does not change from step to step. */
@@ -7,7 +9,7 @@ export function RunFacts({ run }: { run: RunDetail }) {
   return (
     <div className={classes.facts}>
       <Config config={run.config} />
-      <Attempts attempts={run.attempts} lastStep={run.lastStep} />
+      <Attempts run={run} />
       <section>
         <h2>Tags and notes</h2>
         {run.tags.length > 0 && (
@@ -26,7 +28,7 @@ export function RunFacts({ run }: { run: RunDetail }) {
 }
 
 function Config({ config }: Pick<RunDetail, 'config'>) {
-  const entries = Object.entries(config).sort(([a], [b]) => a.localeCompare(b, 'en'));
+  const entries = flattenConfig(config);
   return (
     <section>
       <h2>Config</h2>
@@ -36,7 +38,7 @@ function Config({ config }: Pick<RunDetail, 'config'>) {
           {entries.map(([name, value]) => (
             <tr key={name}>
               <th scope="row">{name}</th>
-              <td>{typeof value === 'string' ? value : JSON.stringify(value)}</td>
+              <td>{value}</td>
             </tr>
           ))}
         </tbody>
@@ -45,7 +47,7 @@ function Config({ config }: Pick<RunDetail, 'config'>) {
   );
 }
 
-function Attempts({ attempts, lastStep }: Pick<RunDetail, 'attempts' | 'lastStep'>) {
+function Attempts({ run }: { run: RunDetail }) {
   return (
     <section>
       <h2>Attempts</h2>
@@ -59,11 +61,11 @@ function Attempts({ attempts, lastStep }: Pick<RunDetail, 'attempts' | 'lastStep
           </tr>
         </thead>
         <tbody>
-          {attempts.map(({ number, status, startedAt, ...attempt }) => (
+          {attemptRows(run).map(({ number, status, firstStep, lastStep, startedAt }) => (
             <tr key={number}>
               <th scope="row">{number}</th>
-              <td>{status ?? 'running'}</td>
-              <td>{span(attempt.firstStep, status === null ? lastStep : attempt.lastStep)}</td>
+              <td>{status}</td>
+              <td>{span(firstStep, lastStep)}</td>
               <td>{formatInstant(startedAt)}</td>
             </tr>
           ))}

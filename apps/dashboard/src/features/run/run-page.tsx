@@ -12,12 +12,12 @@ import { RunFacts } from './run-facts.tsx';
 import { RunHeader } from './run-header.tsx';
 
 export function RunPage({ id }: { id: string }) {
-  useLiveBoard();
   const trpc = useTRPC();
   const { data: read, dataUpdatedAt } = useSuspenseQuery(trpc.run.get.queryOptions({ run: id }));
   const alerts = useQuery(trpc.alert.list.queryOptions({ run: id })).data ?? [];
   const heard = useLiveRun(id);
   const run = withLive(read, dataUpdatedAt, heard);
+  useLiveBoard((alerted) => (alerted === id ? run.name : undefined));
   useAnnounced(run.status, `${run.name} is ${run.status}`);
   return (
     <>

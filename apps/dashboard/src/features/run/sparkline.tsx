@@ -1,10 +1,10 @@
 import { type Trace, tracePaths } from '../../live/trace.ts';
 import classes from './board.module.css';
 
-const WIDTH = 72;
+const WIDTH = 88;
 const HEIGHT = 18;
 
-/** The last minute's course, beside the number it belongs to. */
+/** The last minute's course since the page opened, beside the number it belongs to. */
 export function Sparkline({ trace }: { trace: Trace }) {
   return (
     <svg

@@ -92,11 +92,17 @@ export class StepFeed {
     return this.chart?.columnSteps ?? 1;
   }
 
+  /** First and last step of the run, as far as known. */
+  runSteps(): [number, number] {
+    const chart = this.picture()?.chart;
+    return [chart?.firstStep ?? 0, chart?.lastStep ?? 0];
+  }
+
   /** First and last step of the x axis. */
   view(): [number, number] {
-    const chart = this.picture()?.chart;
-    const from = this.range.from ?? chart?.firstStep ?? 0;
-    const to = this.range.to ?? chart?.lastStep ?? from;
+    const [first, last] = this.runSteps();
+    const from = this.range.from ?? first;
+    const to = this.range.to ?? last;
     return to > from ? [from, to] : [from, from + 1];
   }
 

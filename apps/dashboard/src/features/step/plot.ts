@@ -1,7 +1,8 @@
 import uPlot from 'uplot';
+import { linearRange, logRange } from './axis-range.ts';
 import { colours } from './palette.ts';
 import type { PlotData } from './plot-data.ts';
-import { formatTick, logTicks, WHOLE_INCREMENTS } from './ticks.ts';
+import { formatTick, linearTicks, logTicks, WHOLE_INCREMENTS } from './ticks.ts';
 
 /** Space left and right of every plot, the heatmap's too, so that steps stand above one another. */
 export const GUTTER_LEFT = 64;
@@ -117,21 +118,21 @@ function xAxis(): uPlot.Axis {
 }
 
 function yAxis(log: boolean): uPlot.Axis {
-  const shared = { ...axisLook(), size: GUTTER_LEFT, space: 34 };
-  if (!log) {
-    const values: uPlot.Axis.Values = (_, splits, __, ___, increment) =>
-      splits.map((split) => formatTick(split, increment));
-    return { ...shared, values };
-  }
+  const space = 34;
+  const ticks = log ? logTicks : linearTicks;
   return {
-    ...shared,
-    splits: (plot, _, low, high) => logTicks(low, high, Math.max(2, plot.height / shared.space)),
+    ...axisLook(),
+    size: GUTTER_LEFT,
+    space,
+    // uPlot's own increments end at 1e32, and it draws no axis without one; the ticks below do not need it.
+    incrs: (_, __, low, high) => [Math.max(10, high, high - low)],
+    splits: (plot, _, low, high) => ticks(low, high, Math.max(2, plot.height / space)),
     filter: (_, splits) => splits, // every one of them gets its label
     values: (_, splits) => splits.map((split, at) => formatTick(split, gapAt(splits, at))),
   };
 }
 
-/** How far a tick of a logarithmic axis is from the one below it, or above the first. */
+/** How far a tick is from the one below it, or the first from the one above. */
 function gapAt(splits: readonly number[], at: number): number {
   const [low, high] = at === 0 ? [splits[0], splits[1]] : [splits[at - 1], splits[at]];
   return low === undefined || high === undefined ? Number.MIN_VALUE : high - low;
@@ -145,21 +146,4 @@ function axisLook(): uPlot.Axis {
     grid: { stroke: () => colours().grid, width: 1 },
     ticks: { stroke: () => colours().rule, width: 1, size: 4 },
   };
-}
-
-/** Less of a difference is rounding. */
-const FLAT = 1e-9;
-
-function linearRange(low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null) return [0, 1];
-  const flat = high - low <= FLAT * Math.max(Math.abs(low), Math.abs(high));
-  const pad = flat ? Math.abs(high) * 0.06 || 1 : (high - low) * 0.06;
-  return [low >= 0 ? Math.max(0, low - pad) : low - pad, high + pad];
-}
-
-/** uPlot leaves what is not positive out of a logarithmic scale. */
-function logRange(low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null || !(low > 0)) return [0.1, 10];
-  const pad = (high / low) ** 0.06;
-  return pad > 1.02 ? [low / pad, high * pad] : [low / 1.1, high * 1.1];
 }

@@ -7,11 +7,13 @@ import { formatCount, formatExact, formatNumber } from '../../format.ts';
 import classes from './charts.module.css';
 import { moveCrosshair } from './crosshair.ts';
 import type { StepFeed } from './feed.ts';
+import { columnAfter, rangeAfter } from './keyboard.ts';
 import { drawAlerts, drawNonFinite } from './markers.ts';
 import type { MetricView } from './metrics.ts';
 import { onColoursChange } from './palette.ts';
 import { createPlot, toAligned } from './plot.ts';
 import { type PlotData, plotData, spansDecades } from './plot-data.ts';
+import type { StepRange } from './view-params.ts';
 
 export interface ChartProps {
   view: MetricView;
@@ -20,8 +22,8 @@ export interface ChartProps {
   scale: 'log' | 'linear' | null;
   alerts: readonly Alert[];
   onScale: (scale: 'log' | 'linear') => void;
-  /** Steps to show, both included; null for the whole run. */
-  onZoom: (range: { from: number; to: number } | null) => void;
+  /** Steps to show; null for the whole run. */
+  onZoom: (range: StepRange | null) => void;
 }
 
 export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartProps) {
@@ -38,8 +40,7 @@ export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartP
     moveCrosshair(column === null ? null : (data.current?.steps[column] ?? null));
     const words = describe(data.current, column, feed.columnSteps());
     if (readout.current) readout.current.textContent = words;
-    // To a screen reader a chart is a slider over its steps, moved with the arrow keys.
-    target.current?.setAttribute('aria-valuetext', words);
+    if (target.current) tellSlider(target.current, data.current?.steps ?? [], column, words);
   });
   const drawUnder = useEffectEvent((drawn: uPlot) => drawAlerts(drawn, alerts, view.metric));
   const zoom = useEffectEvent(onZoom);
@@ -97,12 +98,23 @@ export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartP
         className={classes.plot}
         role="slider"
         aria-label={`${view.title} by step`}
+        aria-valuemin={0}
+        aria-valuemax={0}
         aria-valuenow={0}
         tabIndex={0}
-        onKeyDown={(event) => plot.current && steer(event, plot.current, onZoom)}
+        onKeyDown={(event) => plot.current && steer(event, plot.current, feed, onZoom)}
       />
     </section>
   );
+}
+
+/** To a screen reader a chart is a slider over its steps, moved with the arrow keys. Without a column, at the newest. */
+function tellSlider(slider: HTMLElement, steps: readonly number[], column: number | null, words: string): void {
+  const last = steps.at(-1) ?? 0;
+  slider.setAttribute('aria-valuemin', String(steps[0] ?? 0));
+  slider.setAttribute('aria-valuemax', String(last));
+  slider.setAttribute('aria-valuenow', String(column === null ? last : (steps[column] ?? last)));
+  slider.setAttribute('aria-valuetext', words);
 }
 
 /** Keeps a plot as large as its place. */
@@ -112,27 +124,15 @@ function follow(target: HTMLElement, plot: uPlot): () => void {
   return () => observer.disconnect();
 }
 
-/** Arrow keys move the crosshair, + and − zoom around it, 0 shows the whole run. */
-function steer(event: KeyboardEvent, plot: uPlot, onZoom: ChartProps['onZoom']): void {
+/** Arrow keys, page keys, Home and End move the crosshair; +, − and 0 zoom around it. */
+function steer(event: KeyboardEvent, plot: uPlot, feed: StepFeed, onZoom: ChartProps['onZoom']): void {
   const steps = plot.data[0];
   const at = plot.cursor.idx ?? steps.length - 1;
-  const move = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
-  if (move !== undefined) {
-    const next = steps[Math.min(steps.length - 1, Math.max(0, at + move))] ?? 0;
-    plot.setCursor({ left: plot.valToPos(next, 'x'), top: 0 });
-  } else if (event.key === '+' || event.key === '-') {
-    onZoom(zoomAround(steps[at] ?? 0, plot.scales.x, event.key === '+' ? 0.5 : 2));
-  } else if (event.key === '0') {
-    onZoom(null);
-  } else {
-    return;
-  }
-  event.preventDefault();
-}
-
-function zoomAround(centre: number, scale: uPlot.Scale | undefined, factor: number): { from: number; to: number } {
-  const half = (((scale?.max ?? 1) - (scale?.min ?? 0)) / 2) * factor;
-  return { from: Math.max(0, Math.floor(centre - half)), to: Math.ceil(centre + Math.max(1, half)) };
+  const column = columnAfter(event.key, at, steps.length);
+  const range = rangeAfter(event.key, { view: feed.view(), run: feed.runSteps(), centre: steps[at] ?? 0 });
+  if (column !== null) plot.setCursor({ left: plot.valToPos(steps[column] ?? 0, 'x'), top: 0 });
+  if (range !== undefined) onZoom(range);
+  if (column !== null || range !== undefined) event.preventDefault();
 }
 
 /** What stands at a column, exact where it is one step; without a column, the latest value. */

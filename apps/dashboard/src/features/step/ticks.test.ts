@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatTick, logTicks, stepTicks } from './ticks.ts';
+import { formatTick, linearTicks, logTicks, stepTicks } from './ticks.ts';
 
 describe('logTicks', () => {
   it('takes every digit where they fit, and even distances within an octave', () => {
@@ -13,6 +13,24 @@ describe('logTicks', () => {
     expect(logTicks(1e-12, 1e12, 5).length).toBeLessThanOrEqual(6);
     expect(logTicks(1e-3, 1e3, 7)).toEqual([1e-3, 1e-2, 0.1, 1, 10, 100, 1000]);
   });
+  it('finds some, and labels each its own way, however far a diverging run spans', () => {
+    for (const [low, high] of [
+      [1e-8, 1e38],
+      [1e-300, 1e300],
+      [3e22, 9e36],
+    ] as const) {
+      const ticks = logTicks(low, high, 6);
+      expect(ticks.length).toBeGreaterThanOrEqual(3);
+      expect(ticks.length).toBeLessThanOrEqual(7);
+      expect(new Set(ticks.map((tick) => formatTick(tick, tick))).size).toBe(ticks.length);
+    }
+  });
+});
+
+it('linear ticks are evenly apart at any size', () => {
+  expect(linearTicks(0, 10.6, 6)).toEqual([0, 2, 4, 6, 8, 10]);
+  expect(linearTicks(-1.2, 1.2, 6)).toEqual([-1, -0.5, 0, 0.5, 1]);
+  expect(linearTicks(0, 1.06e35, 6)).toEqual([0, 2e34, 4e34, 6e34, 8e34, 1e35]);
 });
 
 it.each([

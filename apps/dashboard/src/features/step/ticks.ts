@@ -22,7 +22,7 @@ export function logTicks(low: number, high: number, most: number): number[] {
     const ticks = decadeTicks(low, high, digits, 1);
     if (ticks.length <= most) return ticks;
   }
-  const decades = Math.log10(high / low);
+  const decades = Math.log10(high) - Math.log10(low); // of their ratio even where that is no number
   return decadeTicks(low, high, [1], Math.ceil(decades / Math.max(1, most)));
 }
 
@@ -38,7 +38,8 @@ function decadeTicks(low: number, high: number, digits: readonly number[], every
   return ticks;
 }
 
-function linearTicks(low: number, high: number, most: number): number[] {
+/** Ticks of a linear axis: `most` at most, evenly apart by 1, 2 or 5 times a power of ten. */
+export function linearTicks(low: number, high: number, most: number): number[] {
   const power = Math.floor(Math.log10((high - low) / most));
   const digit = [1, 2, 5, 10].find((each) => (high - low) / Number(`${each}e${power}`) <= most) ?? 10;
   const first = Math.ceil(low / Number(`${digit}e${power}`));

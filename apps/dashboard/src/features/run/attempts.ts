@@ -1,0 +1,21 @@
+import type { RunDetail } from '../../trpc/client.tsx';
+
+export interface AttemptRow {
+  number: number;
+  status: string;
+  firstStep: number | null;
+  lastStep: number | null;
+  startedAt: Date;
+}
+
+/**
+ * A run's lives. The run's status and last step are those of its newest attempt, and fresher; an older attempt without
+ * a status was killed, or lost its way to the server.
+ */
+export function attemptRows({ attempts, status, lastStep }: Pick<RunDetail, 'attempts' | 'status' | 'lastStep'>) {
+  return attempts.map((attempt, at): AttemptRow => {
+    if (at < attempts.length - 1) return { ...attempt, status: attempt.status ?? 'ended without word' };
+    const hasSteps = attempt.firstStep !== null || at === 0; // else the run's last step is of an older attempt
+    return { ...attempt, status, lastStep: hasSteps ? lastStep : null };
+  });
+}

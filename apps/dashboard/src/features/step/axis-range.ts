@@ -1,0 +1,22 @@
+/** Less of a difference is rounding. */
+const FLAT = 1e-9;
+
+/** Where a linear axis starts and ends to show `low` to `high`; not below zero for what is never negative. */
+export function linearRange(low: number | null, high: number | null): [number, number] {
+  if (low === null || high === null) return [0, 1];
+  const flat = high - low <= FLAT * Math.max(Math.abs(low), Math.abs(high));
+  const pad = flat ? Math.abs(high) * 0.06 || 1 : (high - low) * 0.06;
+  return [low >= 0 ? Math.max(0, low - pad) : low - pad, high + pad];
+}
+
+/** Decades that a double holds with all its digits, so that padding ends neither in zero nor in infinity. */
+const LEAST_DECADE = -307;
+const MOST_DECADE = 308;
+
+/** The same for a logarithmic axis; uPlot leaves out what is not positive. */
+export function logRange(low: number | null, high: number | null): [number, number] {
+  if (low === null || high === null || !(low > 0)) return [0.1, 10];
+  const [from, to] = [Math.log10(low), Math.log10(high)];
+  const pad = Math.max(0.04, (to - from) * 0.06);
+  return [10 ** Math.max(LEAST_DECADE, from - pad), 10 ** Math.min(MOST_DECADE, to + pad)];
+}

@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import type { Database } from './database.ts';
+import { judgedTo, markJudged, runsToJudge } from './judged.ts';
+import { finishRun, startRun } from './run.ts';
+import { insertSteps } from './step.ts';
+import { describeDatabases } from './testing.ts';
+import { aRun, aStep, begin, NOW } from './testing-data.ts';
+
+const insert = (db: Database, run: string, step: number, attempt = 1) =>
+  insertSteps(db, [{ run, attempt, steps: [aStep(step)] }], NOW);
+
+describeDatabases('judged steps', (db) => {
+  test('how far an attempt was judged never goes back', async () => {
+    const run = await begin(db());
+    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: null, lastStep: null });
+    await insert(db(), run, 7);
+    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: null, lastStep: 7 });
+    await markJudged(db(), { run, attempt: 1, step: 7 });
+    await markJudged(db(), { run, attempt: 1, step: 3 });
+    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: 7, lastStep: 7 });
+    expect(await judgedTo(db(), randomUUID())).toBeNull();
+  });
+
+  test('each attempt is judged for itself, and the newest one counts', async () => {
+    const start = aRun();
+    await startRun(db(), start, NOW);
+    await startRun(db(), { ...start, attempt: 2 }, NOW);
+    await insert(db(), start.run, 2 ** 40, 1);
+    expect(await runsToJudge(db())).not.toContain(start.run);
+    await insert(db(), start.run, 5, 2);
+    expect(await runsToJudge(db())).toContain(start.run);
+    await markJudged(db(), { run: start.run, attempt: 2, step: 5 });
+    await markJudged(db(), { run: start.run, attempt: 1, step: 2 ** 40 });
+    expect(await judgedTo(db(), start.run)).toEqual({ attempt: 2, judgedTo: 5, lastStep: 5 });
+    expect(await runsToJudge(db())).not.toContain(start.run);
+  });
+
+  test('the runs to judge are those with later steps, ended or not, the youngest first', async () => {
+    const [old, young, judged] = [
+      await begin(db()),
+      await begin(db(), { startedAt: NOW.getTime() + 1 }),
+      await begin(db()),
+    ];
+    await begin(db());
+    for (const run of [old, young, judged]) await insert(db(), run, 0);
+    await markJudged(db(), { run: judged, attempt: 1, step: 0 });
+    await finishRun(db(), { run: young, attempt: 1, status: 'finished', reason: null }, NOW);
+    expect(await runsToJudge(db())).toEqual([young, old]);
+    await insert(db(), judged, 1);
+    expect(await runsToJudge(db())).toContain(judged);
+  });
+});

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import { type Database, insertSteps, listAlerts, openDatabase, resolveAlert, startRun } from '@evenkeel/db';
+import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Judge } from './judge.ts';
+import { startOf, stepsFrom } from './testing.ts';
+
+let db: Database;
+const problems: string[] = [];
+beforeAll(async () => {
+  db = await openDatabase({ inMemory: true });
+});
+afterAll(async () => {
+  expect(problems).toEqual([]);
+  await db.close();
+});
+
+function newJudge(): Judge {
+  const log = (_level: string, message: string, error?: unknown) => problems.push(`${message}: ${error}`);
+  return new Judge({ db, now: () => new Date(), log, onAlert: () => {} });
+}
+
+async function startedRun(run: string = randomUUID(), attempt = 1): Promise<string> {
+  await startRun(db, parse(runStart, startOf(run, attempt)), new Date());
+  return run;
+}
+
+async function store(run: string, steps: StepEvent[], attempt = 1) {
+  const batch = { run, attempt, steps };
+  expect(await insertSteps(db, [batch], new Date())).toEqual([null]);
+  return batch;
+}
+
+const NAN_FROM = (first: number) => (step: number) => (step >= first ? Number.NaN : 2);
+
+async function alertSteps(run: string): Promise<number[]> {
+  const alerts = await listAlerts(db, { run, limit: 100 });
+  return alerts.filter((alert) => alert.rule === 'non-finite').map((alert) => alert.step);
+}
+
+test('what was stored and not judged before a restart is judged at the next start, once', async () => {
+  const run = await startedRun();
+  await store(run, stepsFrom(0, 50, NAN_FROM(30)));
+  for (let restart = 0; restart < 2; restart++) {
+    const judge = newJudge();
+    judge.resume(run);
+    await judge.close();
+  }
+  expect(await alertSteps(run)).toEqual([30]);
+});
+
+test('a run that ended just before a stop is judged to its end', async () => {
+  const run = await startedRun();
+  const judge = newJudge();
+  judge.observe(await store(run, stepsFrom(0, 50, NAN_FROM(40))));
+  judge.forget(run);
+  await judge.close();
+  expect(await alertSteps(run)).toEqual([40]);
+});
+
+test('a resolved alert is not raised again by a restart', async () => {
+  const run = await startedRun();
+  const first = newJudge();
+  first.observe(
+    await store(
+      run,
+      stepsFrom(0, 50, (step) => (step === 30 ? Number.NaN : 2)),
+    ),
+  );
+  await first.close();
+  const [alert] = await listAlerts(db, { run, limit: 1 });
+  await resolveAlert(db, { run, id: alert?.id ?? '' }, new Date());
+  const second = newJudge();
+  second.resume(run);
+  second.observe(await store(run, stepsFrom(50, 5)));
+  await second.close();
+  expect(await alertSteps(run)).toEqual([30]);
+});
+
+test('a judge that starts in the middle of a run finds what one that saw it all finds', async () => {
+  const run = await startedRun();
+  const before = newJudge();
+  for (let first = 0; first < 600; first += 60) before.observe(await store(run, stepsFrom(first, 60)));
+  await before.close();
+  const after = newJudge();
+  after.observe(await store(run, stepsFrom(600, 60, NAN_FROM(633))));
+  await after.close();
+  expect(await alertSteps(run)).toEqual([633]);
+});
+
+test('ghosts of a superseded attempt raise nothing, also when they come first after a restart', async () => {
+  const run = await startedRun();
+  const first = newJudge();
+  first.observe(await store(run, stepsFrom(0, 100)));
+  await startedRun(run, 2);
+  first.observe(await store(run, stepsFrom(50, 100), 2));
+  await first.close();
+  const second = newJudge();
+  second.observe(
+    await store(
+      run,
+      stepsFrom(100, 50, () => Number.NaN),
+    ),
+  );
+  second.observe(await store(run, stepsFrom(150, 10), 2));
+  await second.close();
+  expect(await alertSteps(run)).toEqual([]);
+});
