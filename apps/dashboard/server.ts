@@ -72,6 +72,7 @@ async function open(
     maxHttpBufferSize: MAX_FRAME_BYTES,
     transports: ['websocket'],
     serveClient: false,
+    connectTimeout: 10_000, // who has not joined a namespace by then goes
     allowRequest: (request, allow) => allow(null, door.problem(request) === null),
   });
   const gateway = new Gateway({ io, db, now, log, mayWatch: (request) => sessions.mayView(request) });

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 
-const { env } = process;
-
-/** Every environment variable that the commands read; flags go before them. */
+/** Every environment variable that the commands read, an empty one being unset; flags go before them. */
 export const environment = {
-  server: env.EVENKEEL_SERVER ?? 'http://127.0.0.1:4870',
-  key: env.EVENKEEL_KEY ?? null,
-  accessToken: env.EVENKEEL_ACCESS_TOKEN ?? null,
-  dataDir: env.EVENKEEL_DATA_DIR ?? join(process.cwd(), '.evenkeel'),
-  databaseUrl: env.DATABASE_URL ?? null,
+  server: read('EVENKEEL_SERVER') ?? 'http://127.0.0.1:4870',
+  key: read('EVENKEEL_KEY'),
+  accessToken: read('EVENKEEL_ACCESS_TOKEN'),
+  dataDir: read('EVENKEEL_DATA_DIR') ?? join(process.cwd(), '.evenkeel'),
+  databaseUrl: read('DATABASE_URL'),
 };
+
+function read(name: string): string | null {
+  return process.env[name] || null;
+}

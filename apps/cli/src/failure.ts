@@ -14,9 +14,16 @@ export function report(error: unknown): void {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE') {
-    return `${error.message}: something else listens there; choose another port with --port`;
-  }
-  if (!EXPECTED.includes(error.name)) return error.stack ?? error.message;
-  return 'field' in error && error.field ? `${error.field} ${error.message}` : error.message;
+  const cause = rootCause(error);
+  if (EXPECTED.includes(cause.name))
+    return 'field' in cause && cause.field ? `${cause.field} ${cause.message}` : cause.message;
+  if (!('code' in cause)) return error.stack ?? error.message;
+  // The operating system or PostgreSQL said no: its words are enough.
+  return cause.code === 'EADDRINUSE' ? `${cause.message}: choose another port with --port` : cause.message;
+}
+
+/** The error that the others were raised for; the first of several that happened at once. */
+function rootCause(error: Error): Error {
+  const [first] = error instanceof AggregateError ? error.errors : [error.cause];
+  return first instanceof Error ? rootCause(first) : error;
 }

@@ -3,6 +3,9 @@ import { isIP } from 'node:net';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 
+/** A name, an IPv4 or a bracketed IPv6 address, then perhaps a port. */
+const HOST = /^([\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
+
 /** Whether a server bound to `host` can be reached from this machine only. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
@@ -22,21 +25,16 @@ export class Door {
   }
 
   /** What is wrong with the request's Host or Origin, in words for whoever sent it; null if nothing is. */
-  problem({ headers: { host, origin } }: IncomingMessage): string | null {
-    const asked = host === undefined ? null : parseHost(`http://${host}`);
-    if (!asked) return 'The request names no host.';
-    if (!this.#names.has(asked.hostname) && isIP(asked.hostname.replace(/^\[|\]$/g, '')) === 0) {
-      return `This server does not answer to "${asked.hostname}". Start it with --allow-host ${asked.hostname} if it should.`;
+  problem({ headers: { host = '', origin } }: IncomingMessage): string | null {
+    const name = HOST.exec(host.toLowerCase())?.[1];
+    if (name === undefined) return 'The request names no host.';
+    if (!this.#names.has(name) && isIP(name.replace(/^\[|\]$/g, '')) === 0) {
+      return `This server does not answer to "${name}". Start it with --allow-host ${name} if it should.`;
     }
-    if (origin !== undefined && parseHost(origin)?.host !== asked.host) {
+    // A proxy that speaks TLS makes the page's origin https while the request here is http.
+    if (origin !== undefined && origin.toLowerCase().replace(/^https?:\/\//, '') !== host.toLowerCase()) {
       return 'This request comes from a page of another site.';
     }
     return null;
   }
-}
-
-function parseHost(url: string): { host: string; hostname: string } | null {
-  if (!URL.canParse(url)) return null;
-  const { host, hostname } = new URL(url);
-  return { host: host.toLowerCase(), hostname: hostname.toLowerCase() };
 }

@@ -18,9 +18,15 @@ export interface ApiContext {
 // superjson, so that dates, NaN and infinities arrive as what they are.
 const t = initTRPC.context<ApiContext>().create({
   transformer: superjson,
-  errorFormatter: ({ shape, error }) =>
-    error.cause instanceof ZodError ? { ...shape, message: describe(error.cause) } : shape,
+  isDev: false, // no stack leaves the server
+  errorFormatter: ({ shape, error }) => ({ ...shape, message: publicMessage(error) }),
 });
+
+/** What an internal error says, such as SQL, is for the server's log alone. */
+function publicMessage({ code, cause, message }: TRPCError): string {
+  if (code === 'INTERNAL_SERVER_ERROR') return 'the server failed: its log says why';
+  return cause instanceof ZodError ? describe(cause) : message;
+}
 
 /** `run: Invalid UUID` instead of zod's list of issues as JSON. */
 function describe({ issues }: ZodError): string {

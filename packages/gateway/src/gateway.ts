@@ -43,7 +43,7 @@ export class Gateway {
     io.use((_socket, next) => next(new Error('connect to the namespace /ingest or /live')));
     const viewers = io.of('/live');
     viewers.use((socket, next) => next(options.mayWatch(socket.request) ? undefined : new Error('sign in first')));
-    this.#commits = new GroupCommit((batches) => insertSteps(db, batches, now()));
+    this.#commits = new GroupCommit((batches) => insertSteps(db, batches, now()), log);
     this.#live = new Live({ namespace: viewers, db, log });
     this.#judge = new Judge({ db, now, log, onAlert: (alert) => this.#live.alertChanged(alert) });
     this.#ingest = new Ingest({

@@ -7,6 +7,7 @@ function batch(run: string, count = 1, layers = 0): StepBatch {
   return { run, attempt: 1, steps: Array.from({ length: count }, (_, step) => ({ step, time: 0, layerGradVar })) };
 }
 
+const silent = () => {};
 const runsOf = (batches: StepBatch[]) => batches.map(({ run }) => run).join('');
 
 test('what comes while a commit is in flight goes in one group after it', async () => {
@@ -16,7 +17,7 @@ test('what comes while a commit is in flight goes in one group after it', async 
     groups.push(runsOf(batches));
     if (groups.length === 1) await new Promise<void>((resolve) => (release = resolve));
     return batches.map(() => null);
-  });
+  }, silent);
   const first = commits.add(batch('a'));
   await new Promise((resolve) => setImmediate(resolve));
   const rest = ['b', 'c', 'd'].map((run) => commits.add(batch(run)));
@@ -31,7 +32,7 @@ test('a batch that the database rejects is refused for good, the others of its g
     if (batches.some(({ run }) => run === 'bad')) throw Object.assign(new Error('out of range'), { code: '22003' });
     stored.push(...batches.map(({ run }) => run));
     return batches.map(() => null);
-  });
+  }, silent);
   const answers = await Promise.all(['a', 'bad', 'b'].map((run) => commits.add(batch(run))));
   expect(answers).toMatchObject([null, { field: 'steps', retry: false }, null]);
   expect(stored).toEqual(['a', 'b']);
@@ -42,7 +43,7 @@ test('a database that is away is asked once per group, and every batch may come 
   const commits = new GroupCommit(async () => {
     asked++;
     throw new Error('connection refused');
-  });
+  }, silent);
   const answers = await Promise.all(['a', 'b', 'c'].map((run) => commits.add(batch(run))));
   expect(answers).toMatchObject([{ retry: true }, { retry: true }, { retry: true }]);
   expect(asked).toBe(1);
@@ -54,7 +55,7 @@ test('what waits is bounded by its size, and room is made again', async () => {
   const commits = new GroupCommit(async (batches) => {
     await blocked;
     return batches.map(() => null);
-  });
+  }, silent);
   const wide = batch('a', 4_096, 512);
   const answers = Array.from({ length: 20 }, () => commits.add(wide));
   const refusal = await Promise.race(answers);

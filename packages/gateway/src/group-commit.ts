@@ -1,4 +1,5 @@
 import { RefusedError, type StepBatch } from '@evenkeel/protocol';
+import type { Log } from './log.ts';
 
 /** Stores all batches in one transaction; answers each with null, or why that one was not stored. */
 export type StoreBatches = (batches: StepBatch[]) => Promise<(RefusedError | null)[]>;
@@ -20,12 +21,14 @@ interface Waiting {
  */
 export class GroupCommit {
   readonly #store: StoreBatches;
+  readonly #log: Log;
   #waiting: Waiting[] = [];
   #waitingNumbers = 0;
   #draining: Promise<void> | null = null;
 
-  constructor(store: StoreBatches) {
+  constructor(store: StoreBatches, log: Log) {
     this.#store = store;
+    this.#log = log;
   }
 
   /** Resolves once the batch is stored (null) or refused; never rejects. */
@@ -75,6 +78,7 @@ export class GroupCommit {
     try {
       return await this.#store(batches);
     } catch (error) {
+      this.#log('error', `storing ${batches.length} batches failed`, error);
       const isRejected = DATA_REJECTED.test(sqlState(error) ?? '');
       if (!isRejected) return batches.map(() => new RefusedError('', 'the database did not answer: try again', true));
       if (batches.length === 1) return [new RefusedError('steps', 'the database rejects it')];

@@ -58,7 +58,7 @@ export class Ingest {
     options.namespace.use((socket, next) =>
       this.#admit(socket).then(
         () => next(),
-        (error) => next(handshakeError(error)),
+        (error) => next(this.#handshakeError(error)),
       ),
     );
     options.namespace.on('connection', (socket) => this.#welcome(socket));
@@ -107,6 +107,13 @@ export class Ingest {
     if (!known && (await anyApiKey(db))) throw new RefusedError('key', keyProblem(key));
     socket.data.keyId = known?.id ?? null;
     log('info', `an emitter connects: ${JSON.stringify(client)}`);
+  }
+
+  /** socket.io passes `data` of a middleware's error on to the client. */
+  #handshakeError(error: unknown): Error {
+    if (!(error instanceof RefusedError)) this.#options.log('error', 'a handshake failed', error);
+    const refused = error instanceof RefusedError ? error : new RefusedError('', 'the server failed: try again', true);
+    return Object.assign(new Error(refused.message), { data: refused.toRefusal() });
   }
 
   #welcome(socket: Socket): void {
@@ -184,10 +191,4 @@ function keyProblem(key: string | undefined): string {
   if (key === undefined)
     return 'this server takes steps only with an ingest key: create one with "evenkeel key create"';
   return 'this ingest key is unknown or revoked';
-}
-
-/** socket.io passes `data` of a middleware's error on to the client. */
-function handshakeError(error: unknown): Error {
-  const refused = error instanceof RefusedError ? error : new RefusedError('', 'the server failed: try again', true);
-  return Object.assign(new Error(refused.message), { data: refused.toRefusal() });
 }

@@ -83,10 +83,15 @@ export class Live {
   #welcome(socket: Socket): void {
     this.#viewers.set(socket.id, { unacknowledged: 0, behind: new Set() });
     socket.on('disconnect', () => this.#viewers.delete(socket.id));
-    socket.on('watch', (request: unknown, ack: unknown) => answer(ack, () => this.#watch(socket, request)));
-    socket.on('unwatch', (request: unknown, ack: unknown) =>
-      answer(ack, () => void socket.leave(parse(watchRequest, request).run)),
+    socket.onAny((event: unknown, request: unknown, ack: unknown) =>
+      answer(ack, () => this.#receive(socket, String(event), request)),
     );
+  }
+
+  #receive(socket: Socket, event: string, request: unknown): void {
+    if (event === 'watch') this.#watch(socket, request);
+    else if (event === 'unwatch') void socket.leave(parse(watchRequest, request).run);
+    else throw new RefusedError('event', `there is no event "${event.slice(0, 50)}"`);
   }
 
   #watch(socket: Socket, request: unknown): void {

@@ -1,14 +1,14 @@
 import { getRun, listRuns } from '@evenkeel/db';
-import { MAX_REASON_LENGTH, runId, runStatus, text } from '@evenkeel/protocol';
+import { MAX_REASON_LENGTH, name, runId, runStatus, text } from '@evenkeel/protocol';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
 
 const listRequest = z.object({
-  project: z.string().optional(),
+  project: name.optional(),
   status: runStatus.optional(),
   /** Part of a name, project, owner or tag. */
-  search: z.string().max(200).optional(),
+  search: text(200).optional(),
   limit: z.number().int().min(1).max(10_000).default(200),
 });
 
