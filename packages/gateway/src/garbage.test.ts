@@ -96,7 +96,12 @@ const brokenField = fc.oneof(
   fc.record({ field: fc.constant('layerGradVar'), value: fc.oneof(fc.string(), fc.constant(Array(513).fill(0))) }),
   fc.record({
     field: fc.constant('custom'),
-    value: fc.oneof(fc.constant({ '': 1 }), fc.constant({ 'a\0b': 1 }), fc.boolean()),
+    value: fc.oneof(
+      fc.constant({ '': 1 }),
+      fc.constant({ 'a\0b': 1 }),
+      fc.constant(JSON.parse('{"__proto__":1}')),
+      fc.boolean(),
+    ),
   }),
 );
 

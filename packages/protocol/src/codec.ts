@@ -15,6 +15,7 @@ import {
   type StepBatch,
   type StepEvent,
   TEV_QUANTILE_COUNT,
+  UNNAMEABLE,
 } from './step.ts';
 
 // The layout is specified in README.md, section "A step batch"; keep the two in step.
@@ -260,6 +261,7 @@ class Reader {
     const start = this.take(length, field);
     const name = decodeUtf8(this.bytes.subarray(start, start + length), field);
     if (name.includes('\0')) throw new RefusedError(field, 'contains a NUL character');
+    if (name === UNNAMEABLE) throw new RefusedError(field, `"${UNNAMEABLE}" cannot be a name`);
     within([...name].length, 1, MAX_NAME_LENGTH, `${field}.length`); // in code points, as the schemas count
     return name;
   }

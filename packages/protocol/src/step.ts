@@ -31,6 +31,13 @@ export function jsonNumber(value: number | null): z.input<typeof wireNumber> | n
 const scalar = wireNumber.nullish();
 const layerValues = z.array(wireNumber).max(MAX_LAYERS).nullish();
 
+/** The one name that a JavaScript object loses on the way. */
+export const UNNAMEABLE = '__proto__';
+
+function isObjectWith(value: unknown, key: string): boolean {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key);
+}
+
 /** One optimiser update. What a step does not carry is absent or null; NaN and infinities are values. */
 export const stepEvent = z.object({
   step: z.number().int().min(0).max(MAX_STEP),
@@ -49,7 +56,8 @@ export const stepEvent = z.object({
   layerOutVar: layerValues,
   /** Any further scalars by name. */
   custom: z
-    .record(name, wireNumber)
+    .custom<unknown>((value) => !isObjectWith(value, UNNAMEABLE), `"${UNNAMEABLE}" cannot be a name`)
+    .pipe(z.record(name, wireNumber))
     .refine((scalars) => Object.keys(scalars).length <= MAX_CUSTOM_SCALARS, `more than ${MAX_CUSTOM_SCALARS} names`)
     .nullish(),
 });

@@ -18,7 +18,8 @@ export const runRouter = router({
   get: procedure.input(z.object({ run: runId })).query(async ({ ctx, input }) => {
     const run = await getRun(ctx.db, input.run);
     if (!run) throw new TRPCError({ code: 'NOT_FOUND', message: `there is no run ${input.run}` });
-    return run;
+    // As text: superjson refuses objects with keys such as "constructor", which a configuration may have.
+    return { ...run, config: JSON.stringify(run.config) };
   }),
 
   stop: procedure

@@ -28,7 +28,7 @@ export function RunFacts({ run }: { run: RunDetail }) {
 }
 
 function Config({ config }: Pick<RunDetail, 'config'>) {
-  const entries = flattenConfig(config);
+  const entries = flattenConfig(JSON.parse(config));
   return (
     <section>
       <h2>Config</h2>

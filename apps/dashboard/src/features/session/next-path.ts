@@ -2,5 +2,7 @@
 export function nextPath(next: string | null, origin: string): string {
   if (!next?.startsWith('/') || !URL.canParse(next, origin)) return '/';
   const url = new URL(next, origin);
-  return url.origin === origin ? url.pathname + url.search : '/';
+  const path = url.pathname + url.search;
+  // Dots may have collapsed into two leading slashes, which a browser reads as another host.
+  return url.origin === origin && !path.startsWith('//') ? path : '/';
 }
