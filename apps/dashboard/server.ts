@@ -99,7 +99,8 @@ async function open(
 
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${(http.address() as AddressInfo).port}`;
   db.announce(url);
-  void warmUp(url, accessToken);
+  const warm = warmUp(url, accessToken);
+  closers.push(() => warm);
   return { url, database: db.kind };
 }
 

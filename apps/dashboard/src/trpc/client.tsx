@@ -2,12 +2,12 @@
 
 import type { AppRouter } from '@evenkeel/api';
 import { type QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { createTRPCClient, httpBatchLink, TRPCClientError } from '@trpc/client';
+import { createTRPCClient, httpBatchLink } from '@trpc/client';
 import type { inferRouterOutputs } from '@trpc/server';
 import { createTRPCContext } from '@trpc/tanstack-react-query';
 import { type ReactNode, useState } from 'react';
 import superjson from 'superjson';
-import { createQueryClient } from './query-client.ts';
+import { createQueryClient, isSignedOut } from './query-client.ts';
 
 const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
 
@@ -42,11 +42,8 @@ function browserQueryClient(): QueryClient {
   return kept;
 }
 
-/** The cookie ran out, or the server's access token changed. */
 function signInAgain(error: Error): void {
-  if (!(error instanceof TRPCClientError)) return;
-  const response = error.meta?.response;
-  if (!(response instanceof Response) || response.status !== 401) return;
+  if (!isSignedOut(error)) return;
   const here = window.location.pathname + window.location.search;
   window.location.assign(`/signin?next=${encodeURIComponent(here)}`);
 }

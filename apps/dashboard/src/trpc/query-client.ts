@@ -1,5 +1,14 @@
 import { defaultShouldDehydrateQuery, QueryCache, QueryClient } from '@tanstack/react-query';
+import { TRPCClientError } from '@trpc/client';
 import superjson from 'superjson';
+
+const RETRIES = 3;
+
+/** The cookie ran out, or the server's access token changed. */
+export function isSignedOut(error: Error): boolean {
+  const response = error instanceof TRPCClientError ? error.meta?.response : undefined;
+  return response instanceof Response && response.status === 401;
+}
 
 /** One of these for each request on the server, one for the life of the tab in the browser. */
 export function createQueryClient(onError?: (error: Error) => void): QueryClient {
@@ -7,7 +16,7 @@ export function createQueryClient(onError?: (error: Error) => void): QueryClient
     queryCache: new QueryCache({ onError }),
     defaultOptions: {
       // What the server has just rendered need not be asked for again; what changes is told by the live connection.
-      queries: { staleTime: 5_000 },
+      queries: { staleTime: 5_000, retry: (failures, error) => failures < RETRIES && !isSignedOut(error) },
       dehydrate: {
         serializeData: superjson.serialize,
         // Queries still under way are streamed to the browser as they end.

@@ -11,8 +11,11 @@ const SEARCH_PAUSE_MS = 200;
 
 export function BoardFilters() {
   const [params, setParams] = useUrlParams();
-  const [search, setSearch] = useState(params.get('q') ?? '');
-  const apply = useDebouncedCallback((q: string) => setParams({ q: q.trim() }), SEARCH_PAUSE_MS);
+  const [typing, setTyping] = useState<string | null>(null); // until it is in the address
+  const apply = useDebouncedCallback((q: string) => {
+    setParams({ q });
+    setTyping(null);
+  }, SEARCH_PAUSE_MS);
   return (
     <search className={classes.filters}>
       <TextInput
@@ -20,9 +23,9 @@ export function BoardFilters() {
         size="xs"
         aria-label="Search name, project, owner or tag"
         placeholder="Name, project, owner, tag"
-        value={search}
+        value={typing ?? params.get('q') ?? ''}
         onChange={({ currentTarget: { value } }) => {
-          setSearch(value);
+          setTyping(value);
           apply(value);
         }}
       />

@@ -70,7 +70,9 @@ function RunTable({ runs, readAt }: { runs: readonly RunSummary[]; readAt: numbe
             <th scope="col" className={`${classes.number} ${classes.minor}`}>
               <abbr title="Token Embedding Variability: mean over the vocabulary">TEV</abbr>
             </th>
-            <th scope="col">Open alerts</th>
+            <th scope="col" className={classes.rest}>
+              Open alerts
+            </th>
             <th scope="col" className={classes.minor}>
               Owner
             </th>

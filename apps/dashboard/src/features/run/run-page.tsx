@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'react';
 import { withLive } from '../../live/board.ts';
 import { useLiveBoard, useLiveRun } from '../../live/use-live.ts';
 import { useTRPC } from '../../trpc/client.tsx';
-import { OpenAlerts } from '../alert/open-alerts.tsx';
+import { RunAlerts } from '../alert/run-alerts.tsx';
 import { announce } from '../shell/announcer.tsx';
 import { Charts } from '../step/charts.tsx';
 import { RunFacts } from './run-facts.tsx';
@@ -22,7 +22,7 @@ export function RunPage({ id }: { id: string }) {
   return (
     <>
       <RunHeader run={run} heard={heard} />
-      <OpenAlerts alerts={alerts} />
+      <RunAlerts alerts={alerts} />
       <Charts run={read} alerts={alerts} />
       <RunFacts run={run} />
     </>

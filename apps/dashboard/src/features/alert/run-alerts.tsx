@@ -8,20 +8,43 @@ import { formatCount, formatExact, formatInstant, formatNumber } from '../../for
 import { useTRPC } from '../../trpc/client.tsx';
 import { announce } from '../shell/announcer.tsx';
 import { SeverityMark } from './alert-mark.tsx';
-import classes from './open-alerts.module.css';
+import classes from './run-alerts.module.css';
 
-/** A run's alerts that still want somebody: open ones, and acknowledged ones until they are resolved. */
-export function OpenAlerts({ alerts }: { alerts: readonly Alert[] }) {
-  const unresolved = alerts.filter(({ status }) => status !== 'resolved');
-  if (unresolved.length === 0) return null;
+/** A run's alerts: those that still want somebody, and folded away those that are resolved. */
+export function RunAlerts({ alerts }: { alerts: readonly Alert[] }) {
+  if (alerts.length === 0) return null;
+  const resolved = alerts.filter(({ status }) => status === 'resolved');
   return (
     <section aria-label="Alerts">
       <ul className={classes.list}>
-        {unresolved.map((alert) => (
-          <OpenAlertItem key={alert.id} alert={alert} />
-        ))}
+        {alerts.map((alert) => alert.status !== 'resolved' && <OpenAlertItem key={alert.id} alert={alert} />)}
       </ul>
+      {resolved.length > 0 && (
+        <details className={classes.resolved}>
+          <summary>{resolved.length} resolved</summary>
+          <ul className={classes.list}>
+            {resolved.map((alert) => (
+              <li key={alert.id} className={classes.alert}>
+                <SeverityMark severity={alert.severity} />
+                <AlertWords alert={alert} />
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
     </section>
+  );
+}
+
+function AlertWords({ alert }: { alert: Alert }) {
+  return (
+    <div className={classes.words}>
+      <strong>
+        {alert.rule} at step {formatCount(alert.step)}
+      </strong>{' '}
+      <span title={formatInstant(alert.openedAt)}>{alert.message}</span>
+      <Evidence evidence={alert.evidence} />
+    </div>
   );
 }
 
@@ -35,14 +58,8 @@ function OpenAlertItem({ alert }: { alert: Alert }) {
   return (
     <li ref={item} tabIndex={-1} className={classes.alert} data-severity={alert.severity}>
       <SeverityMark severity={alert.severity} />
-      <div className={classes.words}>
-        <strong>
-          {alert.rule} at step {formatCount(alert.step)}
-        </strong>{' '}
-        <span title={formatInstant(alert.openedAt)}>{alert.message}</span>
-        <Evidence evidence={alert.evidence} />
-        {error && <p role="alert">{error.message}</p>}
-      </div>
+      <AlertWords alert={alert} />
+      {error && <p role="alert">{error.message}</p>}
       <div className={classes.verbs}>
         {alert.status === 'open' ? (
           <Button size="compact-sm" variant="default" loading={acknowledge.isPending} onClick={() => act(acknowledge)}>
