@@ -33,15 +33,16 @@ export function demoCommand(): Command {
       const since = new Date();
       const trainers = RUNS.map((run) => startTrainer(run, ['--server', server.url, '--steps', String(steps)], key));
       const progress = setInterval(() => void printProgress(client, since), PROGRESS_MS);
-      void Promise.all(trainers.map(ended)).then(async () => {
+      const allEnded = Promise.all(trainers.map(ended)).then(() => 'all ended' as const);
+      if ((await Promise.race([stop, allEnded])) === 'all ended') {
         clearInterval(progress);
         await printProgress(client, since);
         console.log(`\n  All trainings have ended; the dashboard stays at ${server.url} until Ctrl-C.\n`);
-      });
+      }
       await stop;
       clearInterval(progress);
       for (const trainer of trainers) trainer.kill('SIGTERM');
-      await Promise.all(trainers.map(ended));
+      await allEnded;
     });
 }
 
