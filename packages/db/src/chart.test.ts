@@ -63,7 +63,7 @@ function measured(step: number, salt: number): number | null {
 }
 
 const stretch = fc.record({
-  attempt: fc.constantFrom(1, 1, 2, 3),
+  attempt: fc.constantFrom<number>(1, 1, 2, 3),
   first: fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 9000 })),
   count: fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 4000 })),
   stride: fc.constantFrom(1, 1, 1, 2, 70),
@@ -72,6 +72,15 @@ const stretch = fc.record({
   rollUp: fc.constantFrom('no', 'before', 'meanwhile'),
 });
 type Stretch = typeof stretch extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** A few steps again, so few that what is around them stays rolled up. */
+const repeat = fc.record({
+  /** Which of the owned steps is the first of them, of a thousand. */
+  place: fc.nat(999),
+  count: fc.integer({ min: 1, max: 3 }),
+  salt: fc.nat(99),
+});
+type Repeat = typeof repeat extends fc.Arbitrary<infer Value> ? Value : never;
 
 const view = fc.record({
   from: fc.option(fc.integer({ min: 0, max: 12_000 }), { nil: undefined }),
@@ -96,35 +105,55 @@ async function insertStretch(db: Database, run: string, model: Model, stretch: S
   for (const step of steps) known.set(step.step, step);
 }
 
+async function insertRepeat(db: Database, run: string, model: Model, { place, ...rest }: Repeat): Promise<void> {
+  const owned = ownedSteps(model);
+  const first = owned[Math.floor((place / 1000) * owned.length)]?.step ?? 0;
+  const begun = [...model].filter(([, steps]) => Math.min(...steps.keys()) <= first);
+  const attempt = Math.max(...begun.map(([attempt]) => attempt));
+  await insertStretch(db, run, model, { ...rest, attempt, first, stride: 1, rollUp: 'no' });
+}
+
 describeDatabases('charts', (db) => {
   test('every value of the timeline is in its column, at any zoom, rolled up or not', async () => {
-    const stretches = fc.array(stretch, { minLength: 1, maxLength: 6 });
+    const stretches = fc.array(stretch, { minLength: 1, maxLength: 5 });
     const views = fc.array(view, { minLength: 4, maxLength: 4 });
-    const property = fc.asyncProperty(stretches, views, fc.boolean(), async (stretches, views, rolled) => {
-      const run = await begin(db(), { layers: ['h0', 'h1'] });
-      const model: Model = new Map();
-      for (const stretch of stretches) await insertStretch(db(), run, model, stretch);
-      if (rolled) await rollUp(db(), run);
-      const owned = ownedSteps(model);
-      for (const { from, span, columns } of [...views, { from: undefined, span: undefined, columns: 2 }]) {
-        const to = span === undefined ? undefined : (from ?? 0) + span;
-        const seen = owned.filter(({ step }) => step >= (from ?? 0) && step <= (to ?? Number.POSITIVE_INFINITY));
-        const query = { run, from, to, columns };
-        const chart = await readChart(db(), query);
-        expect([chart.firstStep, chart.lastStep]).toEqual([owned[0]?.step, owned.at(-1)?.step]);
-        expect(chart.steps.length).toBeLessThanOrEqual(columns);
-        const inColumns = byColumn(chart, seen);
-        expect(inColumns.every((events) => events.length > 0)).toBe(true);
-        expectSeries(chart, 'loss', inColumns);
-        expectSeries(chart, 'tevMean', inColumns);
-        const carriers = inColumns.map((events) => events.find(({ layerGradVar }) => layerGradVar)).filter((e) => !!e);
-        expect(await readLayerChart(db(), query)).toEqual({
-          layers: ['h0', 'h1'],
-          steps: carriers.map(({ step }) => step),
-          gradVar: carriers.map(({ layerGradVar }) => layerGradVar),
-        });
-      }
-    });
+    const repeats = fc.array(repeat, { maxLength: 3 });
+    const isRolledUp = fc.constantFrom('never', 'before repeats', 'before repeats', 'at the end');
+    const property = fc.asyncProperty(
+      stretches,
+      repeats,
+      views,
+      isRolledUp,
+      async (stretches, repeats, views, when) => {
+        const run = await begin(db(), { layers: ['h0', 'h1'] });
+        const model: Model = new Map();
+        for (const stretch of stretches) await insertStretch(db(), run, model, stretch);
+        if (when !== 'never') await rollUp(db(), run);
+        for (const repeat of repeats) await insertRepeat(db(), run, model, repeat);
+        if (when === 'at the end') await rollUp(db(), run);
+        const owned = ownedSteps(model);
+        for (const { from, span, columns } of [...views, { from: undefined, span: undefined, columns: 2 }]) {
+          const to = span === undefined ? undefined : (from ?? 0) + span;
+          const seen = owned.filter(({ step }) => step >= (from ?? 0) && step <= (to ?? Number.POSITIVE_INFINITY));
+          const query = { run, from, to, columns };
+          const chart = await readChart(db(), query);
+          expect([chart.firstStep, chart.lastStep]).toEqual([owned[0]?.step, owned.at(-1)?.step]);
+          expect(chart.steps.length).toBeLessThanOrEqual(columns);
+          const inColumns = byColumn(chart, seen);
+          expect(inColumns.every((events) => events.length > 0)).toBe(true);
+          expectSeries(chart, 'loss', inColumns);
+          expectSeries(chart, 'tevMean', inColumns);
+          const carriers = inColumns
+            .map((events) => events.find(({ layerGradVar }) => layerGradVar))
+            .filter((e) => !!e);
+          expect(await readLayerChart(db(), query)).toEqual({
+            layers: ['h0', 'h1'],
+            steps: carriers.map(({ step }) => step),
+            gradVar: carriers.map(({ layerGradVar }) => layerGradVar),
+          });
+        }
+      },
+    );
     await fc.assert(property, { numRuns: 12 });
   });
 

@@ -12,6 +12,7 @@ export type { Database } from './database.ts';
 export { type Judged, judgedTo, markJudged, runsToJudge } from './judged.ts';
 export { type LayerChart, readLayerChart } from './layer-chart.ts';
 export { DirectoryHeldError, type Holder, holderOf } from './lock.ts';
+export { markLostRuns, touchRuns } from './lost-run.ts';
 export { openDatabase } from './open.ts';
 export { pingDatabase } from './ping.ts';
 export { recentSteps } from './recent-steps.ts';
@@ -21,11 +22,9 @@ export {
   finishRun,
   getRun,
   listRuns,
-  markLostRuns,
   type RunDetail,
   type RunSummary,
   startRun,
-  touchRuns,
 } from './run.ts';
 export { CHART_METRICS, type ChartMetric } from './schema.ts';
 export { insertSteps } from './step.ts';

@@ -1,9 +1,16 @@
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
+import type { Worker } from 'node:worker_threads';
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { DirectoryHeldError, holderOf } from './lock.ts';
 import { openDatabase } from './open.ts';
+import { pingDatabase } from './ping.ts';
+import { openPostgres } from './postgres.ts';
 import { recentSteps } from './recent-steps.ts';
 import { listRuns } from './run.ts';
 import { createPostgres } from './testing.ts';
@@ -69,6 +76,21 @@ describe('a data directory', () => {
   });
 });
 
+test('an embedded database whose thread dies fails at once, what waits and what comes', async () => {
+  const started = once(process, 'worker');
+  const db = await openDatabase({ inMemory: true });
+  const [worker] = (await started) as [Worker];
+  const asked = [db.sql.execute(sql`select pg_sleep(60)`), begin(db), listRuns(db, { limit: 9 })];
+  await worker.terminate();
+  const answers = await Promise.allSettled([...asked, listRuns(db, { limit: 9 })]);
+  const reasons = answers.map(
+    (answer) => answer.status === 'rejected' && (answer.reason.cause ?? answer.reason).message,
+  );
+  expect(reasons).toEqual(answers.map(() => "the database's thread ended"));
+  await expect(pingDatabase(db)).rejects.toThrow("the database's thread ended");
+  await db.close();
+});
+
 describe.skipIf(!inject('postgresUrl'))('a PostgreSQL database', () => {
   test('is brought up to date once by replicas that start together', async () => {
     const place = await createPostgres();
@@ -79,7 +101,91 @@ describe.skipIf(!inject('postgresUrl'))('a PostgreSQL database', () => {
     await place.drop();
   });
 
-  test('that is not there is an error', async () => {
-    await expect(openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none' })).rejects.toThrow('ECONNREFUSED');
+  test.for([
+    ['that is not there', 'postgres://nobody:hunter2@127.0.0.1:1/none', 'ECONNREFUSED'],
+    ['whose address is broken', 'postgres://nobody:hunter2@127.0.0.1:x/none', 'Invalid URL'],
+    ['whose host has no address', 'postgres://nobody:hunter2@none.invalid/none', 'none.invalid'],
+  ])('%s is an error that tells no password', async ([_, url = '', reason = '']) => {
+    const error = await openDatabase({ url }).catch((error: Error) => error);
+    expect(String(error)).toContain(`the PostgreSQL database does not open: `);
+    expect(String(error)).toContain(reason);
+    expect(inspect(error)).not.toContain('hunter2');
+  });
+
+  test('may end its connections, idle or in a transaction, and serves on', async () => {
+    const place = await createPostgres();
+    const db = await openDatabase(place);
+    const others = sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`;
+    await Promise.all(Array.from({ length: 3 }, () => listRuns(db, { limit: 9 })));
+    await db.sql.execute(others); // ends those that idle
+    const cut = db.sql.transaction(async (tx) => {
+      await tx.execute(sql`select 1`);
+      await db.sql.execute(others);
+      await tx.execute(sql`select 2`);
+    });
+    await expect(cut).rejects.toThrow();
+    const run = await begin(db);
+    expect(await listRuns(db, { limit: 9 })).toMatchObject([{ id: run }]);
+    await db.close();
+    await place.drop();
+  });
+
+  test('that falls silent is an error, and is used again when it speaks', async () => {
+    const place = await createPostgres();
+    await using line = await openLine(place.url);
+    const db = await openPostgres(line.url, { connectMs: 200, statementMs: 200 });
+    const busy = Array.from({ length: 10 }, () => db.sql.execute(sql`select pg_sleep(0.1)`));
+    await Promise.all(busy); // as many connections as it keeps
+    line.cut();
+    const starts = Array.from({ length: 20 }, () => begin(db).catch((error: Error) => error));
+    for (const start of await Promise.all(starts)) expect(start).toBeInstanceOf(Error);
+    line.mend();
+    const run = await begin(db);
+    expect(await listRuns(db, { limit: 9 })).toMatchObject([{ id: run }]);
+    await expect(db.sql.execute(sql`select pg_sleep(60)`)).rejects.toMatchObject({
+      cause: { message: 'canceling statement due to statement timeout' },
+    });
+    await db.close();
+    await place.drop();
+  });
+
+  test('that accepts but does not answer is an error', async () => {
+    await using line = await openLine('postgres://127.0.0.1:1/none');
+    line.cut();
+    const patience = { connectMs: 100, statementMs: 100 };
+    await expect(openPostgres(line.url, patience)).rejects.toThrow('does not open: timeout expired');
   });
 });
+
+/** A line to a server that can go dead: then nothing passes, and nobody is told. */
+async function openLine(target: string) {
+  const { hostname, port } = new URL(target);
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((near) => {
+    sockets.add(near.on('error', () => {}));
+    if (isCut) return;
+    const far = connect(Number(port), hostname).on('error', () => near.destroy());
+    sockets.add(far);
+    near.pipe(far).pipe(near);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(target);
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: url.href,
+    cut() {
+      isCut = true;
+      for (const socket of sockets) socket.unpipe();
+    },
+    mend() {
+      isCut = false;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
@@ -7,33 +8,62 @@ import { MIGRATIONS } from './package.ts';
 /** Any number that no other program takes an advisory lock on: "evenkeel" in ASCII. */
 const MIGRATION_LOCK = 0x6576656e6b65656cn;
 
-export async function openPostgres(url: string): Promise<Database> {
-  const pool = new pg.Pool({ connectionString: url, application_name: 'evenkeel', keepAlive: true });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+/** After how long what the server does not answer is an error. */
+const PATIENCE = { connectMs: 5_000, statementMs: 60_000 };
+
+export async function openPostgres(url: string, { connectMs, statementMs } = PATIENCE): Promise<Database> {
+  const config: pg.ClientConfig = {
+    connectionString: url,
+    application_name: 'evenkeel',
+    keepAlive: true,
+    connectionTimeoutMillis: connectMs,
+  };
+  await migrateAlone(config).catch((cause) => {
+    // Of several addresses that refuse, Node makes one error without a message.
+    throw new Error(`the PostgreSQL database does not open: ${cause.message || cause.code}`, { cause });
+  });
+  const pool = new pg.Pool({ ...config, statement_timeout: statementMs });
+  // A connection that breaks is replaced by the pool, and fails what it was doing; without listeners, idle or not, it
+  // would end the process.
   pool.on('error', () => {});
-  try {
-    await migrateAlone(pool);
-  } catch (error) {
-    await pool.end();
-    throw error;
-  }
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+    giveUpOnSilence(client, statementMs + connectMs);
+  });
   const close = async () => {
     if (!pool.ending) await pool.end();
   };
-  const sql = drizzle(pool) as unknown as Sql;
-  return { kind: 'postgres', sql, announce: () => {}, close, [Symbol.asyncDispose]: close };
+  return { kind: 'postgres', sql: sqlOver(pool), announce: () => {}, close, [Symbol.asyncDispose]: close };
 }
 
-/** Several replicas may start at once: one migrates, the others wait for it. */
-async function migrateAlone(pool: pg.Pool): Promise<void> {
-  const client = await pool.connect();
+/** Several replicas may start at once: one migrates, the others wait for it, however long that takes. */
+async function migrateAlone(config: pg.ClientConfig): Promise<void> {
+  const client = new pg.Client(config);
+  client.on('error', () => {}); // fails the query too
+  await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await migrate(drizzle(client), { migrationsFolder: MIGRATIONS });
-    await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
-    client.release();
-  } catch (error) {
-    client.release(true); // ends the session, and with it the lock
-    throw error;
+  } finally {
+    await client.end(); // ends the session, and with it the lock
   }
+}
+
+/** A server that is gone without a word does not time its statements out itself. */
+function giveUpOnSilence({ connection }: pg.PoolClient, silentMs: number): void {
+  const socket = connection.stream as Socket;
+  socket.setTimeout(silentMs, () => socket.destroy(new Error('the PostgreSQL server does not answer')));
+}
+
+/** Drizzle's own `transaction` would keep the connection for ever where `begin` fails. */
+function sqlOver(pool: pg.Pool): Sql {
+  const transaction: Sql['transaction'] = async (body) => {
+    const client = await pool.connect();
+    try {
+      return await (drizzle(client) as unknown as Sql).transaction(body);
+    } finally {
+      client.release();
+    }
+  };
+  return Object.assign(drizzle(pool) as unknown as Sql, { transaction });
 }

@@ -85,11 +85,18 @@ describeDatabases('rollups', (db, url) => {
     await insert(run, 9_000, 1, 99);
     expect(await runsToRollUp(db())).toContain(run);
     const { pieces } = await planColumns(db().sql, { run, columns: 1 });
-    const raw = pieces.filter(({ size }) => size === 1).map(({ from, until }) => [from, until]);
-    expect(raw).toEqual([
-      [0, 64],
-      [8960, 9024],
-      [9984, 10_000],
+    expect(pieces.map(({ size, from, until }) => [size, from, until])).toEqual([
+      [1, 0, 64],
+      [64, 64, 512],
+      [512, 512, 4096],
+      [4096, 4096, 8192],
+      [512, 8192, 8704],
+      [64, 8704, 8960],
+      [1, 8960, 9024],
+      [64, 9024, 9216],
+      [512, 9216, 9728],
+      [64, 9728, 9984],
+      [1, 9984, 10_000],
     ]);
     const renewed = ['64 from 0', '64 from 8960', '512 from 0', '512 from 8704', '4096 from 0'];
     expect(await renewing(run, () => rollUp(db(), run))).toEqual(renewed);
@@ -104,7 +111,10 @@ describeDatabases('rollups', (db, url) => {
       const steps = Array.from({ length: count }, (_, at) => aStep(at * 64, { loss }));
       await insertSteps(db(), [{ run, attempt: 1, steps }], NOW);
     };
-    const greatest = async () => (await readChart(db(), { run, columns: 1 })).series.loss.max;
+    const range = async (count: number) => {
+      const { min, max } = (await readChart(db(), { run, from: 0, to: count * 64 - 1, columns: 1 })).series.loss;
+      return [min, max];
+    };
     await everyBucket(1024, 1);
     await rollUp(db(), run);
     for (const [count, loss] of [
@@ -113,9 +123,9 @@ describeDatabases('rollups', (db, url) => {
       [1024, 4],
     ] as const) {
       await everyBucket(count, loss);
-      expect(await greatest()).toEqual([loss]);
+      expect(await range(count)).toEqual([[loss], [loss]]);
       await rollUp(db(), run);
-      expect(await greatest()).toEqual([loss]);
+      expect(await range(count)).toEqual([[loss], [loss]]);
       expect(await runsToRollUp(db())).not.toContain(run);
     }
   });

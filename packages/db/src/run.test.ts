@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { acknowledgeAlert, openAlert, resolveAlert } from './alert.ts';
-import { finishRun, getRun, listRuns, markLostRuns, startRun, touchRuns } from './run.ts';
+import { markLostRuns, touchRuns } from './lost-run.ts';
+import { finishRun, getRun, listRuns, startRun } from './run.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
 import { aRun, aStep, begin, later, NOW } from './testing-data.ts';
@@ -91,12 +92,14 @@ describeDatabases('runs', (db) => {
     expect(await listRuns(db(), { limit: 9, project: start.project })).toHaveLength(2);
   });
 
-  test('finishing is idempotent, and refused where there is nothing to finish', async () => {
+  test('of several finishes of an attempt the first counts, and one is refused where there is nothing to finish', async () => {
     const run = await begin(db());
     const finish = { run, attempt: 1, status: 'stopped', reason: 'by hand' } as const;
     await finishRun(db(), finish, later(1));
     await finishRun(db(), finish, later(2));
-    expect(await getRun(db(), run)).toMatchObject({ status: 'stopped', reason: 'by hand', endedAt: later(1) });
+    await finishRun(db(), { ...finish, status: 'failed', reason: 'too late' }, later(3));
+    const ended = { status: 'stopped', reason: 'by hand', endedAt: later(1) };
+    expect(await getRun(db(), run)).toMatchObject({ ...ended, attempts: [{ status: 'stopped', endedAt: later(1) }] });
     await expect(finishRun(db(), { ...finish, attempt: 2 }, NOW)).rejects.toMatchObject({ field: 'attempt' });
     await expect(finishRun(db(), { ...finish, run: randomUUID() }, NOW)).rejects.toMatchObject({ field: 'run' });
   });

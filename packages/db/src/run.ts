@@ -6,7 +6,8 @@ import {
   type RunStart,
   type RunStatus,
 } from '@evenkeel/protocol';
-import { and, asc, desc, eq, ilike, inArray, lt, max, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, ilike, inArray, max, ne, or, type SQL, sql } from 'drizzle-orm';
+import { arrayOf, UUID } from './array-wire.ts';
 import type { Database, Sql } from './database.ts';
 import { alert, attempt, project, run } from './schema.ts';
 
@@ -123,7 +124,7 @@ function startedAt(start: RunStart): Date {
 }
 
 /**
- * Ends an attempt, and the run with it where no later attempt has begun. Told again, the time stays the first.
+ * Ends an attempt, and the run with it where no later attempt has begun. Told again, what was said first stays.
  * @throws RefusedError where there is no such run or attempt.
  */
 export async function finishRun(db: Database, finish: RunFinish, now: Date): Promise<void> {
@@ -131,14 +132,13 @@ export async function finishRun(db: Database, finish: RunFinish, now: Date): Pro
   await db.sql.transaction(async (tx) => {
     const [found] = await tx.select({ id: run.id }).from(run).where(eq(run.id, finish.run)).for('update');
     if (!found) throw new RefusedError('run', 'no such run');
-    const [ended] = await tx
-      .update(attempt)
-      .set({ status, endedAt: sql`coalesce(${attempt.endedAt}, ${now.toISOString()}::timestamptz)` })
-      .where(and(eq(attempt.run, finish.run), eq(attempt.number, finish.attempt)))
-      .returning({ endedAt: attempt.endedAt });
-    if (!ended) throw new RefusedError('attempt', 'the run has no such attempt');
+    const isAttempt = and(eq(attempt.run, finish.run), eq(attempt.number, finish.attempt));
+    const [ending] = await tx.select({ status: attempt.status }).from(attempt).where(isAttempt);
+    if (!ending) throw new RefusedError('attempt', 'the run has no such attempt');
+    if (ending.status) return;
+    await tx.update(attempt).set({ status, endedAt: now }).where(isAttempt);
     if (finish.attempt < (await newestAttempt(tx, finish.run))) return;
-    await tx.update(run).set({ status, reason, endedAt: ended.endedAt, heardAt: now }).where(eq(run.id, finish.run));
+    await tx.update(run).set({ status, reason, endedAt: now, heardAt: now }).where(eq(run.id, finish.run));
   });
 }
 
@@ -217,41 +217,9 @@ async function openAlertsOf(db: Database, runs: string[]): Promise<Map<string, O
   const rows = await db.sql
     .select({ run: alert.run, rule: alert.rule, severity: alert.severity, step: alert.step })
     .from(alert)
-    .where(and(inArray(alert.run, runs), ne(alert.status, 'resolved')))
+    .where(and(sql`${alert.run} = any(${arrayOf(UUID, runs)}::uuid[])`, ne(alert.status, 'resolved')))
     .orderBy(desc(alert.openedAt), desc(alert.id));
   const alerts = new Map<string, OpenAlert[]>(runs.map((id) => [id, []]));
   for (const { run: id, ...open } of rows) alerts.get(id)?.push(open);
   return alerts;
-}
-
-/** Notes that running runs were heard of, steps or not. */
-export async function touchRuns(db: Database, runs: string[], now: Date): Promise<void> {
-  const heardAt = sql`greatest(${run.heardAt}, ${now.toISOString()}::timestamptz)`;
-  await db.sql
-    .update(run)
-    .set({ heardAt })
-    .where(inArray(run.id, runningRuns(db, inArray(run.id, runs))));
-}
-
-/**
- * Calls every running run lost that was silent since then.
- * @returns the runs that are lost now.
- */
-export async function markLostRuns(db: Database, { silentSince }: { silentSince: Date }, now: Date): Promise<string[]> {
-  const lost = await db.sql
-    .update(run)
-    .set({ status: 'lost', endedAt: now })
-    .where(inArray(run.id, runningRuns(db, lt(run.heardAt, silentSince))))
-    .returning({ id: run.id });
-  return lost.map(({ id }) => id);
-}
-
-/** Locked in the order of ids, as commits of steps lock them. */
-function runningRuns(db: Database, condition: SQL) {
-  return db.sql
-    .select({ id: run.id })
-    .from(run)
-    .where(and(eq(run.status, 'running'), condition))
-    .orderBy(asc(run.id))
-    .for('update');
 }

@@ -2,10 +2,9 @@ import { MAX_CUSTOM_SCALARS, RefusedError, type StepBatch, type StepEvent } from
 import { asc, inArray, sql } from 'drizzle-orm';
 import { arrayOf, FLOAT8, INT4, INT8, UUID } from './array-wire.ts';
 import { type Database, type Sql, tellCause } from './database.ts';
-import { attempt, ROLLUP_SIZES, run } from './schema.ts';
+import { type AttemptSteps, extendAttempts } from './extend-attempts.ts';
+import { attempt, run } from './schema.ts';
 import { type StepRow, upsertSteps } from './step-rows.ts';
-
-const MAX_STALE = 256;
 
 /** What a run's steps must keep to, and what they change of it. */
 interface RunState {
@@ -16,13 +15,6 @@ interface RunState {
   newest: number;
   /** Last step of each attempt. */
   attempts: Map<number, number | null>;
-}
-
-/** Steps of one attempt, the last of each number. */
-interface AttemptSteps {
-  run: string;
-  attempt: number;
-  steps: Map<number, StepEvent>;
 }
 
 /**
@@ -120,72 +112,6 @@ function customOf(state: RunState | undefined, { custom }: StepEvent): (number |
     values[index] = custom[name] ?? null;
   }
   return values;
-}
-
-/**
- * Also says which buckets that are rolled up hold other steps now, in the transaction that stores these. Beyond some
- * hundreds of them it is cheaper to make all rollups from the first of them on again than to read around each.
- */
-async function extendAttempts(tx: Sql, merged: readonly AttemptSteps[]): Promise<void> {
-  const touched = merged.flatMap(touchedBuckets);
-  await tx.execute(sql`
-    update ${attempt} set
-      first_step = least(first_step, first),
-      last_step = greatest(last_step, last),
-      (stale, rolled_to) = (
-        select
-          case when cardinality(late) > ${MAX_STALE}::int4 then '{}' else late end,
-          case when cardinality(late) > ${MAX_STALE}::int4 then late[1] else rolled_to end
-        from (select array(
-          select distinct bucket from unnest(stale || buckets) as bucket where bucket < rolled_to order by bucket
-        ) as late) as changed
-      )
-    from (
-      select run, number, min(first) as first, max(last) as last, array_agg(bucket) as buckets
-      from unnest(
-        ${arrayOf(
-          UUID,
-          touched.map(({ run }) => run),
-        )}::uuid[],
-        ${arrayOf(
-          INT4,
-          touched.map(({ attempt }) => attempt),
-        )}::int4[],
-        ${arrayOf(
-          INT8,
-          touched.map(({ bucket }) => bucket),
-        )}::int8[],
-        ${arrayOf(
-          INT8,
-          touched.map(({ first }) => first),
-        )}::int8[],
-        ${arrayOf(
-          INT8,
-          touched.map(({ last }) => last),
-        )}::int8[]
-      ) as touched (run, number, bucket, first, last)
-      group by run, number
-    ) as stored
-    where attempt.run = stored.run and attempt.number = stored.number`);
-}
-
-interface TouchedBucket {
-  run: string;
-  attempt: number;
-  bucket: number;
-  /** The first and the last of the steps that it gets. */
-  first: number;
-  last: number;
-}
-
-function touchedBuckets({ run, attempt, steps }: AttemptSteps): TouchedBucket[] {
-  const buckets = new Map<number, TouchedBucket>();
-  for (const step of steps.keys()) {
-    const bucket = step - (step % ROLLUP_SIZES[0]);
-    const { first, last } = buckets.get(bucket) ?? { first: step, last: step };
-    buckets.set(bucket, { run, attempt, bucket, first: Math.min(first, step), last: Math.max(last, step) });
-  }
-  return [...buckets.values()];
 }
 
 async function appendNames(tx: Sql, states: Map<string, RunState>): Promise<void> {

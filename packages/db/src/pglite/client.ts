@@ -54,8 +54,10 @@ class WorkerClient implements PgliteClient {
       workerData: { dataDir: dataDir ?? 'memory://' },
     });
     this.worker.on('message', (reply: Reply) => this.settle(reply));
-    this.worker.on('error', (error) => this.die(error));
-    this.worker.on('exit', () => this.die(new Error('the database is closed')));
+    this.worker.on('error', (cause) =>
+      this.die(new Error(`the database's thread failed: ${cause.message}`, { cause })),
+    );
+    this.worker.on('exit', () => this.die(new Error("the database's thread ended")));
   }
 
   query: Query = (sql, params, options) => this.exclusively(() => this.run(sql, params, options));
@@ -74,9 +76,12 @@ class WorkerClient implements PgliteClient {
     });
   }
 
+  /** What has begun comes to its end first. */
   async close(): Promise<void> {
-    await this.exclusively(() => this.request({ kind: 'close' }));
-    await this.terminate();
+    await this.exclusively(async () => {
+      if (!this.dead) await this.request({ kind: 'close' });
+      this.dead ??= new Error('the database is closed');
+    }).finally(() => this.terminate());
   }
 
   async terminate(): Promise<void> {

@@ -59,8 +59,7 @@ function databaseOf(client: PgliteClient, lock: DirectoryLock | null): Database 
   const stopUpkeep = keepUp(client);
   const close = once(async () => {
     stopUpkeep();
-    await client.close();
-    await lock?.release();
+    await client.close().finally(() => lock?.release());
   });
   return {
     kind: 'pglite',
