@@ -24,11 +24,12 @@ export function serverCommand(name: string): Command {
     .addHelpText('after', '\nDATABASE_URL=postgres://… stores on PostgreSQL instead of in the data directory.');
 }
 
-/** Starts the server that the flags and the environment describe. */
-export function startFromFlags({ host, port, dataDir, allowHost }: ServerFlags) {
+/** Starts the server that the flags and the environment describe; it tells of errors, and of all else if `verbose`. */
+export function startFromFlags({ host, port, dataDir, allowHost }: ServerFlags, verbose: boolean) {
   const { accessToken, databaseUrl } = environment;
   const settings: ServerSettings = { host, port, dataDir, databaseUrl, accessToken, allowedHosts: allowHost };
   return startServer(settings, (level, message, error) => {
+    if (level === 'info' && !verbose) return;
     const line = `${new Date().toISOString()} ${level} ${message}`;
     if (error === undefined) console.error(line);
     else console.error(line, error);

@@ -25,7 +25,7 @@ export function demoCommand(): Command {
     .option('--no-open', 'do not open a browser')
     .action(async ({ steps, open: wantsBrowser, ...flags }) => {
       const stop = interrupted();
-      await using server = await startFromFlags(flags);
+      await using server = await startFromFlags(flags, false);
       const client = connect(server.url);
       const key = await trainerKey(client);
       console.log(`\n  Evenkeel is at ${server.url}\n`);

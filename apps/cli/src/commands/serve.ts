@@ -7,7 +7,7 @@ export function serveCommand(): Command {
     .option('--json', 'print where it listens as JSON')
     .action(async ({ json, ...flags }) => {
       const stop = interrupted();
-      const server = await startFromFlags(flags);
+      const server = await startFromFlags(flags, true);
       const { url, database } = server;
       console.log(json ? JSON.stringify({ url, database }) : `Evenkeel is at ${url} (${database}). Ctrl-C stops it.`);
       await stop;
