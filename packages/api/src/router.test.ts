@@ -1,0 +1,111 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Database, insertSteps, openAlert, openDatabase, startRun } from '@evenkeel/db';
+import { type Alert, parse, runStart } from '@evenkeel/protocol';
+import { createTRPCClient, httpLink } from '@trpc/client';
+import { createHTTPHandler } from '@trpc/server/adapters/standalone';
+import superjson from 'superjson';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type AppRouter, appRouter } from './router.ts';
+
+const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
+const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8058';
+const NOW = new Date('2026-01-02T03:04:05Z');
+
+let db: Database;
+let client: ReturnType<typeof createTRPCClient<AppRouter>>;
+const connected = new Set<string>();
+const changed: Alert[] = [];
+const http = createServer();
+
+beforeAll(async () => {
+  db = await openDatabase({ inMemory: true });
+  const config = { constructor: { x: 1 }, lr: 3e-4 };
+  const start = { run: RUN, attempt: 1, project: 'p', name: 'n', config, startedAt: 1_000, layers: ['a', 'b'] };
+  await startRun(db, parse(runStart, start), NOW);
+  const steps = Array.from({ length: 100 }, (_, step) => ({
+    step,
+    time: step,
+    loss: step === 50 ? Number.NaN : step,
+    layerGradVar: [step, 1],
+  }));
+  await insertSteps(db, [{ run: RUN, attempt: 1, steps }], NOW);
+  const context = {
+    db,
+    now: () => NOW,
+    stopRun: async (run: string) => connected.has(run),
+    alertChanged: (alert: Alert) => void changed.push(alert),
+    keysChanged: async () => {},
+  };
+  http.on('request', createHTTPHandler({ router: appRouter, createContext: () => context }));
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  client = createTRPCClient<AppRouter>({ links: [httpLink({ url, transformer: superjson })] });
+});
+
+afterAll(async () => {
+  http.close();
+  await db.close();
+});
+
+test('a run comes with its configuration as text, whatever its keys', async () => {
+  const run = await client.run.get.query({ run: RUN });
+  expect(run).toMatchObject({ project: 'p', name: 'n', status: 'running', lastStep: 99, startedAt: new Date(1_000) });
+  expect(JSON.parse(run.config)).toEqual({ constructor: { x: 1 }, lr: 3e-4 });
+});
+
+test('an unknown run is not found', async () => {
+  await expect(client.run.get.query({ run: UNKNOWN })).rejects.toMatchObject({ data: { code: 'NOT_FOUND' } });
+});
+
+test('what is wrong with a request is said by its field', async () => {
+  await expect(client.run.get.query({ run: 'x' })).rejects.toThrow(/^run: Invalid UUID$/);
+  await expect(client.run.list.query({ search: 'a\0b' })).rejects.toThrow(/^search: contains a NUL/);
+  await expect(client.step.chart.query({ run: RUN, columns: 10, from: 9, to: 3 })).rejects.toThrow(
+    /^from: must not be/,
+  );
+  await expect(client.alert.resolve.mutate({ run: RUN, id: UNKNOWN })).rejects.toMatchObject({
+    message: expect.stringMatching(/^id: /),
+    data: { code: 'BAD_REQUEST' },
+  });
+});
+
+test('a chart has the steps of its range, and marks what is not finite', async () => {
+  const chart = await client.step.chart.query({ run: RUN, columns: 200, from: 49, to: 51 });
+  expect(chart.steps).toEqual([49, 50, 51]);
+  expect(chart.series.loss).toMatchObject({ mean: [49, null, 51], nonFinite: [0, 1, 0] });
+  const layers = await client.step.layers.query({ run: RUN, columns: 200, from: 49, to: 51 });
+  expect(layers).toMatchObject({
+    layers: ['a', 'b'],
+    gradVar: [
+      [49, 1],
+      [50, 1],
+      [51, 1],
+    ],
+  });
+});
+
+test('a stop that no trainer acknowledges fails, one that is acknowledged succeeds', async () => {
+  await expect(client.run.stop.mutate({ run: RUN })).rejects.toMatchObject({ data: { code: 'PRECONDITION_FAILED' } });
+  connected.add(RUN);
+  expect(await client.run.stop.mutate({ run: RUN })).toEqual({ delivered: true });
+});
+
+test('an alert is acknowledged, then resolved, and viewers hear of both', async () => {
+  const finding = { rule: 'non-finite', severity: 'critical', step: 50, message: 'm', evidence: { loss: 1 } } as const;
+  const opened = await openAlert(db, RUN, finding, NOW);
+  const key = { run: RUN, id: opened?.id ?? '' };
+  expect(await client.alert.acknowledge.mutate(key)).toMatchObject({ status: 'acknowledged', acknowledgedAt: NOW });
+  expect(await client.alert.resolve.mutate(key)).toMatchObject({ status: 'resolved', resolvedAt: NOW });
+  expect(changed.map(({ status }) => status)).toEqual(['acknowledged', 'resolved']);
+  expect(await client.alert.list.query({ run: RUN, status: ['resolved'] })).toHaveLength(1);
+});
+
+test('a key shows its secret once and never again', async () => {
+  const { key, secret } = await client.apiKey.create.mutate({ name: 'lab' });
+  expect(secret).toMatch(/^ek_/);
+  const listed = await client.apiKey.list.query();
+  expect(listed).toMatchObject([{ id: key.id, name: 'lab', revokedAt: null }]);
+  expect(JSON.stringify(listed)).not.toContain(secret.slice(3));
+  expect(await client.apiKey.revoke.mutate({ id: key.id })).toMatchObject({ revokedAt: NOW });
+});
