@@ -63,7 +63,7 @@ async function open(
   if (!isLoopback(host) && !(await anyApiKey(db))) throw noKeyYet();
 
   const pages = next({ dev: false, dir: dashboardFolder() });
-  await pages.prepare();
+  await prepare(pages, log);
   closers.push(() => pages.close());
 
   const door = new Door([host, ...allowedHosts]);
@@ -102,6 +102,17 @@ async function open(
   const warm = warmUp(url, accessToken);
   closers.push(() => warm);
   return { url, database: db.kind };
+}
+
+/** Next.js speaks on standard output as it starts, which is for the facts that a command prints: it goes to the log. */
+async function prepare(pages: ReturnType<typeof next>, log: Log): Promise<void> {
+  const print = console.log;
+  console.log = (...words: unknown[]) => log('info', words.join(' ').trim());
+  try {
+    await pages.prepare();
+  } finally {
+    console.log = print;
+  }
 }
 
 /** Next.js loads a page's modules, for about a second, when it is first asked for: better now than when a person waits. */

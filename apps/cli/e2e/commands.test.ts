@@ -6,9 +6,10 @@ import { startRun } from '@evenkeel/emit';
 import { expect, test } from 'vitest';
 import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
 
-test('healthz names the version and the database', async () => {
+test('serve --json prints where it listens and nothing else; healthz names the version and the database', async () => {
   using folder = temporaryFolder();
   await using server = await serve(folder.path);
+  expect(JSON.parse(server.facts())).toEqual({ url: server.url, database: 'pglite' });
   const response = await fetch(`${server.url}/healthz`);
   expect(await response.json()).toEqual({ status: 'ok', version: '0.1.0', database: 'pglite' });
 });

@@ -16,6 +16,8 @@ export interface EvenkeelProcess extends AsyncDisposable {
   child: ChildProcess;
   /** All it has printed so far, both streams. */
   output(): string;
+  /** What it has printed so far on standard output alone. */
+  facts(): string;
   /** Resolves with the first match in the output; rejects if the process ends before. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves with the exit code, null where a signal ended it. */
@@ -29,6 +31,10 @@ export function evenkeel(args: readonly string[], env: Record<string, string> = 
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
+  let facts = '';
+  child.stdout.on('data', (chunk) => {
+    facts += chunk;
+  });
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
@@ -50,6 +56,7 @@ export function evenkeel(args: readonly string[], env: Record<string, string> = 
   return {
     child,
     output: () => text,
+    facts: () => facts,
     printed,
     ended,
     [Symbol.asyncDispose]: async () => {
