@@ -4,7 +4,7 @@ export default defineConfig({
   // Workspace packages are tested from their source, also where they ship built.
   ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'apps/*/{src,server,e2e}/**/*.test.ts'],
+    include: ['scripts/*.test.ts', 'packages/*/src/**/*.test.ts', 'apps/*/{src,server,e2e}/**/*.test.ts'],
     globalSetup: ['scripts/test-services.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
