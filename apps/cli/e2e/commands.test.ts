@@ -98,7 +98,7 @@ test('beyond loopback the server starts only with an access token and an ingest 
   const token = 'correct-horse-battery';
   await using bare = evenkeel(flags);
   expect(await bare.ended).toBe(1);
-  expect(bare.output()).toMatch(/^evenkeel: accessToken is needed .*EVENKEEL_ACCESS_TOKEN.*\n$/);
+  expect(bare.output()).toMatch(/^evenkeel: accessToken: is needed .*EVENKEEL_ACCESS_TOKEN.*\n$/);
   await using keyless = evenkeel(flags, { EVENKEEL_ACCESS_TOKEN: token });
   expect(await keyless.ended).toBe(1);
   expect(keyless.output()).toContain('evenkeel key create');

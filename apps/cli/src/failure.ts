@@ -16,7 +16,7 @@ function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = rootCause(error);
   if (EXPECTED.includes(cause.name))
-    return 'field' in cause && cause.field ? `${cause.field} ${cause.message}` : cause.message;
+    return 'field' in cause && cause.field ? `${cause.field}: ${cause.message}` : cause.message;
   if (!('code' in cause)) return error.stack ?? error.message;
   // The operating system or PostgreSQL said no: its words are enough.
   return cause.code === 'EADDRINUSE' ? `${cause.message}: choose another port with --port` : cause.message;

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type ApiKey, createApiKey, holderOf, listApiKeys, openDatabase, revokeApiKey } from '@evenkeel/db';
 import { name, parse } from '@evenkeel/protocol';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { ask, type Client, connect } from '../client.ts';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
@@ -26,7 +27,7 @@ export function keyCommand(): Command {
     key.command('create').argument('<name>', 'what the key is for'),
     'create a key and show its secret, once',
   ).action(async (text: string, flags: Flags) => {
-    const keyName = parse(name, text);
+    const { name: keyName } = parse(z.object({ name }), { name: text });
     const { key, secret } = await withKeys(flags, (keys) => keys.create(keyName), true);
     if (flags.json) console.log(JSON.stringify({ id: key.id, name: key.name, secret }));
     else console.log(`${secret}\n\nThis is the only time it is shown. Give it to a trainer as EVENKEEL_KEY.`);

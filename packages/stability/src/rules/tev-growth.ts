@@ -1,6 +1,7 @@
 import type { Rule, Signals } from '../finding.ts';
 import { WINDOW_STEPS } from '../finding.ts';
 import { localExponent, type Point } from '../growth.ts';
+import { readable } from '../readable.ts';
 
 /** Healthy runs grow TEV like a power of the step whose exponent falls; one that diverges raises it above this. */
 const MAX_EXPONENT = 2;
@@ -34,7 +35,7 @@ export const tevGrowth: Rule = (history) => {
     rule: 'tev-growth',
     severity: 'critical',
     step: newest.step,
-    message: `TEV grows as step^${exponent.toFixed(2)} over the last ${steps} steps: faster than step^${MAX_EXPONENT}, which healthy runs stay below`,
+    message: `TEV grows as step^${readable(exponent)} over the last ${steps} steps: faster than step^${MAX_EXPONENT}, which healthy runs stay below`,
     evidence: { exponent, steps, tevBefore: first.value, tevMean: newest.value },
   };
 };

@@ -24,7 +24,7 @@ export function RunAlerts({ alerts }: { alerts: readonly Alert[] }) {
           <summary>{resolved.length} resolved</summary>
           <ul className={classes.list}>
             {resolved.map((alert) => (
-              <li key={alert.id} className={classes.alert}>
+              <li key={alert.id} className={classes.alert} data-severity={alert.severity}>
                 <SeverityMark severity={alert.severity} />
                 <AlertWords alert={alert} />
               </li>

@@ -3,9 +3,12 @@ import classes from './board.module.css';
 
 const WIDTH = 88;
 const HEIGHT = 18;
+/** Fewer would draw a course that nobody has seen. */
+const FEWEST_POINTS = 8;
 
 /** The last minute's course since the page opened, beside the number it belongs to. */
 export function Sparkline({ trace }: { trace: Trace }) {
+  const paths = trace.length < FEWEST_POINTS ? [] : tracePaths(trace, WIDTH, HEIGHT - 2);
   return (
     <svg
       className={classes.sparkline}
@@ -14,7 +17,7 @@ export function Sparkline({ trace }: { trace: Trace }) {
       viewBox={`0 -1 ${WIDTH} ${HEIGHT}`}
       aria-hidden="true"
     >
-      {tracePaths(trace, WIDTH, HEIGHT - 2).map((path) => (
+      {paths.map((path) => (
         <path key={path} d={path} />
       ))}
     </svg>

@@ -11,7 +11,7 @@ import type { StepFeed } from './feed.ts';
 import { drawHeat, HEAT_FOOT } from './heat-draw.ts';
 import { columnAt, type HeatScale, heatScale, VIRIDIS_CSS } from './heat-scale.ts';
 import { onColoursChange } from './palette.ts';
-import { CURSOR_GROUP, GUTTER_LEFT, GUTTER_RIGHT } from './plot.ts';
+import { CURSOR_GROUP, GUTTER_LEFT, GUTTER_RIGHT, placeCursors } from './plot.ts';
 
 const REDRAW_EVERY_MS = 250;
 
@@ -58,7 +58,7 @@ export function LayerHeatmap({ feed }: { feed: StepFeed }) {
   const point = (event: PointerEvent<HTMLElement>) => {
     pointer.current = placeOf(event);
     const step = stepAt(feed, pointer.current.share);
-    for (const plot of uPlot.sync(CURSOR_GROUP).plots) plot.setCursor({ left: plot.valToPos(step, 'x'), top: 0 });
+    placeCursors(step);
     if (readout.current) readout.current.textContent = describe(feed, pointer.current);
   };
   const leave = () => {

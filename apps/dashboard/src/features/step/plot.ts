@@ -5,7 +5,7 @@ import type { PlotData } from './plot-data.ts';
 import { formatTick, linearTicks, logTicks, WHOLE_INCREMENTS } from './ticks.ts';
 
 /** Space left and right of every plot, the heatmap's too, so that steps stand above one another. */
-export const GUTTER_LEFT = 64;
+export const GUTTER_LEFT = 72;
 export const GUTTER_RIGHT = 14;
 /** Charts that share it share the crosshair. */
 export const CURSOR_GROUP = 'steps';
@@ -146,4 +146,9 @@ function axisLook(): uPlot.Axis {
     grid: { stroke: () => colours().grid, width: 1 },
     ticks: { stroke: () => colours().rule, width: 1, size: 4 },
   };
+}
+
+/** Moves the crosshair of every chart of the page to a step. */
+export function placeCursors(step: number): void {
+  for (const plot of uPlot.sync(CURSOR_GROUP).plots) plot.setCursor({ left: plot.valToPos(step, 'x'), top: 0 });
 }

@@ -3,7 +3,7 @@
 import type { Alert } from '@evenkeel/protocol';
 import { type KeyboardEvent, useEffect, useEffectEvent, useId, useRef, useState } from 'react';
 import type uPlot from 'uplot';
-import { formatCount, formatExact, formatNumber } from '../../format.ts';
+import { formatCount, formatNumber } from '../../format.ts';
 import classes from './charts.module.css';
 import { moveCrosshair } from './crosshair.ts';
 import type { StepFeed } from './feed.ts';
@@ -11,7 +11,7 @@ import { columnAfter, rangeAfter } from './keyboard.ts';
 import { drawAlerts, drawNonFinite } from './markers.ts';
 import type { MetricView } from './metrics.ts';
 import { onColoursChange } from './palette.ts';
-import { createPlot, toAligned } from './plot.ts';
+import { createPlot, placeCursors, toAligned } from './plot.ts';
 import { type PlotData, plotData, spansDecades } from './plot-data.ts';
 import type { StepRange } from './view-params.ts';
 
@@ -130,19 +130,19 @@ function steer(event: KeyboardEvent, plot: uPlot, feed: StepFeed, onZoom: ChartP
   const at = plot.cursor.idx ?? steps.length - 1;
   const column = columnAfter(event.key, at, steps.length);
   const range = rangeAfter(event.key, { view: feed.view(), run: feed.runSteps(), centre: steps[at] ?? 0 });
-  if (column !== null) plot.setCursor({ left: plot.valToPos(steps[column] ?? 0, 'x'), top: 0 });
+  if (column !== null) placeCursors(steps[column] ?? 0);
   if (range !== undefined) onZoom(range);
   if (column !== null || range !== undefined) event.preventDefault();
 }
 
-/** What stands at a column, exact where it is one step; without a column, the latest value. */
+/** What stands at a column; without one, the latest value. Every digit is in the table below the charts. */
 function describe(data: PlotData | null, column: number | null, columnSteps: number): string {
   if (!data || data.steps.length === 0) return 'no values yet';
   const at = column ?? data.steps.length - 1;
   const value = data.mean[at] ?? null;
   if (column === null) return `latest ${columnSteps > 1 ? 'mean ' : ''}${finite(value, formatNumber(value, 4))}`;
   const step = data.steps[at] ?? 0;
-  if (columnSteps === 1) return `step ${formatCount(step)} · ${finite(value, formatExact(value))}`;
+  if (columnSteps === 1) return `step ${formatCount(step)} · ${finite(value, formatNumber(value, 6))}`;
   const [low, mean, high] = [data.low[at], value, data.high[at]].map((number) => formatNumber(number, 4));
   const lost = data.nonFinite[at] ? ` · ${data.nonFinite[at]} not finite` : '';
   return `from step ${formatCount(step)} · ${finite(value, `${low} to ${high}, mean ${mean}`)}${lost}`;
