@@ -26,7 +26,7 @@ try {
       if (address) resolve(address);
     }),
   );
-  for (const scheme of ['light', 'dark']) await photograph(scheme, url);
+  await Promise.all(['light', 'dark'].map((scheme) => photograph(scheme, url)));
 } finally {
   await browser.close();
   demo.kill('SIGTERM');
