@@ -1,4 +1,4 @@
-import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type ApiContext, appRouter } from '@evenkeel/api';
 import { type Database, pingDatabase } from '@evenkeel/db';
 import type { Log } from '@evenkeel/gateway';
@@ -112,5 +112,5 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 
 function reply(response: ServerResponse, status: number, error: string): void {
   response.writeHead(status, { 'Content-Type': 'application/json' });
-  response.end(JSON.stringify({ error: error || STATUS_CODES[status] }));
+  response.end(JSON.stringify({ error }));
 }

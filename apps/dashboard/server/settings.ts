@@ -6,20 +6,19 @@ const TOKEN_LENGTH = 16;
 /** What a server needs to know to start. Errors name the field. */
 export const serverSettings = z
   .object({
-    host: z.string().min(1).default('127.0.0.1'),
+    host: z.string().min(1),
     /** 0 takes any free port. */
-    port: z.number().int().min(0).max(65_535).default(4870),
+    port: z.number().int().min(0).max(65_535),
     /** Where the embedded database lives; not used with `databaseUrl`. */
     dataDir: z.string().min(1),
     databaseUrl: z
       .string()
       .regex(/^postgres(ql)?:\/\//, 'must start with postgres://')
-      .nullable()
-      .default(null),
+      .nullable(),
     /** What viewers present once; null lets everybody view, on loopback only. */
-    accessToken: z.string().min(TOKEN_LENGTH, `must have at least ${TOKEN_LENGTH} characters`).nullable().default(null),
+    accessToken: z.string().min(TOKEN_LENGTH, `must have at least ${TOKEN_LENGTH} characters`).nullable(),
     /** Host names, besides loopback, by which the server may be addressed. */
-    allowedHosts: z.array(z.string().min(1)).default([]),
+    allowedHosts: z.array(z.string().min(1)),
   })
   .refine(({ host, accessToken }) => isLoopback(host) || accessToken !== null, {
     path: ['accessToken'],

@@ -5,7 +5,7 @@ import type { Database, Sql } from './database.ts';
 import { CHART_METRICS, type ChartMetric } from './schema.ts';
 
 /** A metric by column. */
-export interface ChartSeries {
+interface ChartSeries {
   /** Of the finite values; null where there is none. */
   mean: (number | null)[];
   /** Null where a column is one step. */

@@ -13,12 +13,12 @@ const insert = (db: Database, run: string, step: number, attempt = 1) =>
 describeDatabases('judged steps', (db) => {
   test('how far an attempt was judged never goes back', async () => {
     const run = await begin(db());
-    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: null, lastStep: null });
+    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: null, firstStep: null, lastStep: null });
     await insert(db(), run, 7);
-    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: null, lastStep: 7 });
+    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: null, firstStep: 7, lastStep: 7 });
     await markJudged(db(), { run, attempt: 1, step: 7 });
     await markJudged(db(), { run, attempt: 1, step: 3 });
-    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: 7, lastStep: 7 });
+    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: 7, firstStep: 7, lastStep: 7 });
     expect(await judgedTo(db(), randomUUID())).toBeNull();
   });
 
@@ -32,7 +32,7 @@ describeDatabases('judged steps', (db) => {
     expect(await runsToJudge(db())).toContain(start.run);
     await markJudged(db(), { run: start.run, attempt: 2, step: 5 });
     await markJudged(db(), { run: start.run, attempt: 1, step: 2 ** 40 });
-    expect(await judgedTo(db(), start.run)).toEqual({ attempt: 2, judgedTo: 5, lastStep: 5 });
+    expect(await judgedTo(db(), start.run)).toEqual({ attempt: 2, judgedTo: 5, firstStep: 5, lastStep: 5 });
     expect(await runsToJudge(db())).not.toContain(start.run);
   });
 

@@ -8,6 +8,7 @@ const MAX_RUNS_TO_JUDGE = 1_000;
 export interface Judged {
   attempt: number;
   judgedTo: number | null;
+  firstStep: number | null;
   lastStep: number | null;
 }
 
@@ -22,7 +23,12 @@ export async function markJudged(db: Database, at: { run: string; attempt: numbe
 /** @returns null where there is no such run. */
 export async function judgedTo(db: Database, id: string): Promise<Judged | null> {
   const [found] = await db.sql
-    .select({ attempt: attempt.number, judgedTo: attempt.judgedTo, lastStep: attempt.lastStep })
+    .select({
+      attempt: attempt.number,
+      judgedTo: attempt.judgedTo,
+      firstStep: attempt.firstStep,
+      lastStep: attempt.lastStep,
+    })
     .from(attempt)
     .where(eq(attempt.run, id))
     .orderBy(desc(attempt.number))

@@ -31,7 +31,7 @@ export interface RunSummary {
   openAlerts: OpenAlert[];
 }
 
-export interface AttemptSummary {
+interface AttemptSummary {
   number: number;
   status: EndStatus | null;
   startedAt: Date;

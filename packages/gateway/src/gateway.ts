@@ -14,7 +14,7 @@ const ROLL_UP_MS = 1_000;
 /** A run whose emitter has been gone this long counts as lost, until it comes back. */
 const LOST_AFTER_MS = 60_000;
 
-export interface GatewayOptions {
+interface GatewayOptions {
   /** A socket.io server with `maxHttpBufferSize` of MAX_FRAME_BYTES; its owner closes it. */
   io: Server;
   db: Database;

@@ -158,8 +158,9 @@ export class Ingest {
       await stored;
     } catch (error) {
       // A refused repetition does not undo the start before it.
-      if (runs.get(start.run) === stored && former) runs.set(start.run, former);
-      else if (runs.get(start.run) === stored) runs.delete(start.run);
+      const isNewest = runs.get(start.run) === stored;
+      if (isNewest && former) runs.set(start.run, former);
+      else if (isNewest) runs.delete(start.run);
       throw error;
     }
     await socket.join(start.run);
@@ -168,23 +169,26 @@ export class Ingest {
 
   async #steps(emitter: Emitter, payload: unknown): Promise<void> {
     const batch = payload instanceof Uint8Array ? decodeSteps(payload) : parse(stepBatch, payload);
-    const started = emitter.runs.get(batch.run);
-    if (!started) throw new RefusedError('run', `run ${batch.run} was not started on this connection`);
-    await started;
+    await startedHere(emitter, batch.run);
     const refused = await this.#options.store(batch);
     if (refused) throw refused;
   }
 
   async #finish(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
     const finish = parse(runFinish, payload);
-    const started = emitter.runs.get(finish.run);
-    if (!started) throw new RefusedError('run', `run ${finish.run} was not started on this connection`);
-    await started;
+    await startedHere(emitter, finish.run);
     await finishRun(this.#options.db, finish, this.#options.now());
     emitter.runs.delete(finish.run);
     await socket.leave(finish.run);
     this.#options.onRunFinished(finish.run);
   }
+}
+
+/** Resolves once the connection's start of the run is stored. */
+function startedHere({ runs }: Emitter, run: string): Promise<void> {
+  const started = runs.get(run);
+  if (!started) throw new RefusedError('run', `run ${run} was not started on this connection`);
+  return started;
 }
 
 function keyProblem(key: string | undefined): string {

@@ -1,4 +1,4 @@
-import { type Database, getRun, judgedTo, listAlerts, markJudged, openAlert, recentSteps } from '@evenkeel/db';
+import { type Database, judgedTo, listAlerts, markJudged, openAlert, recentSteps } from '@evenkeel/db';
 import type { Alert, StepBatch, StepEvent } from '@evenkeel/protocol';
 import { DETECTOR_MEMORY_STEPS, Detector, type Finding } from '@evenkeel/stability';
 import type { Log } from './log.ts';
@@ -82,16 +82,15 @@ export class Judge {
 
   async #rebuild(run: string): Promise<Case | null> {
     const { db } = this.#options;
-    const attempt = (await getRun(db, run))?.attempts.at(-1);
     const known = await judgedTo(db, run);
-    if (!attempt || !known) return null;
+    if (!known) return null;
     const steps = await recentSteps(db, { run, limit: REBUILD_STEPS });
-    const firstUnjudged = Math.max(attempt.firstStep ?? 0, (known.judgedTo ?? -1) + 1);
+    const firstUnjudged = Math.max(known.firstStep ?? 0, (known.judgedTo ?? -1) + 1);
     const unjudged = steps.findIndex(({ step }) => step >= firstUnjudged);
     const start = unjudged < 0 ? steps.length : unjudged;
     const detector = new Detector();
     for (const step of steps.slice(Math.max(0, start - DETECTOR_MEMORY_STEPS), start)) detector.observe(step);
-    const rebuilt = { detector, attempt: attempt.number, judged: known.judgedTo, marked: known.judgedTo };
+    const rebuilt = { detector, attempt: known.attempt, judged: known.judgedTo, marked: known.judgedTo };
     return this.#judge(run, rebuilt, steps.slice(start), await this.#raised(run));
   }
 

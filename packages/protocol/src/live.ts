@@ -5,7 +5,6 @@ import { wireNumber } from './step.ts';
 
 /** `watch` and `unwatch`: which runs' steps a viewer wants; the board needs no watching. */
 export const watchRequest = z.object({ run: runId });
-export type WatchRequest = z.infer<typeof watchRequest>;
 
 /** An unresolved alert, as far as a list of runs shows it. */
 export const openAlert = z.object({ rule, severity, step: z.number().int() });

@@ -81,7 +81,6 @@ export const runDescription = z.object({
   /** Names of the layers, in the order of `layerGradVar` and `layerOutVar`. */
   layers: z.array(name).max(MAX_LAYERS).default([]),
 });
-export type RunDescription = z.infer<typeof runDescription>;
 
 /** `run:start`: opens a run, or the next attempt of one. Idempotent. */
 export const runStart = runDescription.extend({

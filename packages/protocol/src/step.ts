@@ -5,7 +5,6 @@ import { name } from './text.ts';
 
 /** The scalars of a step, in the order of the binary codec's bits. */
 export const STEP_SCALARS = ['loss', 'tevMean', 'tevStd', 'gradVar', 'gradNorm', 'lr', 'tokens'] as const;
-export type StepScalar = (typeof STEP_SCALARS)[number];
 
 /** The arrays of a step, in the order of the binary codec's bits, after the scalars. */
 export const STEP_ARRAYS = ['tevQuantiles', 'layerGradVar', 'layerOutVar'] as const;

@@ -34,13 +34,13 @@ export function demoCommand(): Command {
       const trainers = RUNS.map((run) => startTrainer(run, ['--server', server.url, '--steps', String(steps)], key));
       const progress = setInterval(() => void printProgress(client, since), PROGRESS_MS);
       const allEnded = Promise.all(trainers.map(ended)).then(() => 'all ended' as const);
-      if ((await Promise.race([stop, allEnded])) === 'all ended') {
-        clearInterval(progress);
+      const first = await Promise.race([stop, allEnded]);
+      clearInterval(progress);
+      if (first === 'all ended') {
         await printProgress(client, since);
         console.log(`\n  All trainings have ended; the dashboard stays at ${server.url} until Ctrl-C.\n`);
       }
       await stop;
-      clearInterval(progress);
       for (const trainer of trainers) trainer.kill('SIGTERM');
       await allEnded;
     });
