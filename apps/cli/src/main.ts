@@ -1,7 +1,8 @@
-import { trainCommand } from '@evenkeel/trainer';
+import { benchTrainCommand, studyCommand, trainCommand } from '@evenkeel/trainer';
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { demoCommand } from './commands/demo.ts';
+import { importCommand } from './commands/import.ts';
 import { keyCommand } from './commands/key.ts';
 import { runsCommand } from './commands/runs.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -14,6 +15,9 @@ const program = new Command('evenkeel')
   .addCommand(demoCommand())
   .addCommand(serveCommand())
   .addCommand(trainCommand())
+  .addCommand(studyCommand())
+  .addCommand(new Command('bench').description('measure Evenkeel on this machine').addCommand(benchTrainCommand()))
+  .addCommand(importCommand())
   .addCommand(runsCommand())
   .addCommand(keyCommand());
 

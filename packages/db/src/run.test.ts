@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { acknowledgeAlert, openAlert, resolveAlert } from './alert.ts';
 import { markLostRuns, touchRuns } from './lost-run.ts';
+import { recentSteps } from './recent-steps.ts';
 import { finishRun, getRun, listRuns, startRun } from './run.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
@@ -102,6 +103,39 @@ describeDatabases('runs', (db) => {
     expect(await getRun(db(), run)).toMatchObject({ ...ended, attempts: [{ status: 'stopped', endedAt: later(1) }] });
     await expect(finishRun(db(), { ...finish, attempt: 2 }, NOW)).rejects.toMatchObject({ field: 'attempt' });
     await expect(finishRun(db(), { ...finish, run: randomUUID() }, NOW)).rejects.toMatchObject({ field: 'run' });
+  });
+
+  test('an end that was long ago is told with its time', async () => {
+    const run = await begin(db());
+    const endedAt = later(60);
+    await finishRun(
+      db(),
+      { run, attempt: 1, status: 'finished', reason: null, endedAt: endedAt.getTime() },
+      later(900),
+    );
+    expect(await getRun(db(), run)).toMatchObject({ endedAt, heardAt: later(900), attempts: [{ endedAt }] });
+  });
+
+  test('a run that is sent again from its start to its end stays what it was', async () => {
+    const run = randomUUID();
+    const send = async (now: Date) => {
+      for (const [attempt, first] of [
+        [1, 0],
+        [2, 60],
+      ] as const) {
+        await startRun(db(), aRun({ run, attempt, name: `life ${attempt}` }), now);
+        for (const from of [first, first + 50]) {
+          const steps = Array.from({ length: 50 }, (_, at) => aStep(from + at, { loss: 1 / (from + at + 1) }));
+          expect(await insertSteps(db(), [{ run, attempt, steps }], now)).toEqual([null]);
+        }
+        await finishRun(db(), { run, attempt, status: attempt === 1 ? 'stopped' : 'failed', reason: 'why' }, now);
+      }
+      return getRun(db(), run);
+    };
+    const first = await send(later(1));
+    expect(first).toMatchObject({ name: 'life 2', status: 'failed', lastStep: 159, endedAt: later(1) });
+    expect(await send(later(2))).toEqual({ ...first, heardAt: later(2) });
+    expect(await recentSteps(db(), { run, limit: 1_000 })).toHaveLength(160);
   });
 
   test('a silent run is lost, unless it was heard of, and found by its next start or step', async () => {

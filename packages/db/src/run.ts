@@ -129,6 +129,7 @@ function startedAt(start: RunStart): Date {
  */
 export async function finishRun(db: Database, finish: RunFinish, now: Date): Promise<void> {
   const { status, reason } = finish;
+  const endedAt = finish.endedAt === undefined ? now : new Date(finish.endedAt);
   await db.sql.transaction(async (tx) => {
     const [found] = await tx.select({ id: run.id }).from(run).where(eq(run.id, finish.run)).for('update');
     if (!found) throw new RefusedError('run', 'no such run');
@@ -136,9 +137,9 @@ export async function finishRun(db: Database, finish: RunFinish, now: Date): Pro
     const [ending] = await tx.select({ status: attempt.status }).from(attempt).where(isAttempt);
     if (!ending) throw new RefusedError('attempt', 'the run has no such attempt');
     if (ending.status) return;
-    await tx.update(attempt).set({ status, endedAt: now }).where(isAttempt);
+    await tx.update(attempt).set({ status, endedAt }).where(isAttempt);
     if (finish.attempt < (await newestAttempt(tx, finish.run))) return;
-    await tx.update(run).set({ status, reason, endedAt: now, heardAt: now }).where(eq(run.id, finish.run));
+    await tx.update(run).set({ status, reason, endedAt, heardAt: now }).where(eq(run.id, finish.run));
   });
 }
 

@@ -1,3 +1,4 @@
 export type { FinishOptions, FinishResult, Run } from './run.ts';
 export { type StartRunOptions, startRun } from './start-run.ts';
 export type { StepInput } from './step-intake.ts';
+export { uuidv7 } from './uuid.ts';

@@ -26,6 +26,7 @@ export class Outbox {
   #inFlight: StepEvent[] = [];
   #bytes = 0;
   #lost = 0;
+  #waiters: { most: number; done: () => void }[] = [];
 
   constructor(limits = OUTBOX_LIMITS) {
     this.#limits = limits;
@@ -59,15 +60,25 @@ export class Outbox {
     return this.#inFlight.length > 0 ? this.#inFlight : null;
   }
 
+  /** Resolves once at most so many steps are pending. */
+  drained(most: number): Promise<void> {
+    return new Promise((done) => {
+      this.#waiters.push({ most, done });
+      this.#wake();
+    });
+  }
+
   /** The server has stored the batch in flight. */
   acknowledge(): void {
     this.#inFlight = [];
+    this.#wake();
   }
 
   /** The server will never take the batch in flight. */
   refuse(): void {
     this.#lost += this.#inFlight.length;
     this.#inFlight = [];
+    this.#wake();
   }
 
   /** The server will never take any step of this run. */
@@ -76,6 +87,13 @@ export class Outbox {
     this.#inFlight = [];
     this.#waiting.clear();
     this.#bytes = 0;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const ready = this.#waiters.filter(({ most }) => this.pending <= most);
+    this.#waiters = this.#waiters.filter(({ most }) => this.pending > most);
+    for (const { done } of ready) done();
   }
 
   #cutBatch(): StepEvent[] {

@@ -316,6 +316,38 @@ test('finish asks a server that has refused the client at once, not after the lo
   expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0 });
 });
 
+test('drained resolves when no more than so many steps are pending, also where none will ever be taken', async () => {
+  await using server = await IngestServer.listen();
+  await using recorded = openTestRun(server);
+  const { run } = recorded;
+  await run.drained();
+  for (const step of range(0, 1000)) run.log({ step });
+  await run.drained(500);
+  expect(run.pending).toBeLessThanOrEqual(500);
+  await run.drained();
+  expect([run.pending, server.acceptedSteps]).toEqual([0, range(0, 1000)]);
+
+  server.answer = ({ event }) => (event === 'steps' ? new RefusedError('steps', 'no').toRefusal() : OK);
+  run.log({ step: 1000 });
+  await run.drained();
+  server.answer = () => new RefusedError('project', 'no').toRefusal();
+  await using other = openTestRun(server);
+  other.run.log({ step: 0 });
+  await other.run.drained();
+  expect(other.run.pending).toBe(0);
+});
+
+test('finish tells when the run ended where it is told, and the server’s time counts where that is no time', async () => {
+  await using server = await IngestServer.listen();
+  for (const endedAt of [1_700_000_000_000, Number.NaN]) {
+    await using recorded = openTestRun(server);
+    expect(await recorded.run.finish('finished', undefined, { endedAt })).toEqual({ delivered: true, pending: 0 });
+  }
+  const ends = server.heard.filter(({ event }) => event === 'run:finish').map(({ payload }) => payload);
+  expect(ends).toMatchObject([{ endedAt: 1_700_000_000_000 }, { status: 'finished' }]);
+  expect(ends[1]).not.toHaveProperty('endedAt');
+});
+
 test('finish happens once, whatever it is given', async () => {
   await using server = await IngestServer.listen();
   await using recorded = openTestRun(server);

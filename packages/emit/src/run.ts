@@ -1,4 +1,4 @@
-import { type EndStatus, endStatus, MAX_REASON_LENGTH } from '@evenkeel/protocol';
+import { type EndStatus, endStatus, MAX_REASON_LENGTH, type RunFinish, time } from '@evenkeel/protocol';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { Outbox, type OutboxLimits } from './outbox.ts';
 import { type StepInput, StepIntake } from './step-intake.ts';
@@ -11,6 +11,8 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
 export interface FinishOptions {
   /** Milliseconds that the server is given to take what is still pending; 10,000 by default. */
   timeoutMs?: number;
+  /** When the run ended, in milliseconds since 1970, where that is not now. */
+  endedAt?: number;
 }
 
 export interface FinishResult {
@@ -19,6 +21,8 @@ export interface FinishResult {
   /** Steps that the server has not acknowledged. */
   pending: number;
 }
+
+type End = Omit<RunFinish, 'run' | 'attempt'>;
 
 interface RunOptions extends Pick<ConnectionOptions, 'server' | 'handshake' | 'start' | 'warn' | 'timing'> {
   limits: OutboxLimits;
@@ -62,6 +66,12 @@ export class Run {
     return this.#outbox.pending;
   }
 
+  /**
+   * Resolves once at most so many steps are pending. A trainer has no use for it: it is for who reads steps faster than
+   * a server takes them. It resolves late, or never, where the server cannot be reached.
+   */
+  readonly drained = (most = 0): Promise<void> => this.#outbox.drained(most);
+
   /** Records a step. The event is copied, so the caller may use it again. */
   readonly log = (event: StepInput): void => {
     if (this.#refused) return;
@@ -84,12 +94,13 @@ export class Run {
     reason?: string,
     options?: FinishOptions,
   ): Promise<FinishResult> => {
-    this.#finishing ??= this.#finish(this.#knownStatus(status), storable(reason), timeout(options));
+    const end = { status: this.#knownStatus(status), reason: storable(reason), ...endTime(options) };
+    this.#finishing ??= this.#finish(end, timeout(options));
     return this.#finishing;
   };
 
-  async #finish(status: EndStatus, reason: string | null, timeoutMs: number): Promise<FinishResult> {
-    const ended = !this.#refused && (await this.#end(status, reason, timeoutMs));
+  async #finish(end: End, timeoutMs: number): Promise<FinishResult> {
+    const ended = !this.#refused && (await this.#end(end, timeoutMs));
     this.#connection.close();
     const { lost, pending } = this.#outbox;
     if (lost > 0) this.#warn(`steps of this run that the server never took: ${lost}`);
@@ -98,12 +109,12 @@ export class Run {
     return { delivered: ended && lost === 0, pending };
   }
 
-  async #end(status: EndStatus, reason: string | null, timeoutMs: number): Promise<boolean> {
+  async #end(end: End, timeoutMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<false>((resolve) => {
       timer = setTimeout(resolve, timeoutMs, false); // keeps the process alive, as nothing else here does
     });
-    const taken = this.#connection.finish({ run: this.id, attempt: this.attempt, status, reason });
+    const taken = this.#connection.finish({ run: this.id, attempt: this.attempt, ...end });
     const ended = await Promise.race([taken, tooLate]);
     clearTimeout(timer);
     return ended;
@@ -126,6 +137,12 @@ export class Run {
 function storable(reason: unknown): string | null {
   if (typeof reason !== 'string') return null;
   return reason.slice(0, MAX_REASON_LENGTH).replaceAll(/\p{Surrogate}|\0/gu, '\uFFFD');
+}
+
+/** None where it is not a time that a server would take. */
+function endTime(options: FinishOptions | undefined): Pick<End, 'endedAt'> {
+  const { data } = time.safeParse(options?.endedAt);
+  return data === undefined ? {} : { endedAt: data };
 }
 
 function timeout(options: FinishOptions | undefined): number {

@@ -91,7 +91,10 @@ const brokenField = fc.oneof(
     field: fc.constant('loss'),
     value: fc.oneof(fc.string({ minLength: 9 }), fc.boolean(), fc.array(fc.nat())),
   }),
-  fc.record({ field: fc.constant('tokens'), value: fc.oneof(fc.double({ min: 0.1, max: 0.9 }), fc.constant('NaN')) }),
+  fc.record({
+    field: fc.constant('tokens'),
+    value: fc.oneof(fc.double({ min: 0.1, max: 0.9, noNaN: true }), fc.constant('NaN')),
+  }),
   fc.record({ field: fc.constant('tevQuantiles'), value: fc.array(fc.nat(), { maxLength: 8 }) }),
   fc.record({ field: fc.constant('layerGradVar'), value: fc.oneof(fc.string(), fc.constant(Array(513).fill(0))) }),
   fc.record({

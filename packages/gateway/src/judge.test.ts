@@ -77,6 +77,33 @@ test('a resolved alert is not raised again by a restart', async () => {
   expect(await alertSteps(run)).toEqual([30]);
 });
 
+test('what is sent again after its alert was resolved raises nothing', async () => {
+  const run = await startedRun();
+  const isBad = (step: number) => (step === 30 || step === 120 ? Number.NaN : 2);
+  const batches = [0, 50, 100, 150].map((first) => stepsFrom(first, 50, isBad));
+  const judge = newJudge();
+  const sendAll = async () => {
+    for (const steps of batches) judge.observe(await store(run, steps));
+    judge.forget(run);
+    await judge.close();
+  };
+  await sendAll();
+  const [alert] = await listAlerts(db, { run, limit: 1 });
+  await resolveAlert(db, { run, id: alert?.id ?? '' }, new Date());
+  await sendAll();
+  expect(await alertSteps(run)).toEqual([30]);
+});
+
+test('the next attempt is judged from where it rewinds to', async () => {
+  const run = await startedRun();
+  const judge = newJudge();
+  judge.observe(await store(run, stepsFrom(0, 100)));
+  await startedRun(run, 2);
+  judge.observe(await store(run, stepsFrom(50, 20, NAN_FROM(60)), 2));
+  await judge.close();
+  expect(await alertSteps(run)).toEqual([60]);
+});
+
 test('a judge that starts in the middle of a run finds what one that saw it all finds', async () => {
   const run = await startedRun();
   const before = newJudge();

@@ -39,12 +39,17 @@ export class Judge {
     this.#options = options;
   }
 
-  /** Judges a stored batch, after all earlier ones of its run. */
-  observe(batch: StepBatch): void {
-    this.#enqueue(batch.run, async (known) => {
-      if (!known) return this.#rebuild(batch.run);
-      if (batch.attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
-      return this.#judge(batch.run, { ...known, attempt: batch.attempt }, batch.steps);
+  /**
+   * Judges a stored batch, after all earlier ones of its run. What an attempt has told before is not judged again: sent
+   * twice, it may not raise what somebody has resolved, nor rewind the detector to where it knows too little.
+   */
+  observe({ run, attempt, steps }: StepBatch): void {
+    this.#enqueue(run, async (known) => {
+      if (!known) return this.#rebuild(run);
+      if (attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
+      const judged = attempt === known.attempt ? (known.judged ?? -1) : -1;
+      const unjudged = steps.filter(({ step }) => step > judged);
+      return this.#judge(run, { ...known, attempt }, unjudged);
     });
   }
 

@@ -3,6 +3,7 @@ export * from './codec.ts';
 export * from './command.ts';
 export * from './limits.ts';
 export * from './live.ts';
+export * from './recording.ts';
 export * from './refusal.ts';
 export * from './run.ts';
 export * from './step.ts';

@@ -1,30 +1,107 @@
-import { expect, test } from 'vitest';
-import { type TrainFlags, toConfig, trainCommand } from './command.ts';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { resolveFlags, settingsOf, toConfig, trainCommand } from './command.ts';
+import type { TrainFlags } from './flags.ts';
+import { settingsToYaml } from './settings.ts';
 
-/** The flags as commander reads them, without training. */
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evenkeel-command-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** The flags that hold, without training. */
 async function flags(...args: string[]): Promise<TrainFlags> {
-  const command = trainCommand()
+  const command: Command = trainCommand()
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
-  let read: TrainFlags | null = null;
-  command.action((given: TrainFlags) => {
-    read = given;
-  });
+  command.action(() => {});
   await command.parseAsync(args, { from: 'user' });
-  if (!read) throw new Error('the action was not reached');
-  return read;
+  return resolveFlags(command);
+}
+
+/** The same with a file of settings. */
+async function flagsWith(settings: string, ...args: string[]): Promise<TrainFlags> {
+  const path = join(folder, 'train.yaml');
+  await writeFile(path, settings);
+  return flags('--config', path, ...args);
 }
 
 test('what is not given has a default', async () => {
-  const config = toConfig(await flags());
-  expect(config.model).toEqual({ layers: 3, heads: 4, dim: 48, context: 32, vocabulary: 256, tie: true });
+  const config = toConfig(await flags(), 256);
+  expect(config.model).toEqual({
+    ...{ layers: 3, heads: 4, dim: 48, context: 32, vocabulary: 256, tie: true },
+    ...{ attention: 'mha', rank: null, norm: 'pre' },
+  });
   expect(config.schedule.kind).toBe('cosine');
-  expect(config.optimiser).toEqual({ beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1 });
+  expect(config.optimiser).toEqual({ name: 'adamw', beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1 });
 });
 
 test('a size is a starting point that flags change', async () => {
-  const config = toConfig(await flags('--size', 'gpt2', '--layers', '2', '--no-tie', '--tags', 'a, b'));
-  expect(config.model).toEqual({ layers: 2, heads: 12, dim: 768, context: 1024, vocabulary: 256, tie: false });
+  const config = toConfig(await flags('--size', 'gpt2', '--layers', '2', '--no-tie', '--norm', 'post'), 50_257);
+  expect(config.model).toEqual({
+    ...{ layers: 2, heads: 12, dim: 768, context: 1024, vocabulary: 50_257, tie: false },
+    ...{ attention: 'mha', rank: null, norm: 'post' },
+  });
+});
+
+test('the rank of mlra is half the dimension, or what is given', async () => {
+  expect(toConfig(await flags('--attention', 'mlra'), 256).model.rank).toBe(24);
+  expect(toConfig(await flags('--attention', 'mlra', '--rank', '48'), 256).model.rank).toBe(48);
+  await expect(flags('--attention', 'mlra', '--rank', '49')).rejects.toThrow('--rank: 49 is above the dimension');
+  await expect(flags('--rank', '4')).rejects.toThrow('--rank goes with --attention mlra');
+});
+
+test('sgd has its own constants', async () => {
+  const config = toConfig(await flags('--optimiser', 'sgd', '--momentum', '0.5'), 256);
+  expect(config.optimiser).toEqual({ name: 'sgd', momentum: 0.5, weightDecay: 0.1 });
+});
+
+test('a file holds settings by the names of the flags, and flags go before it', async () => {
+  const settings = 'layers: 5\nlr: 1e-3\ntie: false\ntags: [a, b]\ntext: [x.txt, y]\ncheckpoint: false\nname: "12"';
+  const read = await flagsWith(settings, '--layers', '6');
+  expect(read).toMatchObject({ layers: 6, lr: 0.001, tie: false, tags: ['a', 'b'], text: ['x.txt', 'y'] });
+  expect(read).toMatchObject({ checkpoint: false, name: '12' });
+  expect(await flagsWith('{"microBatches": 8, "tags": "a, b"}')).toMatchObject({ microBatches: 8, tags: ['a', 'b'] });
+});
+
+test('the settings that hold are a file that gives them again', async () => {
+  const first = await flags(
+    '--attention',
+    'mlra',
+    '--no-tie',
+    '--tags',
+    'a,b',
+    '--notes',
+    'a: "b"\n# c',
+    '--lr',
+    '1e-3',
+  );
+  const again = await flagsWith(settingsToYaml(settingsOf(first)));
+  expect(settingsOf(again)).toEqual(settingsOf(first));
+});
+
+test.each([
+  ['colour: red', 'there is no setting "colour"'],
+  ['key: secret', 'there is no setting "key"'],
+  ['resume: a', 'there is no setting "resume"'],
+  ['layers: 0', 'layers: Not a whole number from 1 on.'],
+  ['layers: [1, 2]', 'layers: expected a value'],
+  ['layers: true', 'layers: expected a value'],
+  ['tie: 1', 'tie: expected true or false'],
+  ['attention: mla', 'attention: Allowed choices are mha, mlra, sigma-reparam, qk-norm.'],
+  ['- layers: 3', 'is no list of settings'],
+  ['a: b: c', 'Nested mappings are not allowed'],
+])('a file with %j is refused, and named with the setting', async (settings, problem) => {
+  await expect(flagsWith(settings)).rejects.toThrow(problem);
+  await expect(flagsWith(settings)).rejects.toThrow(join(folder, 'train.yaml'));
+});
+
+test('a file that is not there is named', async () => {
+  await expect(flags('--config', join(folder, 'no'))).rejects.toThrow(`--config: there is no ${join(folder, 'no')}`);
 });
 
 test('tags are read with commas between them', async () => {
@@ -48,7 +125,14 @@ test.each([
   [['--lr', '0'], '--lr'],
   [['--lr', 'NaN'], '--lr'],
   [['--warmup', '-1'], '--warmup'],
-  [['--schedule', 'linear'], '--schedule'],
+  [['--schedule', 'square'], '--schedule'],
+  [['--attention', 'mla'], '--attention'],
+  [['--norm', 'none'], '--norm'],
+  [['--optimiser', 'lion'], '--optimiser'],
+  [['--tokenizer', 'words'], '--tokenizer'],
+  [['--held-out', '0.6'], '--held-out'],
+  [['--tev-every', '-1'], '--tev-every'],
+  [['--eval-sequences', '0'], '--eval-sequences'],
   [['--ramp-from', 'x'], '--ramp-from'],
   [['--ramp-factor', '0'], '--ramp-factor'],
   [['--weight-decay', '-0.1'], '--weight-decay'],
@@ -60,8 +144,6 @@ test.each([
 });
 
 test('heads must share the dimension', async () => {
-  const uneven = await flags('--heads', '5');
-  expect(() => toConfig(uneven)).toThrow('--heads: 5 heads do not share a dimension (--dim) of 48 evenly');
-  const tooMany = await flags('--heads', '48');
-  expect(() => toConfig(tooMany)).toThrow('--heads');
+  await expect(flags('--heads', '5')).rejects.toThrow('--heads: 5 heads do not share a dimension (--dim) of 48 evenly');
+  await expect(flags('--heads', '48')).rejects.toThrow('--heads');
 });

@@ -1,53 +1,22 @@
-import { MAX_NOTES_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, name, parse, RefusedError, text } from '@evenkeel/protocol';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { ADAM, BACKENDS, type BackendName, SIZES, type TrainConfig } from './config.ts';
-import { SCHEDULES, type Schedule } from './schedule.ts';
-import { DEFAULT_TEXT, VOCABULARY } from './text.ts';
+import { Command } from 'commander';
+import { defaultRank } from './attention.ts';
+import { readCheckpoint } from './checkpoint.ts';
+import { ADAM, SIZES, type TrainConfig } from './config.ts';
+import { addFlags, type TrainFlags } from './flags.ts';
+import type { OptimiserConfig } from './optimiser.ts';
+import { applySettings, readSettings, settingsToYaml } from './settings.ts';
 import { UsageError } from './usage-error.ts';
 
-/** The flags, checked one by one. */
-export interface TrainFlags {
-  server: string;
-  key?: string;
-  project: string;
-  name?: string;
-  owner?: string;
-  tags: string[];
-  notes: string;
-  text?: string;
-  size: keyof typeof SIZES;
-  layers?: number;
-  heads?: number;
-  dim?: number;
-  context?: number;
-  tie: boolean;
-  batch: number;
-  microBatches: number;
-  steps: number;
-  lr: number;
-  warmup: number;
-  schedule: Schedule['kind'];
-  rampFrom: number;
-  rampFactor: number;
-  weightDecay: number;
-  clip: number;
-  seed: number;
-  backend: BackendName | 'auto';
-  quiet: boolean;
-}
+/** What is of one start of the command and not of the run: it does not come from a file, nor is it kept in one. */
+const OF_THE_COMMAND = ['key', 'config', 'dryRun', 'resume'];
 
 /** `evenkeel train`: its flags, each checked as it is read, and what it does. */
 export function trainCommand(): Command {
   const command = new Command('train').description('train a small GPT-2 and stream every step to a server');
-  addRunOptions(command);
-  addModelOptions(command);
-  addTrainingOptions(command);
-  return command.action(async (flags: TrainFlags) => {
+  addFlags(command);
+  return command.action(async () => {
     try {
-      const config = toConfig(flags);
-      const { trainAndStream } = await import('./session.ts'); // TensorFlow.js takes a while to load
-      const { status } = await trainAndStream(config, flags);
-      if (status === 'failed') process.exitCode = 1;
+      await run(command);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       command.error(`error: ${error.message}`);
@@ -55,117 +24,73 @@ export function trainCommand(): Command {
   });
 }
 
+async function run(command: Command): Promise<void> {
+  const flags = await resolveFlags(command);
+  if (flags.dryRun) {
+    process.stdout.write(settingsToYaml(settingsOf(flags)));
+    return;
+  }
+  const { trainAndTell } = await import('./session.ts'); // TensorFlow.js takes a while to load
+  const { status } = await trainAndTell(flags);
+  if (status === 'failed') process.exitCode = 1;
+}
+
 /**
- * What the flags come to.
- * @throws UsageError where flags do not go together.
+ * The flags that hold: the command line goes before the file of `--config`, and that before the checkpoint of
+ * `--resume`. What depends on the size is filled in.
+ * @throws UsageError where a setting is wrong, or settings do not go together.
  */
-export function toConfig(flags: TrainFlags): TrainConfig {
-  const { size, steps, batch, microBatches, clip, seed, weightDecay, rampFrom, rampFactor } = flags;
-  const { layers = SIZES[size].layers, heads = SIZES[size].heads } = flags;
-  const { dim = SIZES[size].dim, context = SIZES[size].context } = flags;
+export async function resolveFlags(command: Command): Promise<TrainFlags> {
+  const { config, resume } = command.opts<TrainFlags>();
+  if (config) applySettings(command, await readSettings(config), { file: config, except: OF_THE_COMMAND });
+  if (resume) {
+    const { settings } = (await readCheckpoint(resume)).about;
+    applySettings(command, settings, { file: resume, except: OF_THE_COMMAND });
+  }
+  const flags = command.opts<TrainFlags>();
+  const { layers = SIZES[flags.size].layers, heads = SIZES[flags.size].heads } = flags;
+  const { dim = SIZES[flags.size].dim, context = SIZES[flags.size].context } = flags;
+  checkHeads(heads, dim);
+  return { ...flags, layers, heads, dim, context, ...rankOf(flags, dim) };
+}
+
+function checkHeads(heads: number, dim: number): void {
   if (dim % heads !== 0)
     throw new UsageError(`--heads: ${heads} heads do not share a dimension (--dim) of ${dim} evenly`);
   if (dim === heads)
     throw new UsageError(`--heads: ${heads} heads leave one dimension each of --dim ${dim}; 2 are needed`);
+}
+
+function rankOf({ attention, rank }: TrainFlags, dim: number): { rank?: number } {
+  if (attention !== 'mlra') {
+    if (rank !== undefined) throw new UsageError('--rank goes with --attention mlra');
+    return {};
+  }
+  if (rank !== undefined && rank > dim)
+    throw new UsageError(`--rank: ${rank} is above the dimension (--dim) of ${dim}`);
+  return { rank: rank ?? defaultRank(dim) };
+}
+
+/** The settings of the run, as a file of `--config` and a checkpoint hold them. */
+export function settingsOf(flags: TrainFlags): Record<string, unknown> {
+  const entries = Object.entries(flags).filter(
+    ([name, value]) => value !== undefined && !OF_THE_COMMAND.includes(name),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** What resolved flags come to, with a vocabulary of so many tokens. */
+export function toConfig(flags: TrainFlags, vocabulary: number): TrainConfig {
+  const { layers, heads, dim, context, rank, tie, attention, norm } = flags as Required<TrainFlags>;
+  const { steps, batch, microBatches, clip, seed, rampFrom, rampFactor, schedule: kind, lr: peak, warmup } = flags;
   return {
-    model: { layers, heads, dim, context, vocabulary: VOCABULARY, tie: flags.tie },
-    optimiser: { ...ADAM, weightDecay },
-    schedule: { kind: flags.schedule, peak: flags.lr, warmup: flags.warmup, steps, rampFrom, rampFactor },
+    model: { layers, heads, dim, context, vocabulary, tie, attention, rank: attention === 'mlra' ? rank : null, norm },
+    optimiser: optimiserOf(flags),
+    schedule: { kind, peak, warmup, steps, rampFrom, rampFactor },
     ...{ steps, batch, microBatches, clip, seed },
   };
 }
 
-function addRunOptions(command: Command): void {
-  command
-    .addOption(
-      new Option('--server <url>', 'the server that takes the steps')
-        .env('EVENKEEL_SERVER')
-        .argParser(readServer)
-        .default('http://127.0.0.1:4870'),
-    )
-    .addOption(new Option('--key <key>', 'ingest key, where the server asks for one').env('EVENKEEL_KEY'))
-    .option('--project <name>', 'project that the run belongs to', readName, 'trainer')
-    .option('--name <name>', 'name of the run (default: its size and seed)', readName)
-    .option('--owner <name>', 'whose run it is', readName)
-    .addOption(new Option('--tags <tags>', 'tags, with commas between them').argParser(readTags).default([], 'none'))
-    .addOption(new Option('--notes <text>', 'notes').argParser(readNotes).default('', 'none'))
-    .option('--quiet', 'print no progress', false);
-}
-
-function addModelOptions(command: Command): void {
-  command
-    .addOption(new Option('--size <name>', 'model size').choices(Object.keys(SIZES)).default('nano'))
-    .option('--layers <count>', 'blocks, instead of the size’s', whole(1))
-    .option('--heads <count>', 'attention heads, instead of the size’s', whole(1))
-    .option('--dim <count>', 'model dimension, instead of the size’s', whole(2))
-    .option('--context <tokens>', 'tokens in a sequence, instead of the size’s', whole(2))
-    .option('--tie', 'the head is the token embedding', true)
-    .option('--no-tie', 'the head has weights of its own');
-}
-
-function addTrainingOptions(command: Command): void {
-  command
-    .option('--text <path>', `file, or folder of text files (default: ${DEFAULT_TEXT.name})`)
-    .option('--batch <count>', 'sequences in a micro-batch', whole(1), 3)
-    .option('--micro-batches <count>', 'micro-batches in a step', whole(1), 4)
-    .option('--steps <count>', 'optimiser steps', whole(1), 600)
-    .option('--lr <rate>', 'peak learning rate', positive, 4e-3)
-    .option('--warmup <steps>', 'steps until the peak', whole(0), 60)
-    .addOption(new Option('--schedule <name>', 'learning rate schedule').choices(SCHEDULES).default('cosine'))
-    .option('--ramp-from <step>', 'with the ramp schedule, the step from which the rate grows', whole(0), 120)
-    .option('--ramp-factor <factor>', 'with the ramp schedule, its growth a step', positive, 1.03)
-    .option('--weight-decay <rate>', 'decoupled weight decay of the matrices', notNegative, 0.1)
-    .option('--clip <norm>', 'largest norm of the gradient; 0 clips nothing', notNegative, 0)
-    .option('--seed <number>', 'the same seed gives the same losses', whole(0), 1)
-    .addOption(new Option('--backend <name>', 'compute backend').choices(['auto', ...BACKENDS]).default('auto'));
-}
-
-/** A whole number from `least` on that int32 holds. */
-function whole(least: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (/^\d+$/.test(value) && number >= least && number <= 0x7fffffff) return number;
-    throw new InvalidArgumentError(`Not a whole number from ${least} on.`);
-  };
-}
-
-function positive(value: string): number {
-  const number = notNegative(value);
-  if (number > 0) return number;
-  throw new InvalidArgumentError('Not above zero.');
-}
-
-function notNegative(value: string): number {
-  const number = value.trim() === '' ? Number.NaN : Number(value);
-  if (Number.isFinite(number) && number >= 0) return number;
-  throw new InvalidArgumentError('Not a number from zero on.');
-}
-
-function readServer(value: string): string {
-  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value;
-  throw new InvalidArgumentError('Not an address such as http://127.0.0.1:4870.');
-}
-
-function readName(value: string): string {
-  return accepted(() => parse(name, value));
-}
-
-function readNotes(value: string): string {
-  return accepted(() => parse(text(MAX_NOTES_LENGTH), value));
-}
-
-function readTags(value: string): string[] {
-  const tags = value.split(',').map((tag) => tag.trim());
-  if (tags.length > MAX_TAGS) throw new InvalidArgumentError(`More than ${MAX_TAGS} tags.`);
-  return accepted(() => tags.filter(Boolean).map((tag) => parse(text(MAX_TAG_LENGTH), tag)));
-}
-
-/** Words a refusal of the protocol's schemas as commander wants it. */
-function accepted<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof RefusedError) throw new InvalidArgumentError(`${error.message}.`);
-    throw error;
-  }
+function optimiserOf({ optimiser: name, momentum, weightDecay }: TrainFlags): OptimiserConfig {
+  return name === 'adamw' ? { name, ...ADAM, weightDecay } : { name, momentum, weightDecay };
 }

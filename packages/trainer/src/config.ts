@@ -1,11 +1,11 @@
 import type { ModelConfig } from './model.ts';
-import type { AdamWConfig } from './optimiser.ts';
+import type { OptimiserConfig } from './optimiser.ts';
 import type { Schedule } from './schedule.ts';
 
 /** All that decides what a run computes: the same config and text give the same losses on one backend. */
 export interface TrainConfig {
   model: ModelConfig;
-  optimiser: AdamWConfig;
+  optimiser: OptimiserConfig;
   schedule: Schedule;
   steps: number;
   /** Sequences in one micro-batch. */
@@ -19,7 +19,7 @@ export interface TrainConfig {
 
 type Size = Pick<ModelConfig, 'layers' | 'heads' | 'dim' | 'context'>;
 
-/** Model sizes by name; the GPT-2 family is that of its paper's table 2, with bytes for a vocabulary. */
+/** Model sizes by name; the GPT-2 family is that of its paper's table 2, bytes for a vocabulary unless `--tokenizer` says else. */
 export const SIZES = {
   nano: { layers: 3, heads: 4, dim: 48, context: 32 }, // 0.1 M parameters: many steps a second on one core
   micro: { layers: 4, heads: 4, dim: 64, context: 64 },
@@ -30,8 +30,8 @@ export const SIZES = {
   'gpt2-xl': { layers: 48, heads: 25, dim: 1600, context: 1024 },
 } as const satisfies Record<string, Size>;
 
-/** Compute backends, the fastest first. */
-export const BACKENDS = ['node-gpu', 'node', 'wasm', 'cpu'] as const;
+/** Compute backends, the fastest first. That is for models worth waiting for: `nano` is faster on wasm than on node. */
+export const BACKENDS = ['node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 /** What no flag changes: the constants of GPT-3 (arXiv 2005.14165, appendix B). */

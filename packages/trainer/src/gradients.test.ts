@@ -40,6 +40,7 @@ const power = (a: Scalar, p: number) => scalar(a.value ** p, [[a, p * a.value **
 const exp = (a: Scalar) => scalar(Math.exp(a.value), [[a, Math.exp(a.value)]]);
 const log = (a: Scalar) => scalar(Math.log(a.value), [[a, 1 / a.value]]);
 const tanh = (a: Scalar) => scalar(Math.tanh(a.value), [[a, 1 - Math.tanh(a.value) ** 2]]);
+const subtract = (a: Scalar, b: Scalar) => add(a, scale(b, -1));
 const sum = (values: Vector) =>
   scalar(
     values.reduce((total, { value }) => total + value, 0),
@@ -70,12 +71,28 @@ function readWeights(model: Model): Map<string, Vector[]> {
   );
 }
 
+function readDirections(model: Model): Map<string, [Float32Array, Float32Array]> {
+  return new Map(
+    model.layers.flatMap((layer) =>
+      [...layer.spectralNorms].map(([name, { u, v }]) => [
+        `${layer.name} ${name}`,
+        [u.dataSync<'float32'>(), v.dataSync<'float32'>()],
+      ]),
+    ),
+  );
+}
+
 function normalised(x: Vector, gain: Vector, bias: Vector): Vector {
   const mean = scale(sum(x), 1 / x.length);
   const centred = x.map((each) => add(each, scale(mean, -1)));
   const variance = scale(dot(centred, centred), 1 / x.length);
   const inverse = power(shift(variance, 1e-5), -0.5);
   return centred.map((each, at) => add(multiply(multiply(each, inverse), gain[at] as Scalar), bias[at] as Scalar));
+}
+
+function rootMeanSquareNormalised(x: Vector, gain: Vector): Vector {
+  const inverse = power(shift(scale(dot(x, x), 1 / x.length), 1e-5), -0.5);
+  return x.map((each, at) => multiply(multiply(each, inverse), gain[at] as Scalar));
 }
 
 function affine(x: Vector, weight: Vector[], bias: Vector): Vector {
@@ -112,13 +129,17 @@ function attended(q: Vector, keys: Vector[], values: Vector[]): Vector {
   );
 }
 
-function attention(xs: Vector[], heads: number, weight: Vector[], bias: Vector): Vector[] {
-  const dim = xs[0]?.length as number;
+type Norm = (x: Vector) => Vector;
+
+/** qkv [T][3d], where a query or key goes through a norm of its own → [T][d] */
+function attention(qkv: Vector[], heads: number, norms: { query: Norm; key: Norm }): Vector[] {
+  const dim = (qkv[0]?.length as number) / 3;
   const size = dim / heads;
-  const qkv = xs.map((x) => affine(x, weight, bias));
-  const part = (at: number, which: number, head: number) =>
-    (qkv[at] as Vector).slice(which * dim + head * size, which * dim + (head + 1) * size);
-  return xs.map((_, at) =>
+  const part = (at: number, which: number, head: number) => {
+    const slice = (qkv[at] as Vector).slice(which * dim + head * size, which * dim + (head + 1) * size);
+    return [norms.query, norms.key, (value: Vector) => value][which]?.(slice) as Vector;
+  };
+  return qkv.map((_, at) =>
     Array.from({ length: heads }, (_, head) => {
       const seen = Array.from({ length: at + 1 }, (_, before) => before);
       const keys = seen.map((before) => part(before, 1, head));
@@ -132,41 +153,87 @@ function attention(xs: Vector[], heads: number, weight: Vector[], bias: Vector):
 }
 
 const plus = (a: Vector, b: Vector) => a.map((each, at) => add(each, b[at] as Scalar));
+const columns = (matrix: Vector[]) => (matrix[0] as Vector).map((_, at) => matrix.map((row) => row[at] as Scalar));
+const product = (x: Vector, matrix: Vector[]) => columns(matrix).map((column) => dot(x, column));
 
-function sequenceLosses(
-  weights: Map<string, Vector[]>,
-  config: ModelConfig,
-  inputs: number[],
-  targets: number[],
-): Vector {
-  const matrix = (name: string) => weights.get(name) as Vector[];
-  const vector = (name: string) => matrix(name)[0] as Vector;
+/** A model's parameters and, as constants, its spectral directions; by layer and name. */
+interface Weights {
+  matrix: (name: string) => Vector[];
+  vector: (name: string) => Vector;
+  /** u [in] and v [out] of a matrix that is divided by its spectral norm. */
+  directions: (name: string) => [Float32Array, Float32Array] | null;
+}
+
+/** γ / (uᵀ W v) · W */
+function spectrallyScaled(weight: Vector[], gamma: Scalar, [u, v]: [Float32Array, Float32Array]): Vector[] {
+  const terms = weight.flatMap((row, i) => row.map((w, j) => scale(w, (u[i] as number) * (v[j] as number))));
+  const factor = multiply(gamma, power(sum(terms), -1));
+  return weight.map((row) => row.map((w) => multiply(w, factor)));
+}
+
+function block(xs: Vector[], layer: string, { heads, attention: kind, norm: place }: ModelConfig, weights: Weights) {
+  const at = (name: string) => `${layer} ${name}`;
+  const apply = (name: string) => {
+    const directions = weights.directions(at(`${name}.weight`));
+    const weight = weights.matrix(at(`${name}.weight`));
+    const scaled = directions
+      ? spectrallyScaled(weight, weights.vector(at(`${name}.scale`))[0] as Scalar, directions)
+      : weight;
+    const bias = weights.vector(at(`${name}.bias`));
+    return (x: Vector) => affine(x, scaled, bias);
+  };
+  const norm = (name: string) => (x: Vector) =>
+    normalised(x, weights.vector(at(`${name}.gain`)), weights.vector(at(`${name}.bias`)));
+  const lowRank = (x: Vector) =>
+    plus(
+      ['q', 'k', 'v'].flatMap((part) =>
+        product(product(x, weights.matrix(at(`attn.${part}.down`))), weights.matrix(at(`attn.${part}.up`))),
+      ),
+      weights.vector(at('attn.qkv.bias')),
+    );
+  const headNorm = (name: string) => (x: Vector) =>
+    kind === 'qk-norm' ? rootMeanSquareNormalised(x, weights.vector(at(`${name}.gain`))) : x;
+  const project = kind === 'mlra' ? lowRank : apply('attn.qkv');
+  const output = apply('attn.proj');
+  const attend = (inputs: Vector[]) =>
+    attention(inputs.map(project), heads, {
+      query: headNorm('attn.q_norm'),
+      key: headNorm('attn.k_norm'),
+    }).map(output);
+  const [expand, contract] = [apply('mlp.fc'), apply('mlp.proj')];
+  const network = (x: Vector) => contract(expand(x).map(gelu));
+  if (place === 'post') {
+    const mixed = attend(xs);
+    const attended = xs.map((x, position) => norm('ln_1')(plus(x, mixed[position] as Vector)));
+    return attended.map((x) => norm('ln_2')(plus(x, network(x))));
+  }
+  const mixed = attend(xs.map(norm('ln_1')));
+  const attended = xs.map((x, position) => plus(x, mixed[position] as Vector));
+  return attended.map((x) => plus(x, network(norm('ln_2')(x))));
+}
+
+function sequenceLosses(weights: Weights, config: ModelConfig, inputs: number[], targets: number[]): Vector {
+  const { matrix, vector } = weights;
   let xs = inputs.map((token, at) =>
     plus(matrix('embedding wte')[token] as Vector, matrix('embedding wpe')[at] as Vector),
   );
-  for (let layer = 1; layer <= config.layers; layer++) {
-    const at = (name: string) => `block ${layer} ${name}`;
-    const apply = (name: string, x: Vector) => affine(x, matrix(at(`${name}.weight`)), vector(at(`${name}.bias`)));
-    const norm = (name: string, x: Vector) => normalised(x, vector(at(`${name}.gain`)), vector(at(`${name}.bias`)));
-    const mixed = attention(
-      xs.map((x) => norm('ln_1', x)),
-      config.heads,
-      matrix(at('attn.qkv.weight')),
-      vector(at('attn.qkv.bias')),
-    );
-    xs = xs.map((x, position) => plus(x, apply('attn.proj', mixed[position] as Vector)));
-    xs = xs.map((x) => plus(x, apply('mlp.proj', apply('mlp.fc', norm('ln_2', x)).map(gelu))));
-  }
+  for (let layer = 1; layer <= config.layers; layer++) xs = block(xs, `block ${layer}`, config, weights);
   const head = matrix(config.tie ? 'embedding wte' : 'head lm_head');
   return xs.map((x, position) => {
     const final = normalised(x, vector('head ln_f.gain'), vector('head ln_f.bias'));
-    return scale(log(softmax(head.map((row) => dot(final, row)))[targets[position] as number] as Scalar), -1);
+    const scores = head.map((row) => dot(final, row));
+    return subtract(log(sum(scores.map(exp))), scores[targets[position] as number] as Scalar);
   });
 }
 
 function reference(model: Model, { inputs, targets }: Batch): { loss: number; gradients: Map<string, number[]> } {
   tape.length = 0;
-  const weights = readWeights(model);
+  const parameters = readWeights(model);
+  const weights: Weights = {
+    matrix: (name) => parameters.get(name) as Vector[],
+    vector: (name) => (parameters.get(name) as Vector[])[0] as Vector,
+    directions: (name) => readDirections(model).get(name) ?? null,
+  };
   const { context } = model.config;
   const losses: Vector = [];
   for (let from = 0; from < inputs.length; from += context) {
@@ -175,7 +242,7 @@ function reference(model: Model, { inputs, targets }: Batch): { loss: number; gr
   }
   const loss = scale(sum(losses), 1 / losses.length);
   propagate(loss);
-  const gradients = [...weights].map(([name, rows]) => [name, rows.flat().map(({ gradient }) => gradient)] as const);
+  const gradients = [...parameters].map(([name, rows]) => [name, rows.flat().map(({ gradient }) => gradient)] as const);
   return { loss: loss.value, gradients: new Map(gradients) };
 }
 
@@ -211,6 +278,7 @@ function lively(config: ModelConfig): Model {
       variable.assign(tf.add(variable, noise));
     });
   }
+  model.followSpectralNorms();
   return model;
 }
 
@@ -220,16 +288,23 @@ function randomBatch({ context, vocabulary }: ModelConfig, sequences: number): B
   return { inputs: tokens(), targets: tokens() };
 }
 
-const SMALL: ModelConfig = { layers: 2, heads: 2, dim: 8, context: 5, vocabulary: 11, tie: true };
+const SMALL: ModelConfig = {
+  ...{ layers: 2, heads: 2, dim: 8, context: 5, vocabulary: 11, tie: true },
+  ...{ attention: 'mha', rank: null, norm: 'pre' },
+};
 let model: Model;
 afterEach(() => model.dispose());
 
 describe.each(['wasm', 'cpu'] as const)('on %s, loss and every gradient agree with float64 arithmetic', (backend) => {
-  test.each([
+  test.each<[string, ModelConfig, number]>([
     ['tied', SMALL, 3],
     ['untied', { ...SMALL, tie: false }, 3],
     ['one head, one sequence', { ...SMALL, heads: 1 }, 1], // a matrix product without a batch dimension
-  ] as const)('%s', async (_, config, sequences) => {
+    ['mlra', { ...SMALL, attention: 'mlra', rank: 3 }, 3],
+    ['sigma-reparam', { ...SMALL, attention: 'sigma-reparam' }, 3],
+    ['qk-norm', { ...SMALL, attention: 'qk-norm' }, 3],
+    ['post-norm', { ...SMALL, norm: 'post' }, 3],
+  ])('%s', async (_, config, sequences) => {
     await chooseBackend(backend);
     model = lively(config);
     const batch = randomBatch(config, sequences);

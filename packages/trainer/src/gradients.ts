@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Batch, Layer, Model } from './model.ts';
+import type { Layer } from './layer.ts';
+import type { Batch, Model } from './model.ts';
 
 /** Of each layer, as one flat vector: its parameters in their order. Whoever holds them disposes of them. */
 export type Gradients = tf.Tensor1D[];
@@ -30,6 +31,14 @@ export function scaled(gradients: Gradients, factor: number): Gradients {
   const next = tf.tidy(() => gradients.map((gradient) => tf.mul(gradient, factor) as tf.Tensor1D));
   tf.dispose(gradients);
   return next;
+}
+
+/** The L2 norm over all layers. */
+export async function globalNorm(gradients: Gradients): Promise<number> {
+  const norm = tf.tidy(() => tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient))))));
+  const [value] = await norm.data<'float32'>();
+  norm.dispose();
+  return value as number;
 }
 
 /** What brings a gradient of this norm down to `most`, where it is larger; 0 clips nothing. */

@@ -1,1 +1,3 @@
+export { benchTrainCommand } from './bench/command.ts';
 export { trainCommand } from './command.ts';
+export { studyCommand } from './study/command.ts';

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { attend, causalMask, crossEntropy, embed, gelu, layerNorm, linear, project } from './ops.ts';
-import { normals, randomStream, STREAMS } from './random.ts';
+import { type Attention, affine, headNorm, type Projection, queriesKeysValues } from './attention.ts';
+import { INITIAL_STD, Layer, type NamedVariable } from './layer.ts';
+import { attend, attentionScores, causalMask, crossEntropy, embed, gelu, layerNorm, project } from './ops.ts';
 
 // GPT-2 (Radford et al., 2019): a decoder with layer normalisation before each sublayer.
 // Shapes: B sequences, T tokens each, N = B · T, d model dimension, H heads, h = d / H, L layers, V vocabulary.
-// Activations stay [N, d]: a product of a [B, T, d] with a matrix is slow on the wasm backend.
+// Activations stay [N, d]: to all but attention, a position is a position.
 
 export interface ModelConfig {
   layers: number; // L
@@ -14,55 +15,21 @@ export interface ModelConfig {
   vocabulary: number; // V
   /** Whether the head is the token embedding itself. */
   tie: boolean;
+  attention: Attention;
+  /** r of the query, key and value projections of `mlra`; of no other. */
+  rank: number | null;
+  /**
+   * Where a block normalises: before its sublayers as GPT-2 does, or after them as the first transformer did, which is
+   * known to diverge sooner (arXiv 2002.04745). The norm before the head stays in both.
+   */
+  norm: Norm;
 }
 
-/** Standard deviation of the initial weights, as in GPT-2. */
-const INITIAL_STD = 0.02;
+export const NORMS = ['pre', 'post'] as const;
+export type Norm = (typeof NORMS)[number];
+
 /** Dimension of the hidden layer of a block's network, in d. */
 const HIDDEN = 4;
-
-export interface Parameter {
-  name: string;
-  variable: tf.Variable;
-  /** Weight decay is for matrices: gains and biases have none, as GPT-2's successors train. */
-  decays: boolean;
-}
-
-/** A part of the model that is watched as one: the embeddings, a block, or the head with the final norm. */
-export class Layer {
-  readonly name: string;
-  readonly parameters: Parameter[] = [];
-  private readonly seed: number;
-  private readonly at: number;
-
-  constructor(name: string, at: number, seed: number) {
-    this.name = name;
-    this.at = at;
-    this.seed = seed;
-  }
-
-  get size(): number {
-    return this.parameters.reduce((size, { variable }) => size + variable.size, 0);
-  }
-
-  /** A matrix drawn from N(0, std²), from a stream of its own: what else the model holds does not change it. */
-  matrix(name: string, rows: number, columns: number, std = INITIAL_STD): tf.Tensor2D {
-    const random = randomStream(this.seed, STREAMS.weights, this.at, this.parameters.length);
-    const values = tf.tensor2d(normals(rows * columns, std, random), [rows, columns]);
-    return this.add(name, values, true);
-  }
-
-  vector(name: string, size: number, value: number): tf.Tensor1D {
-    return this.add(name, tf.fill([size], value) as tf.Tensor1D, false);
-  }
-
-  private add<R extends tf.Rank>(name: string, initial: tf.Tensor<R>, decays: boolean): tf.Variable<R> {
-    const variable = tf.variable(initial);
-    initial.dispose();
-    this.parameters.push({ name, variable: variable as tf.Variable, decays });
-    return variable;
-  }
-}
 
 /** Sequences to learn from: each target is the token that follows its input. Both [B, T], flattened. */
 export interface Batch {
@@ -70,8 +37,21 @@ export interface Batch {
   targets: Int32Array;
 }
 
-/** A part of a block. x [N, d] → [N, d] */
-type Sublayer = (x: tf.Tensor2D) => tf.Tensor2D;
+/** What a forward pass tells on its way. */
+interface Observer {
+  /** What a layer puts out. [N, d] */
+  output: (x: tf.Tensor2D) => void;
+  /** A block's attention scores, masked. [G, T, T] */
+  scores: (q: tf.Tensor3D, k: tf.Tensor3D, mask: tf.Tensor2D) => void;
+}
+
+/** Activations of one batch, see {@link Model.observe}. */
+export interface Activations {
+  layerOutVar: number[];
+  attentionLogitMax: number;
+}
+
+type Sublayer = (x: tf.Tensor2D, observer?: Observer) => tf.Tensor2D; // [N, d] → [N, d]
 
 export class Model {
   readonly config: ModelConfig;
@@ -80,7 +60,7 @@ export class Model {
   readonly tokenEmbedding: tf.Tensor2D;
   private readonly positionEmbedding: tf.Tensor2D; // [T, d]
   private readonly blocks: readonly Sublayer[];
-  private readonly finalNorm: Sublayer;
+  private readonly finalNorm: Projection;
   private readonly head: tf.Tensor2D; // [V, d]
   private readonly mask: tf.Tensor2D; // [T, T]
 
@@ -105,23 +85,60 @@ export class Model {
     return this.layers.reduce((count, { size }) => count + size, 0);
   }
 
-  /** Mean cross-entropy of a batch in nats. */
-  loss({ inputs, targets }: Batch): tf.Scalar {
-    return crossEntropy(this.logits(inputs), tf.tensor1d(targets, 'int32'));
+  /** All that training changes, for a checkpoint. */
+  get variables(): NamedVariable[] {
+    return this.layers.flatMap((layer) => layer.variables);
   }
 
-  private logits(inputs: Int32Array): tf.Tensor2D {
-    const { context, dim } = this.config;
-    const tokens = embed(this.tokenEmbedding, tf.tensor1d(inputs, 'int32')); // [N, d]
-    const placed = tf.add(tf.reshape(tokens, [-1, context, dim]), this.positionEmbedding); // [B, T, d]
-    let x = tf.reshape(placed, [-1, dim]) as tf.Tensor2D; // [N, d]
-    for (const block of this.blocks) x = block(x); // [N, d]
-    return project(this.finalNorm(x), this.head); // [N, V]
+  /** Mean cross-entropy of a batch in nats. */
+  loss({ inputs, targets }: Batch): tf.Scalar {
+    return crossEntropy(project(this.hidden(inputs), this.head), tf.tensor1d(targets, 'int32')); // logits [N, V]
+  }
+
+  /**
+   * What a batch makes of the activations, by a forward pass of its own. `layerOutVar`: of what each layer puts out
+   * (the embeddings, each block, the final norm), the population variance over a position's d entries, averaged over
+   * the positions; `attentionLogitMax`: the largest attention score before the softmax, over blocks, heads and positions.
+   */
+  async observe({ inputs }: Batch): Promise<Activations> {
+    const [variances, largest] = tf.tidy(() => {
+      const outputs: tf.Scalar[] = [];
+      const maxima: tf.Scalar[] = [];
+      this.hidden(inputs, {
+        output: (x) => outputs.push(tf.mean(tf.moments(x, -1).variance)),
+        scores: (q, k, mask) => maxima.push(tf.max(attentionScores(q, k, mask))),
+      });
+      return [tf.stack(outputs), tf.max(tf.stack(maxima))];
+    });
+    const [layerOutVar, [attentionLogitMax]] = await Promise.all([variances.data(), largest.data()]);
+    tf.dispose([variances, largest]);
+    return { layerOutVar: Array.from(layerOutVar), attentionLogitMax: attentionLogitMax as number };
+  }
+
+  /** Lets the spectral norms follow their matrices; once a step. */
+  followSpectralNorms(): void {
+    for (const layer of this.layers) for (const norm of layer.spectralNorms.values()) norm.iterate();
   }
 
   dispose(): void {
     this.mask.dispose();
-    for (const { variable } of this.layers.flatMap(({ parameters }) => parameters)) variable.dispose();
+    for (const layer of this.layers) layer.dispose();
+  }
+
+  /** What the head sees. inputs [B · T] → [N, d] */
+  private hidden(inputs: Int32Array, observer?: Observer): tf.Tensor2D {
+    const { context, dim } = this.config;
+    const tokens = embed(this.tokenEmbedding, tf.tensor1d(inputs, 'int32')); // [N, d]
+    const placed = tf.add(tf.reshape(tokens, [-1, context, dim]), this.positionEmbedding); // [B, T, d]
+    let x = tf.reshape(placed, [-1, dim]) as tf.Tensor2D; // [N, d]
+    observer?.output(x);
+    for (const block of this.blocks) {
+      x = block(x, observer); // [N, d]
+      observer?.output(x);
+    }
+    const final = this.finalNorm(x); // [N, d]
+    observer?.output(final);
+    return final;
   }
 }
 
@@ -130,13 +147,19 @@ function block(layer: Layer, config: ModelConfig, mask: tf.Tensor2D): Sublayer {
   const attention = multiHeadAttention(layer, config, mask);
   const norm2 = norm(layer, 'ln_2', config.dim);
   const network = feedForward(layer, config);
-  return (x) => {
-    const attended = tf.add(x, attention(norm1(x))) as tf.Tensor2D; // [N, d]
-    return tf.add(attended, network(norm2(attended))); // [N, d]
+  if (config.norm === 'pre') {
+    return (x, observer) => {
+      const attended = tf.add(x, attention(norm1(x), observer)) as tf.Tensor2D; // [N, d]
+      return tf.add(attended, network(norm2(attended))); // [N, d]
+    };
+  }
+  return (x, observer) => {
+    const attended = norm1(tf.add(x, attention(x, observer))); // [N, d]
+    return norm2(tf.add(attended, network(attended))); // [N, d]
   };
 }
 
-function norm(layer: Layer, name: string, dim: number): Sublayer {
+function norm(layer: Layer, name: string, dim: number): Projection {
   const gain = layer.vector(`${name}.gain`, dim, 1);
   const bias = layer.vector(`${name}.bias`, dim, 0);
   return (x) => layerNorm(x, gain, bias); // [N, d]
@@ -145,33 +168,33 @@ function norm(layer: Layer, name: string, dim: number): Sublayer {
 function multiHeadAttention(layer: Layer, config: ModelConfig, mask: tf.Tensor2D): Sublayer {
   const { dim, heads, context } = config;
   const size = dim / heads; // h
-  const weight = layer.matrix('attn.qkv.weight', dim, 3 * dim);
-  const bias = layer.vector('attn.qkv.bias', 3 * dim, 0);
+  const projection = queriesKeysValues(layer, config);
+  const queryNorm = headNorm(layer, 'attn.q_norm', config);
+  const keyNorm = headNorm(layer, 'attn.k_norm', config);
   const output = residualProjection(layer, 'attn.proj', dim, config);
-  return (x) => {
-    const qkv = tf.reshape(linear(x, weight, bias), [-1, context, 3 * heads, size]); // [B, T, 3H, h]
+  return (x, observer) => {
+    const qkv = tf.reshape(projection(x), [-1, context, 3 * heads, size]); // [B, T, 3H, h]
     const parts = tf.split(tf.transpose(qkv, [0, 2, 1, 3]), 3, 1); // 3 × [B, H, T, h]
     const [q, k, v] = parts.map((part) => tf.reshape(part, [-1, context, size])) as [
       tf.Tensor3D,
       tf.Tensor3D,
       tf.Tensor3D,
     ];
-    const mixed = tf.reshape(attend(q, k, v, mask), [-1, heads, context, size]); // [B, H, T, h]
+    const [queries, keys] = [queryNorm(q), keyNorm(k)]; // [G, T, h]
+    observer?.scores(queries, keys, mask);
+    const mixed = tf.reshape(attend(queries, keys, v, mask), [-1, heads, context, size]); // [B, H, T, h]
     return output(tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [-1, dim])); // [N, d]
   };
 }
 
-function feedForward(layer: Layer, config: ModelConfig): Sublayer {
+function feedForward(layer: Layer, config: ModelConfig): Projection {
   const hidden = HIDDEN * config.dim;
-  const weight = layer.matrix('mlp.fc.weight', config.dim, hidden);
-  const bias = layer.vector('mlp.fc.bias', hidden, 0);
+  const expansion = affine(layer, 'mlp.fc', config.dim, hidden, config.attention);
   const output = residualProjection(layer, 'mlp.proj', hidden, config);
-  return (x) => output(gelu(linear(x, weight, bias))); // [N, d] → [N, 4d] → [N, d]
+  return (x) => output(gelu(expansion(x))); // [N, d] → [N, 4d] → [N, d]
 }
 
 /** The way back onto the residual stream: 2L of them add up there, so each starts smaller by √(2L), as in GPT-2. */
-function residualProjection(layer: Layer, name: string, from: number, { dim, layers }: ModelConfig): Sublayer {
-  const weight = layer.matrix(`${name}.weight`, from, dim, INITIAL_STD / Math.sqrt(2 * layers));
-  const bias = layer.vector(`${name}.bias`, dim, 0);
-  return (x) => linear(x, weight, bias); // [N, d]
+function residualProjection(layer: Layer, name: string, from: number, config: ModelConfig): Projection {
+  return affine(layer, name, from, config.dim, config.attention, INITIAL_STD / Math.sqrt(2 * config.layers)); // [N, d]
 }

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 
-// The operations of the model, with gradients of their own. Automatic gradients are right too, but slow on the wasm
-// backend: its fast matrix product serves untransposed operands without batch dimensions only, and its sums over the
-// first axis are scalar loops. So every operand is transposed first, and such a sum is a product with a row of ones.
+// The operations of the model, with gradients of their own. Automatic gradients are right too, but make more and slower
+// operations: on the wasm backend, sums over the first axis are scalar loops, and so here products with a row of ones.
 //
 // Shapes: N rows (batch · time), V vocabulary, G attention groups (batch · heads), T time, h dimension of a head.
 
-const LAYER_NORM_EPSILON = 1e-5;
+/** Added to a variance, or a mean square, before its root. */
+const NORM_EPSILON = 1e-5;
 /** Far below any score, yet finite: an infinity would make NaN of the masked part of a product. */
 const MASKED = -1e9;
 
@@ -24,22 +24,54 @@ export function linear(x: tf.Tensor2D, w: tf.Tensor2D, b: tf.Tensor1D): tf.Tenso
   return differentiable([x, w, b], () => ({
     value: tf.add(tf.matMul(x, w), b), // [N, out]
     saved: [x, w],
-    backward: (dy, [x, w]) => [
-      tf.matMul(dy, transposed(w)), // [N, in]
-      tf.matMul(transposed(x), dy), // [in, out]
-      columnSums(dy), // [out]
-    ],
+    backward: (dy, [x, w]) => [...productGradients(dy, x, w), columnSums(dy)], // [N, in], [in, out], [out]
   }));
+}
+
+/** x · w. x [N, in], w [in, out] → [N, out] */
+export function product(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
+  return differentiable([x, w], () => ({
+    value: tf.matMul(x, w), // [N, out]
+    saved: [x, w],
+    backward: (dy, [x, w]) => productGradients(dy, x, w), // [N, in], [in, out]
+  }));
+}
+
+function productGradients(dy: tf.Tensor2D, x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D[] {
+  return [
+    tf.matMul(dy, w, false, true), // [N, in]
+    tf.matMul(x, dy, true), // [in, out]
+  ];
+}
+
+/**
+ * (γ / σ) · W with the spectral norm σ = u · W · v, whose directions u and v count as constants (Miyato et al.,
+ * arXiv 1802.05957, equation 10; Zhai et al., arXiv 2303.06296, equation 2). w [in, out], γ [1], u [1, in], v [out, 1]
+ */
+export function spectrallyScaled(w: tf.Tensor2D, gamma: tf.Tensor1D, u: tf.Tensor2D, v: tf.Tensor2D): tf.Tensor2D {
+  return differentiable([w, gamma], () => {
+    const sigma = tf.reshape(tf.matMul(tf.matMul(u, w), v), [1]); // [1]
+    const scale = tf.div(gamma, sigma); // [1]
+    return {
+      value: tf.mul(w, scale) as tf.Tensor2D, // [in, out]
+      saved: [w, sigma, scale, u, v],
+      backward: (dy, [w, sigma, scale, u, v]) => {
+        const alongScale = tf.div(tf.sum(tf.mul(dy, w)), sigma); // [1]
+        const direction = tf.mul(tf.reshape(u, [-1, 1]), tf.reshape(v, [1, -1])); // dσ/dW [in, out]
+        return [tf.mul(tf.sub(dy, tf.mul(direction, alongScale)), scale), alongScale]; // [in, out], [1]
+      },
+    };
+  });
 }
 
 /** x · wᵀ: scores every row of w, as a tied head does. x [N, d], w [V, d] → [N, V] */
 export function project(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
   return differentiable([x, w], () => ({
-    value: tf.matMul(x, transposed(w)), // [N, V]
+    value: tf.matMul(x, w, false, true), // [N, V]
     saved: [x, w],
     backward: (dy, [x, w]) => [
       tf.matMul(dy, w), // [N, d]
-      tf.matMul(transposed(dy), x), // [V, d]
+      tf.matMul(dy, x, true), // [V, d]
     ],
   }));
 }
@@ -48,7 +80,7 @@ export function project(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
 export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, bias: tf.Tensor1D): tf.Tensor2D {
   return differentiable([x, gain, bias], () => {
     const centred = tf.sub(x, rowMeans(x)); // [N, d]
-    const inverseStd = tf.rsqrt(tf.add(rowMeans(tf.square(centred)), LAYER_NORM_EPSILON)); // [N, 1]
+    const inverseStd = tf.rsqrt(tf.add(rowMeans(tf.square(centred)), NORM_EPSILON)); // [N, 1]
     const normal = tf.mul(centred, inverseStd) as tf.Tensor2D; // [N, d]
     return {
       value: tf.add(tf.mul(normal, gain), bias), // [N, d]
@@ -60,6 +92,26 @@ export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, bias: tf.Tensor1D):
           tf.mul(tf.sub(tf.sub(dn, rowMeans(dn)), alongNormal), inverseStd), // [N, d]
           columnSums(tf.mul(dy, normal)), // [d]
           columnSums(dy), // [d]
+        ];
+      },
+    };
+  });
+}
+
+/** Root-mean-square normalisation over the last axis (arXiv 1910.07467). x [N, d], gain [d] → [N, d] */
+export function rmsNorm(x: tf.Tensor2D, gain: tf.Tensor1D): tf.Tensor2D {
+  return differentiable([x, gain], () => {
+    const inverseRms = tf.rsqrt(tf.add(rowMeans(tf.square(x)), NORM_EPSILON)); // [N, 1]
+    const normal = tf.mul(x, inverseRms) as tf.Tensor2D; // [N, d]
+    return {
+      value: tf.mul(normal, gain) as tf.Tensor2D, // [N, d]
+      saved: [normal, inverseRms, gain],
+      backward: (dy, [normal, inverseRms, gain]) => {
+        const dn = tf.mul(dy, gain); // [N, d]
+        const alongNormal = tf.mul(normal, rowMeans(tf.mul(dn, normal))); // [N, d]
+        return [
+          tf.mul(tf.sub(dn, alongNormal), inverseRms), // [N, d]
+          columnSums(tf.mul(dy, normal)), // [d]
         ];
       },
     };
@@ -95,22 +147,31 @@ export function causalMask(time: number): tf.Tensor2D {
   return tf.tensor2d(mask, [time, time]);
 }
 
+/** q · kᵀ / √h + mask: what the softmax sees. q, k [G, T, h], mask [T, T] → [G, T, T] */
+export function attentionScores(q: tf.Tensor3D, k: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
+  return scores(tf.mul(q, 1 / Math.sqrt(q.shape[2])), k, mask);
+}
+
+function scores(scaled: tf.Tensor3D, k: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
+  return tf.add(tf.matMul(scaled, k, false, true), mask); // [G, T, T]
+}
+
 /** softmax(q · kᵀ / √h + mask) · v (arXiv 1706.03762, equation 1). q, k, v [G, T, h], mask [T, T] → [G, T, h] */
 export function attend(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
   const scale = 1 / Math.sqrt(q.shape[2]);
   return differentiable([q, k, v], () => {
     const scaled = tf.mul(q, scale) as tf.Tensor3D; // [G, T, h]
-    const weights = tf.softmax(tf.add(tf.matMul(scaled, flipped(k)), mask)) as tf.Tensor3D; // [G, T, T]
+    const weights = tf.softmax(scores(scaled, k, mask)) as tf.Tensor3D; // [G, T, T]
     return {
       value: tf.matMul(weights, v), // [G, T, h]
       saved: [scaled, k, v, weights],
       backward: (dy, [scaled, k, v, weights]) => {
-        const weighted = tf.mul(weights, tf.matMul(dy, flipped(v))); // [G, T, T]
+        const weighted = tf.mul(weights, tf.matMul(dy, v, false, true)); // [G, T, T]
         const dScores = tf.sub(weighted, tf.mul(weights, tf.sum(weighted, -1, true))) as tf.Tensor3D; // [G, T, T]
         return [
           tf.mul(tf.matMul(dScores, k), scale), // [G, T, h]
-          tf.matMul(flipped(dScores), scaled), // [G, T, h]
-          tf.matMul(flipped(weights), dy), // [G, T, h]
+          tf.matMul(dScores, scaled, true), // [G, T, h]
+          tf.matMul(weights, dy, true), // [G, T, h]
         ];
       },
     };
@@ -154,16 +215,6 @@ function differentiable<T extends tf.Tensor, Saved extends tf.Tensor[]>(
     return { value, gradFunc: (dy, kept) => backward(dy, kept as Saved) };
   });
   return op(...inputs);
-}
-
-/** [a, b] → [b, a] */
-function transposed(x: tf.Tensor2D): tf.Tensor2D {
-  return tf.transpose(x, [1, 0]);
-}
-
-/** [G, a, b] → [G, b, a] */
-function flipped(x: tf.Tensor3D): tf.Tensor3D {
-  return tf.transpose(x, [0, 2, 1]);
 }
 
 /** [N, d] → [N, 1] */

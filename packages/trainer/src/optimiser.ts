@@ -1,8 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Gradients } from './gradients.ts';
-import type { Layer } from './model.ts';
+import type { Layer, NamedVariable } from './layer.ts';
 
+// A layer is one vector here: few long operations. Weight decay is for the parameters that say so.
+
+/** AdamW (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2). */
 export interface AdamWConfig {
+  name: 'adamw';
   beta1: number;
   beta2: number;
   /** TensorFlow.js defaults to 1e-7 and PyTorch to 1e-8; the difference shows in the loss. */
@@ -11,74 +15,147 @@ export interface AdamWConfig {
   weightDecay: number;
 }
 
-/** What one layer's parameters have gathered, each as one flat vector. */
-interface LayerState {
-  layer: Layer;
-  /** 1 where weight decay applies, else 0. */
-  decays: tf.Tensor1D;
-  mean: tf.Tensor1D;
-  square: tf.Tensor1D;
+/** Stochastic gradient descent with momentum (Polyak's heavy ball), as PyTorch writes it: b ← μ b + g, w ← w − lr b. */
+export interface SgdConfig {
+  name: 'sgd';
+  /** μ */
+  momentum: number;
+  /** Added to the gradient, times the weight. */
+  weightDecay: number;
 }
 
-/** AdamW (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2). A layer is one vector here: few long operations. */
-export class AdamW {
+export type OptimiserConfig = AdamWConfig | SgdConfig;
+
+export const OPTIMISERS = ['adamw', 'sgd'] as const satisfies OptimiserConfig['name'][];
+
+export interface Optimiser {
+  /** What it has gathered so far, for a checkpoint. */
+  readonly variables: readonly NamedVariable[];
+  /** Makes the update of a step, counted from 0. The gradients stay the caller's. */
+  update(gradients: Gradients, learningRate: number, step: number): void;
+  dispose(): void;
+}
+
+export function createOptimiser(layers: readonly Layer[], config: OptimiserConfig): Optimiser {
+  return config.name === 'adamw' ? new AdamW(layers, config) : new Sgd(layers, config);
+}
+
+class AdamW implements Optimiser {
   private readonly config: AdamWConfig;
-  private readonly states: LayerState[];
-  private updates = 0;
+  private readonly layers: readonly LayerWeights[];
+  private readonly means: readonly tf.Variable[];
+  private readonly squares: readonly tf.Variable[];
 
   constructor(layers: readonly Layer[], config: AdamWConfig) {
     this.config = config;
-    this.states = layers.map((layer) => ({
-      layer,
-      decays: tf.tidy(() => tf.concat1d(layer.parameters.map(decayMask))),
-      mean: tf.zeros([layer.size]),
-      square: tf.zeros([layer.size]),
-    }));
+    this.layers = layers.map((layer) => new LayerWeights(layer));
+    this.means = layers.map(zeros);
+    this.squares = layers.map(zeros);
   }
 
-  /** Updates the parameters by the gradients, which stay the caller's. */
-  update(gradients: Gradients, learningRate: number): void {
-    this.updates++;
-    this.states.forEach((state, at) => {
-      this.updateLayer(state, gradients[at] as tf.Tensor1D, learningRate);
+  get variables(): NamedVariable[] {
+    return [...named('adamw.mean', this.layers, this.means), ...named('adamw.square', this.layers, this.squares)];
+  }
+
+  update(gradients: Gradients, learningRate: number, step: number): void {
+    const { beta1, beta2, epsilon, weightDecay } = this.config;
+    this.layers.forEach((layer, at) => {
+      const [gradient, mean, square] = [gradients[at], this.means[at], this.squares[at]] as [
+        tf.Tensor1D,
+        tf.Variable,
+        tf.Variable,
+      ];
+      tf.tidy(() => {
+        mean.assign(tf.add(tf.mul(mean, beta1), tf.mul(gradient, 1 - beta1)));
+        square.assign(tf.add(tf.mul(square, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
+        const unbiasedMean = tf.div(mean, 1 - beta1 ** (step + 1));
+        const unbiasedSquare = tf.div(square, 1 - beta2 ** (step + 1));
+        const weights = layer.read();
+        const direction = tf.div(unbiasedMean, tf.add(tf.sqrt(unbiasedSquare), epsilon));
+        const change = tf.add(direction, layer.decay(weights, weightDecay));
+        layer.write(tf.sub(weights, tf.mul(change, learningRate)));
+      });
     });
   }
 
   dispose(): void {
-    for (const { decays, mean, square } of this.states) tf.dispose([decays, mean, square]);
+    tf.dispose([...this.means, ...this.squares]);
+    for (const layer of this.layers) layer.dispose();
+  }
+}
+
+class Sgd implements Optimiser {
+  private readonly config: SgdConfig;
+  private readonly layers: readonly LayerWeights[];
+  private readonly momenta: readonly tf.Variable[];
+
+  constructor(layers: readonly Layer[], config: SgdConfig) {
+    this.config = config;
+    this.layers = layers.map((layer) => new LayerWeights(layer));
+    this.momenta = layers.map(zeros);
   }
 
-  private updateLayer(state: LayerState, gradient: tf.Tensor1D, learningRate: number): void {
-    const { beta1, beta2, epsilon, weightDecay } = this.config;
-    const [mean, square] = tf.tidy(() => {
-      const mean = tf.add(tf.mul(state.mean, beta1), tf.mul(gradient, 1 - beta1));
-      const square = tf.add(tf.mul(state.square, beta2), tf.mul(tf.square(gradient), 1 - beta2));
-      const unbiasedMean = tf.div(mean, 1 - beta1 ** this.updates);
-      const unbiasedSquare = tf.div(square, 1 - beta2 ** this.updates);
-      const weights = flatWeights(state.layer);
-      const decay = tf.mul(tf.mul(weights, state.decays), weightDecay);
-      const step = tf.add(tf.div(unbiasedMean, tf.add(tf.sqrt(unbiasedSquare), epsilon)), decay);
-      assignFlat(state.layer, tf.sub(weights, tf.mul(step, learningRate)));
-      return [mean as tf.Tensor1D, square as tf.Tensor1D];
+  get variables(): NamedVariable[] {
+    return named('sgd.momentum', this.layers, this.momenta);
+  }
+
+  update(gradients: Gradients, learningRate: number): void {
+    const { momentum, weightDecay } = this.config;
+    this.layers.forEach((layer, at) => {
+      const [gradient, gathered] = [gradients[at], this.momenta[at]] as [tf.Tensor1D, tf.Variable];
+      tf.tidy(() => {
+        const weights = layer.read();
+        gathered.assign(tf.add(tf.mul(gathered, momentum), tf.add(gradient, layer.decay(weights, weightDecay))));
+        layer.write(tf.sub(weights, tf.mul(gathered, learningRate)));
+      });
     });
-    tf.dispose([state.mean, state.square]);
-    state.mean = mean;
-    state.square = square;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.momenta]);
+    for (const layer of this.layers) layer.dispose();
   }
 }
 
-function decayMask({ variable, decays }: Layer['parameters'][number]): tf.Tensor1D {
-  return tf.fill([variable.size], decays ? 1 : 0);
-}
+/** A layer's parameters as one vector. */
+class LayerWeights {
+  readonly layer: Layer;
+  /** 1 where weight decay applies, else 0. */
+  private readonly decays: tf.Tensor1D;
 
-function flatWeights(layer: Layer): tf.Tensor1D {
-  return tf.concat1d(layer.parameters.map(({ variable }) => tf.reshape(variable, [-1]) as tf.Tensor1D));
-}
-
-function assignFlat(layer: Layer, weights: tf.Tensor1D): void {
-  let at = 0;
-  for (const { variable } of layer.parameters) {
-    variable.assign(tf.reshape(tf.slice1d(weights, at, variable.size), variable.shape));
-    at += variable.size;
+  constructor(layer: Layer) {
+    this.layer = layer;
+    this.decays = tf.tidy(() =>
+      tf.concat1d(layer.parameters.map(({ variable, decays }) => tf.fill([variable.size], decays ? 1 : 0))),
+    );
   }
+
+  read(): tf.Tensor1D {
+    return tf.concat1d(this.layer.parameters.map(({ variable }) => tf.reshape(variable, [-1]) as tf.Tensor1D));
+  }
+
+  write(weights: tf.Tensor1D): void {
+    let at = 0;
+    for (const { variable } of this.layer.parameters) {
+      variable.assign(tf.reshape(tf.slice1d(weights, at, variable.size), variable.shape));
+      at += variable.size;
+    }
+  }
+
+  /** What weight decay asks to be taken off the weights, in learning rates. */
+  decay(weights: tf.Tensor1D, rate: number): tf.Tensor1D {
+    return tf.mul(tf.mul(weights, this.decays), rate);
+  }
+
+  dispose(): void {
+    this.decays.dispose();
+  }
+}
+
+function zeros({ size }: Layer): tf.Variable {
+  return tf.tidy(() => tf.variable(tf.zeros([size]), false));
+}
+
+function named(what: string, layers: readonly LayerWeights[], variables: readonly tf.Variable[]): NamedVariable[] {
+  return variables.map((variable, at) => ({ name: `${what}/${layers[at]?.layer.name}`, variable }));
 }

@@ -17,6 +17,8 @@ export class Progress {
   private first: { tokens: number; time: number } | null = null;
   private printedAt = Number.NEGATIVE_INFINITY;
   private hidden: string | null = null;
+  /** The newest that there is: TEV need not be taken at every step. */
+  private tevMean: number | null = null;
 
   constructor(steps: number, output: Output, now: () => number) {
     this.steps = steps;
@@ -27,6 +29,7 @@ export class Progress {
   show(step: TrainedStep): void {
     const time = this.now();
     this.first ??= { tokens: step.tokens, time };
+    this.tevMean = step.tevMean ?? this.tevMean;
     const line = this.describe(step, (time - this.first.time) / 1000);
     this.hidden = line;
     if (this.output.isTTY) this.output.write(`\r${line}\x1b[K`);
@@ -45,8 +48,9 @@ export class Progress {
     this.hidden = null;
   }
 
-  private describe({ step, loss, tevMean, tokens }: TrainedStep, seconds: number): string {
-    const parts = [`step ${step + 1}/${this.steps}`, `loss ${loss.toFixed(3)}`, `TEV ${tevMean.toPrecision(3)}`];
+  private describe({ step, loss, tokens }: TrainedStep, seconds: number): string {
+    const parts = [`step ${step + 1}/${this.steps}`, `loss ${loss.toFixed(3)}`];
+    if (this.tevMean !== null) parts.push(`TEV ${this.tevMean.toPrecision(3)}`);
     const seen = tokens - (this.first?.tokens ?? 0);
     if (seen === 0 || seconds === 0) return parts.join('  ');
     const tokensPerSecond = seen / seconds;
@@ -56,7 +60,7 @@ export class Progress {
 }
 
 /** 3725 → 1h02m */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   const pad = (value: number) => String(Math.floor(value)).padStart(2, '0');
   if (seconds < 60) return `${Math.round(seconds)}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m${pad(seconds % 60)}s`;

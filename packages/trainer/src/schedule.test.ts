@@ -16,6 +16,19 @@ test('the cosine goes from the peak over the middle to a tenth of the peak at th
   expect(learningRate(PLAIN, 12)).toBeCloseTo(0.001, 12);
 });
 
+test('the line goes to the same tenth, and is half-way there in the middle', () => {
+  const linear: Schedule = { ...PLAIN, kind: 'linear' };
+  expect(learningRate(linear, 3)).toBeCloseTo(0.01, 12);
+  expect(learningRate(linear, 6)).toBeCloseTo(0.01 - 0.009 / 4, 12);
+  expect(learningRate(linear, 12)).toBeCloseTo(0.001, 12);
+});
+
+test('a constant rate stays at the peak after its warm-up', () => {
+  const constant: Schedule = { ...PLAIN, kind: 'constant' };
+  expect(learningRate(constant, 0)).toBeCloseTo(0.0025, 12);
+  for (const step of [3, 4, 8, 12]) expect(learningRate(constant, step)).toBeCloseTo(0.01, 12);
+});
+
 test('without a warm-up the first step has the peak', () => {
   expect(learningRate({ ...PLAIN, warmup: 0 }, 0)).toBeCloseTo(0.01, 12);
 });

@@ -1,83 +1,37 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeSteps, type RunFinish, type RunStart, type StepEvent } from '@evenkeel/protocol';
-import { build, type PluginBuild } from 'esbuild';
-import { Server, type Socket } from 'socket.io';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readCheckpoint } from './checkpoint.ts';
+import { bundleProgram, listen } from './testing.ts';
 
 // The trainer as a process of its own, as `evenkeel demo` runs it, against a socket.io server that keeps what it hears.
 
+let program: Awaited<ReturnType<typeof bundleProgram>>;
 let folder: string;
 beforeAll(async () => {
-  const modules = join(import.meta.dirname, '../node_modules'); // from below here its imports are found
-  await mkdir(modules, { recursive: true });
-  folder = await mkdtemp(join(modules, '.test-'));
-  await build({
-    stdin: {
-      contents: "import { trainCommand } from './command.ts'; await trainCommand().parseAsync();",
-      resolveDir: import.meta.dirname,
-    },
-    outfile: join(folder, 'main.mjs'),
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    conditions: ['source'],
-    plugins: [{ name: 'npm packages stay outside', setup: keepOutside }],
-  });
+  program = await bundleProgram("import { trainCommand } from './command.ts'; await trainCommand().parseAsync();");
+  folder = program.folder;
 });
-afterAll(() => rm(folder, { recursive: true }));
-
-function keepOutside({ onResolve }: PluginBuild): void {
-  onResolve({ filter: /^[^./]/ }, ({ path }) => (path.startsWith('@evenkeel/') ? null : { path, external: true }));
-}
-
-/** A server that takes everything and remembers it. */
-async function listen() {
-  const http = createServer();
-  const io = new Server(http, { transports: ['websocket'] });
-  const heard = {
-    starts: [] as RunStart[],
-    steps: [] as StepEvent[],
-    finishes: [] as RunFinish[],
-    socket: null as Socket | null,
-  };
-  const waiting: { enough: () => boolean; done: () => void }[] = [];
-  io.of('/ingest').on('connection', (socket) => {
-    heard.socket = socket;
-    socket.onAny((event: string, payload, reply: (ack: { ok: true }) => void) => {
-      if (event === 'run:start') heard.starts.push(payload);
-      if (event === 'steps') heard.steps.push(...decodeSteps(payload).steps);
-      if (event === 'run:finish') heard.finishes.push(payload);
-      reply({ ok: true });
-      for (const { enough, done } of waiting) if (enough()) done();
-    });
-  });
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  return {
-    heard,
-    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
-    steps: (count: number) =>
-      new Promise<void>((done) => waiting.push({ enough: () => heard.steps.length >= count, done })),
-    [Symbol.asyncDispose]: async () => void (await io.close()),
-  };
-}
+afterAll(() => program[Symbol.asyncDispose]());
 
 const TINY = ['--layers', '1', '--heads', '2', '--dim', '8', '--context', '8', '--micro-batches', '2'];
 
-function startTrainer(url: string, ...flags: string[]) {
-  const args = [join(folder, 'main.mjs'), '--server', url, ...TINY, ...flags];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: 30_000 });
-  let output = '';
+const startTrainer = (url: string, ...flags: string[]) => spawnTrainer('--server', url, ...TINY, ...flags);
+
+/** Files that the trainer makes by default land in the test's folder. */
+function spawnTrainer(...flags: string[]) {
+  const args = [program.path, ...flags];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000, cwd: folder });
+  const heard = { output: '', errors: '' };
   child.stdout.on('data', (part) => {
-    output += part;
+    heard.output += part;
   });
-  const exit = once(child, 'close').then(([code]) => ({ code, output }));
+  child.stderr.on('data', (part) => {
+    heard.errors += part;
+  });
+  const exit = once(child, 'close').then(([code]) => ({ code, ...heard }));
   return { child, exit };
 }
 
@@ -102,6 +56,68 @@ test('every step of a run reaches the server, with the names of the layers, and 
     steps.every(({ layerGradVar, tevQuantiles }) => layerGradVar?.length === 3 && tevQuantiles?.length === 9),
   ).toBe(true);
   expect(finishes).toMatchObject([{ status: 'finished', reason: null }]);
+});
+
+/** The losses of a recording, in its order. */
+async function recordedLosses(path: string): Promise<number[]> {
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line)).flatMap(({ type, loss }) => (type === 'step' ? [loss] : []));
+}
+
+test.each([
+  ['mha', 'adamw'],
+  ['sigma-reparam', 'sgd'],
+])(
+  'a run of %s with %s that is stopped goes on from its checkpoint as if it had not been',
+  async (attention, optimiser) => {
+    const training = ['--steps', '300', '--attention', attention, '--optimiser', optimiser, '--lr', '0.01'];
+    const whole = join(folder, `${attention}.jsonl`);
+    await spawnTrainer('--offline', '--record', whole, '--no-checkpoint', ...TINY, ...training).exit;
+
+    await using server = await listen();
+    const checkpoint = join(folder, `${attention}.safetensors`);
+    const { child, exit } = startTrainer(server.url, ...training, '--checkpoint', checkpoint);
+    await Promise.race([server.steps(10), exit]);
+    child.kill('SIGINT');
+    expect((await exit).code).toBe(0);
+    expect(server.heard.steps.length).toBeLessThan(300);
+    const { code, output } = await spawnTrainer('--resume', checkpoint).exit; // with the server, and all else, of before
+    expect(code).toBe(0);
+    expect(output).toContain(', attempt 2, on http');
+
+    const { starts, steps, finishes } = server.heard;
+    expect(starts.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(starts[1]?.run).toBe(starts[0]?.run);
+    expect(finishes.map(({ status }) => status)).toEqual(['stopped', 'finished']);
+    expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 300 }, (_, at) => at));
+    expect(steps.map(({ loss }) => loss)).toEqual(await recordedLosses(whole));
+  },
+);
+
+test('a checkpoint of another model is refused with what is wrong', async () => {
+  const checkpoint = join(folder, 'nano.safetensors');
+  await spawnTrainer('--offline', '--steps', '2', '--checkpoint', checkpoint, ...TINY).exit;
+  const { code, errors } = await spawnTrainer('--resume', checkpoint, '--dim', '16').exit;
+  expect(code).toBe(1);
+  expect(errors).toMatch(
+    /^error: --resume: the checkpoint is of another model or optimiser: embedding\/wte is of shape/,
+  );
+});
+
+test('without a server a run is recorded, and its state is kept where the default says', async () => {
+  const { code, output } = await spawnTrainer('--offline', '--steps', '5', ...TINY).exit;
+  expect(code).toBe(0);
+  const [, run] = /run (\S+), recorded in \1\.jsonl/.exec(output) ?? [];
+  expect(await recordedLosses(join(folder, `${run}.jsonl`))).toHaveLength(5);
+  expect(output).toContain(`evenkeel train --resume checkpoints/${run}.safetensors`);
+  expect((await readCheckpoint(join(folder, `checkpoints/${run}.safetensors`))).about).toMatchObject({ run, steps: 5 });
+});
+
+test('--dry-run prints the settings and trains nothing', async () => {
+  const { code, output } = await spawnTrainer('--dry-run', '--attention', 'mlra', '--key', 'secret').exit;
+  expect(code).toBe(0);
+  expect(output).toContain('\nrank: 24\n');
+  expect(output).not.toMatch(/secret|run /);
 });
 
 test('the server’s stop command ends a run, with its reason', async () => {
@@ -139,11 +155,7 @@ test('a run whose loss is not finite is told with that step, and fails', async (
 });
 
 test('what a person can mend is told without a stack', async () => {
-  const child = spawn(process.execPath, [join(folder, 'main.mjs'), '--text', '/nowhere'], { timeout: 30_000 });
-  let errors = '';
-  child.stderr.on('data', (part) => {
-    errors += part;
-  });
-  expect(await once(child, 'close')).toEqual([1, null]);
+  const { code, errors } = await spawnTrainer('--text', '/nowhere').exit;
+  expect(code).toBe(1);
   expect(errors).toBe('error: --text: there is no /nowhere\n');
 });

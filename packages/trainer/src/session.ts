@@ -1,48 +1,153 @@
-import { startRun } from '@evenkeel/emit';
-import { chooseBackend } from './backend.ts';
-import type { TrainFlags } from './command.ts';
+import { join } from 'node:path';
+import { uuidv7 } from '@evenkeel/emit';
+import { type Backend, chooseBackend } from './backend.ts';
+import { type Checkpoint, readCheckpoint, restore } from './checkpoint.ts';
+import { CheckpointKeeper } from './checkpoint-keeper.ts';
+import { settingsOf, toConfig } from './command.ts';
 import type { TrainConfig } from './config.ts';
+import type { TrainFlags } from './flags.ts';
+import { Instruments } from './instruments.ts';
+import type { NamedVariable } from './layer.ts';
 import { Model } from './model.ts';
+import { createOptimiser, type Optimiser } from './optimiser.ts';
 import { Progress } from './progress.ts';
-import { loadText } from './text.ts';
+import { openRunLog, type RunFacts } from './run-log.ts';
+import { type Corpus, evaluationBatches, openCorpus } from './text.ts';
 import { type Outcome, train } from './train.ts';
 
 /**
- * One run from its start to its end: a model is trained, and a server hears of every step.
- * Ctrl-C and the server's stop command end it after the step in hand; a second Ctrl-C ends the process.
+ * One attempt of a run from its start to its end: a model is trained, and a server or a file hears of every step.
+ * Ctrl-C and the server's stop command end it after the step in hand, with a checkpoint; a second Ctrl-C ends the
+ * process.
  */
-export async function trainAndStream(config: TrainConfig, flags: TrainFlags): Promise<Outcome> {
+export async function trainAndTell(flags: TrainFlags): Promise<Outcome> {
+  const checkpoint = flags.resume ? await readCheckpoint(flags.resume) : null;
   const backend = await chooseBackend(flags.backend);
   console.log(`backend ${backend.name}: ${backend.reason}`);
-  const text = await loadText(flags.text, config.model.context);
-  console.log(`text ${text.source}, ${text.tokens.length} bytes`);
+  await using corpus = await openText(flags, checkpoint);
+  const config = toConfig(flags, corpus.vocabulary);
   const model = new Model(config.model, config.seed);
-  console.log(`model ${flags.size}, ${model.parameterCount} parameters`);
-
-  const run = await startRun({
-    ...{ server: flags.server, key: flags.key || undefined, project: flags.project, owner: flags.owner },
-    ...{ name: flags.name ?? `${flags.size}, seed ${config.seed}`, tags: flags.tags, notes: flags.notes },
-    config: { ...config, size: flags.size, parameters: model.parameterCount, backend: backend.name, text: text.source },
-    layers: model.layers.map(({ name }) => name),
-  });
-  console.log(`run ${run.id} on ${flags.server}`);
-  const progress = flags.quiet ? null : new Progress(config.steps, process.stdout, Date.now);
-  const signal = AbortSignal.any([run.signal, interrupted()]);
+  const optimiser = createOptimiser(model.layers, config.optimiser);
   try {
-    const outcome = await train(config, model, text, signal, (step) => {
-      run.log(step);
-      progress?.show(step);
-    });
-    progress?.end();
-    console.log(outcome.reason ? `${outcome.status}: ${outcome.reason}` : outcome.status);
-    await run.finish(outcome.status, outcome.reason);
-    return outcome;
-  } catch (error) {
-    await run.finish('failed', String(error));
-    throw error;
+    if (checkpoint) restore(checkpoint, variablesOf(model, optimiser));
+    console.log(`model ${describeModel(flags, model)}`);
+    return await attempt({ flags, checkpoint, backend, corpus, config, model, optimiser });
   } finally {
+    optimiser.dispose();
     model.dispose();
   }
+}
+
+interface Session {
+  flags: TrainFlags;
+  /** What the attempt goes on from. */
+  checkpoint: Checkpoint | null;
+  backend: Backend;
+  corpus: Corpus;
+  config: TrainConfig;
+  model: Model;
+  optimiser: Optimiser;
+}
+
+async function attempt(session: Session): Promise<Outcome> {
+  const { flags, config, model, optimiser, corpus, checkpoint } = session;
+  const facts = describeRun(session);
+  const instruments = await createInstruments(session);
+  const keeper = createKeeper(session, facts);
+  const log = await openRunLog(flags, facts);
+  if (checkpoint) await keeper?.takeOver(checkpoint.about.steps);
+  console.log(`run ${facts.id}${facts.attempt > 1 ? `, attempt ${facts.attempt}` : ''}, ${log.place}`);
+  const progress = flags.quiet ? null : new Progress(config.steps, process.stdout, now);
+  const signal = AbortSignal.any([log.signal, interrupted()]);
+  try {
+    const outcome = await train({
+      ...{ config, model, optimiser, instruments, signal, now, text: corpus.training },
+      from: checkpoint?.about.steps ?? 0,
+      report: (step) => {
+        log.log(step);
+        progress?.show(step);
+      },
+      onUpdate: async (steps) => keeper?.update(steps),
+    });
+    progress?.end();
+    const kept = await keeper?.end(outcome);
+    console.log(outcome.reason ? `${outcome.status}: ${outcome.reason}` : outcome.status);
+    for (const line of describeCosts(instruments)) console.log(line);
+    if (kept) console.log(`checkpoint ${kept}: "evenkeel train --resume ${kept}" goes on from it`);
+    await log.finish(outcome);
+    return outcome;
+  } catch (error) {
+    await log.finish({ status: 'failed', reason: String(error) });
+    throw error;
+  }
+}
+
+async function openText({ text, tokenizer, heldOut, context, quiet }: TrainFlags, checkpoint: Checkpoint | null) {
+  const corpus = await openCorpus({ paths: text, tokenizer, heldOut, context: context as number }, (share) => {
+    if (!quiet && process.stdout.isTTY) process.stdout.write(`\rencoding the text: ${Math.floor(100 * share)} %`);
+  });
+  console.log(`text ${corpus.source}, ${corpus.training.length} tokens, and ${corpus.heldOut.length} held out`);
+  if (checkpoint && checkpoint.about.text !== corpus.fingerprint) {
+    console.warn('the text is not the one that the run began with: the run goes on with this one');
+  }
+  return corpus;
+}
+
+function describeModel({ size, attention, rank, layers, dim, norm }: TrainFlags, model: Model): string {
+  const how = attention === 'mlra' ? `mlra of rank ${rank}` : attention;
+  return `${size}, ${layers} layers of ${dim}, ${how}, ${norm}-norm, ${model.parameterCount} parameters`;
+}
+
+function describeRun({ flags, checkpoint, config, model, backend, corpus }: Session): RunFacts {
+  const { size, attention } = flags;
+  return {
+    id: checkpoint?.about.run ?? uuidv7(Date.now()),
+    attempt: (checkpoint?.about.attempt ?? 0) + 1,
+    name: flags.name ?? `${size}, ${attention}, seed ${config.seed}`,
+    config: { ...config, size, parameters: model.parameterCount, backend: backend.name, text: corpus.source },
+    layers: model.layers.map(({ name }) => name),
+  };
+}
+
+async function createInstruments({ flags, config, model, corpus }: Session): Promise<Instruments> {
+  const { batch, microBatches, steps } = config;
+  const heldOut = await evaluationBatches(corpus.heldOut, flags.evalSequences, batch, config.model.context);
+  const intervals = {
+    tev: flags.tevEvery,
+    gradVar: flags.gradVarEvery,
+    activations: flags.activationsEvery,
+    evaluation: heldOut.length > 0 ? flags.evalEvery : 0,
+  };
+  return new Instruments({ intervals, model, steps, microBatches, batch, heldOut, now });
+}
+
+function createKeeper({ flags, corpus, model, optimiser }: Session, { id, attempt }: RunFacts) {
+  if (flags.checkpoint === false) return null;
+  return new CheckpointKeeper({
+    path: flags.checkpoint ?? flags.resume ?? join('checkpoints', `${id}.safetensors`),
+    every: flags.checkpointEvery,
+    about: { run: id, attempt, text: corpus.fingerprint, settings: settingsOf(flags) },
+    variables: variablesOf(model, optimiser),
+  });
+}
+
+function variablesOf(model: Model, optimiser: Optimiser): NamedVariable[] {
+  return [...model.variables, ...optimiser.variables];
+}
+
+const MEASURES = { tev: 'TEV', gradVar: 'gradient variance', activations: 'activations', evaluation: 'evaluation' };
+
+/** What each instrument took, beside the steps themselves. */
+function describeCosts({ costs, elapsed }: Instruments): string[] {
+  const each = [...costs].map(([instrument, { measurements, milliseconds }]) => {
+    const share = ((100 * milliseconds) / elapsed).toPrecision(2);
+    return `${MEASURES[instrument]} ${(milliseconds / measurements).toPrecision(2)} ms each, ${share} % of the time`;
+  });
+  return each.length > 0 ? [`instruments: ${each.join('; ')}`] : [];
+}
+
+function now(): number {
+  return performance.now();
 }
 
 function interrupted(): AbortSignal {

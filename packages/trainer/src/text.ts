@@ -1,16 +1,12 @@
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { JoinedFiles } from './joined-files.ts';
 import type { Batch } from './model.ts';
+import { findTextFiles, identify, type TextFile } from './text-files.ts';
+import { encodedOnce } from './token-file.ts';
+import { type TokenizerName, VOCABULARIES } from './tokenizer.ts';
 import { UsageError } from './usage-error.ts';
-
-/** Tokens are bytes. */
-export const VOCABULARY = 256;
-/** A text is held in memory; what is beyond this is not read. */
-const MAX_BYTES = 32 * 1024 * 1024;
-/** As much of a file is looked at to tell whether it is text. */
-const PROBE_BYTES = 8192;
 
 /**
  * The text to train on where none is named: it comes with this package's own dependency. About 1.3 MB of JavaScript
@@ -23,87 +19,193 @@ export const DEFAULT_TEXT = {
   licence: 'Apache-2.0 AND MIT',
 } as const;
 
-export interface Text {
-  /** One byte a token. */
-  tokens: Uint8Array;
-  /** Where they come from, for a person. */
-  source: string;
+/** More paths than these are counted, not named. */
+const MAX_PATHS_NAMED = 3;
+
+/** Tokens that can be read anywhere. */
+export interface Tokens {
+  readonly length: number;
+  /** `count` tokens from `start` on. */
+  read(start: number, count: number): Promise<Int32Array>;
+}
+
+export interface Corpus extends AsyncDisposable {
+  readonly training: Tokens;
+  /** The end of the text, which is never trained on. */
+  readonly heldOut: Tokens;
+  /** How many different tokens there are. */
+  readonly vocabulary: number;
+  /** Where the text comes from, for a person. */
+  readonly source: string;
+  readonly tokenizer: TokenizerName;
+  /** Another one where the text is another: see {@link identify}. */
+  readonly fingerprint: string;
+}
+
+export interface CorpusOptions {
+  /** Files, folders and globs; none for {@link DEFAULT_TEXT}. */
+  paths: readonly string[];
+  tokenizer: TokenizerName;
+  /** The share at the end that is held out, 0 to 0.5. */
+  heldOut: number;
+  /** Tokens in a sequence. The parts have at least one more, save that where nothing is held out. */
+  context: number;
+  /** Where encoded texts are kept. */
+  cache?: string;
 }
 
 /**
- * Reads a text: a file, all text files below a folder, or {@link DEFAULT_TEXT}.
- * @throws UsageError where there is not one token more than `least`.
+ * Opens a text of any size, of which little is held in memory. Bytes are read where they lie. With `gpt2` the text is
+ * encoded first, unless it was before; `onProgress` hears, often, which share of it is done.
+ * @throws UsageError where there is no text, or too little.
  */
-export async function loadText(path: string | undefined, least: number): Promise<Text> {
-  const text = path === undefined ? await loadDefault() : await loadPath(path);
-  if (text.tokens.length > least) return text;
-  const size = text.tokens.length === 0 ? 'is empty' : `has ${text.tokens.length} bytes`;
-  throw new UsageError(`--text: ${path ?? DEFAULT_TEXT.name} ${size}; a context of ${least} needs ${least + 1} bytes`);
+export async function openCorpus(options: CorpusOptions, onProgress = (_fraction: number) => {}): Promise<Corpus> {
+  const { paths, tokenizer, cache = defaultCache() } = options;
+  const files = await findTextFiles(paths.length > 0 ? paths : [defaultPath()]);
+  const identity = await identify(files);
+  const text = tokenizer === 'bytes' ? asBytes(files) : await asGpt2(files, identity, cache, onProgress);
+  const source = nameOf(paths, files.length);
+  const heldOut = heldOutOf(text.length, source, options);
+  return {
+    training: slice(text, 0, text.length - heldOut),
+    heldOut: slice(text, text.length - heldOut, heldOut),
+    vocabulary: VOCABULARIES[tokenizer],
+    source: source + text.remark,
+    tokenizer,
+    fingerprint: `${text.length}-${identity}`,
+    [Symbol.asyncDispose]: () => text[Symbol.asyncDispose](),
+  };
 }
 
-async function loadDefault(): Promise<Text> {
-  // tfjs-layers is a dependency of tfjs, so it is looked up from there
-  const tfjs = createRequire(import.meta.url).resolve('@tensorflow/tfjs/package.json');
-  const file = createRequire(tfjs).resolve(`${DEFAULT_TEXT.package}/${DEFAULT_TEXT.file}`);
-  return { tokens: await readFiles([file]), source: DEFAULT_TEXT.name };
-}
-
-async function loadPath(path: string): Promise<Text> {
-  const about = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(error.code === 'ENOENT' ? `--text: there is no ${path}` : `--text: ${error.message}`);
-  });
-  if (!about.isDirectory()) return { tokens: await readFiles([path]), source: path };
-  const files = await textFiles(path);
-  if (files.length === 0) throw new UsageError(`--text: ${path} holds no text files`);
-  return { tokens: await readFiles(files), source: `${path} (${files.length} files)` };
-}
-
-/** The text files below a folder, in the order of their names: hidden ones, packages and links are passed over. */
-async function textFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const files: string[] = [];
-  for (const entry of entries) {
-    const path = join(folder, entry.name);
-    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
-    if (entry.isDirectory()) files.push(...(await textFiles(path)));
-    else if (entry.isFile() && isText(await readStart(path, PROBE_BYTES))) files.push(path);
-  }
-  return files;
-}
-
-/** Text is what has bytes, and none of them NUL. */
-function isText(start: Uint8Array): boolean {
-  return start.length > 0 && !start.includes(0);
-}
-
-async function readFiles(paths: readonly string[]): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let left = MAX_BYTES;
-  for (const path of paths) {
-    if (left === 0) break;
-    const part = await readStart(path, left);
-    parts.push(part);
-    left -= part.length;
-  }
-  return Buffer.concat(parts);
-}
-
-/** The first bytes of a file, `most` of them at most. */
-async function readStart(path: string, most: number): Promise<Uint8Array> {
-  const parts: Buffer[] = [];
-  for await (const part of createReadStream(path, { end: most - 1 })) parts.push(part);
-  return Buffer.concat(parts);
-}
-
-/** `sequences` windows of `context` tokens from anywhere in the text. */
-export function sampleBatch({ tokens }: Text, sequences: number, context: number, random: () => number): Batch {
-  const inputs = new Int32Array(sequences * context); // [B, T]
-  const targets = new Int32Array(sequences * context); // [B, T]
+/** `sequences` windows of `context` tokens from anywhere in the text. Where they are, `random` alone decides. */
+export async function sampleBatch(
+  tokens: Tokens,
+  sequences: number,
+  context: number,
+  random: () => number,
+): Promise<Batch> {
+  const windows: Int32Array[] = [];
   for (let row = 0; row < sequences; row++) {
-    const start = Math.floor(random() * (tokens.length - context)); // the last target is at start + context
-    inputs.set(tokens.subarray(start, start + context), row * context);
-    targets.set(tokens.subarray(start + 1, start + 1 + context), row * context);
+    const start = below(tokens.length - context, random); // the last target is at start + context
+    windows.push(await tokens.read(start, context + 1));
+  }
+  return toBatch(windows);
+}
+
+/**
+ * Consecutive windows from the start that do not overlap: the same text at every evaluation. At most `sequences` of
+ * them, as many as there are, `batch` at a time; the last batch has those that are left.
+ */
+export async function evaluationBatches(
+  tokens: Tokens,
+  sequences: number,
+  batch: number,
+  context: number,
+): Promise<Batch[]> {
+  const count = Math.min(sequences, Math.floor((tokens.length - 1) / context)); // the last target is one token on
+  const batches: Batch[] = [];
+  for (let first = 0; first < count; first += batch) {
+    const windows: Int32Array[] = [];
+    for (let row = first; row < Math.min(first + batch, count); row++) {
+      windows.push(await tokens.read(row * context, context + 1));
+    }
+    batches.push(toBatch(windows));
+  }
+  return batches;
+}
+
+/** Windows [B][T + 1], of which the targets are one token on from the inputs. */
+function toBatch(windows: readonly Int32Array[]): Batch {
+  const context = (windows[0]?.length ?? 1) - 1;
+  const inputs = new Int32Array(windows.length * context); // [B * T]
+  const targets = new Int32Array(windows.length * context); // [B * T]
+  for (const [row, window] of windows.entries()) {
+    inputs.set(window.subarray(0, context), row * context);
+    targets.set(window.subarray(1), row * context);
   }
   return { inputs, targets };
+}
+
+/** A whole number from 0 to `count` - 1. One draw has 32 bits, which are too few beyond 4 billion; two make 53. */
+function below(count: number, random: () => number): number {
+  const high = Math.floor(random() * 2 ** 21);
+  const low = Math.floor(random() * 2 ** 32);
+  return Math.floor(((high * 2 ** 32 + low) / 2 ** 53) * count);
+}
+
+/** All of a text. */
+interface OpenText extends Tokens, AsyncDisposable {
+  /** What whoever trains on it should know, put behind its name. */
+  remark: string;
+}
+
+function asBytes(files: readonly TextFile[]): OpenText {
+  const bytes = new JoinedFiles(files);
+  return {
+    length: bytes.size,
+    remark: '',
+    read: async (start, count) => new Int32Array(await bytes.read(start, count)),
+    [Symbol.asyncDispose]: () => bytes[Symbol.asyncDispose](),
+  };
+}
+
+async function asGpt2(
+  files: readonly TextFile[],
+  identity: string,
+  cache: string,
+  onProgress: (fraction: number) => void,
+): Promise<OpenText> {
+  const file = await encodedOnce(files, identity, cache, onProgress);
+  const bytes = new JoinedFiles([file]);
+  return {
+    length: file.tokens,
+    remark: file.notUtf8 > 0 ? `; not UTF-8 throughout, with U+FFFD instead: ${file.notUtf8}` : '',
+    read: async (start, count) => {
+      const words = await bytes.read(2 * start, 2 * count);
+      return Int32Array.from({ length: count }, (_, at) => words.readUInt16LE(2 * at));
+    },
+    [Symbol.asyncDispose]: () => bytes[Symbol.asyncDispose](),
+  };
+}
+
+function slice(all: Tokens, from: number, length: number): Tokens {
+  return {
+    length,
+    read: (start, count) => {
+      // what is held out must not be trained on by a slip
+      if (start < 0 || start + count > length) throw new RangeError(`no ${count} tokens from ${start} on`);
+      return all.read(from + start, count);
+    },
+  };
+}
+
+/** How many tokens of the text are held out. */
+function heldOutOf(length: number, source: string, { heldOut, context, tokenizer }: CorpusOptions): number {
+  const share = (total: number) => Math.floor(total * heldOut);
+  const isEnough = (total: number) => total - share(total) > context && (heldOut === 0 || share(total) > context);
+  if (isEnough(length)) return share(length);
+  let needed = heldOut === 0 ? context + 1 : Math.floor((context + 1) / heldOut) - 1; // roundings go either way
+  while (!isEnough(needed)) needed++;
+  const unit = tokenizer === 'bytes' ? 'bytes' : 'tokens';
+  const purpose =
+    heldOut === 0 ? `a context of ${context}` : `a context of ${context} with a held-out share of ${heldOut}`;
+  throw new UsageError(`--text: ${source} has ${length} ${unit}; ${purpose} needs ${needed} ${unit}`);
+}
+
+function nameOf(paths: readonly string[], files: number): string {
+  if (paths.length === 0) return DEFAULT_TEXT.name;
+  const more = paths.length - MAX_PATHS_NAMED;
+  const names = paths.slice(0, MAX_PATHS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return files === 1 ? names : `${names} (${files} files)`;
+}
+
+function defaultPath(): string {
+  // tfjs-layers is a dependency of tfjs, so it is looked up from there
+  const tfjs = createRequire(import.meta.url).resolve('@tensorflow/tfjs/package.json');
+  return createRequire(tfjs).resolve(`${DEFAULT_TEXT.package}/${DEFAULT_TEXT.file}`);
+}
+
+/** As the XDG base directory specification has it. */
+function defaultCache(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'evenkeel', 'tokens');
 }

@@ -1,14 +1,20 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ATTENTIONS, type Attention } from './attention.ts';
 import { chooseBackend } from './backend.ts';
 import { ADAM, type TrainConfig } from './config.ts';
+import { Instruments, type Intervals } from './instruments.ts';
 import { Model } from './model.ts';
-import { loadText, type Text, VOCABULARY } from './text.ts';
+import { createOptimiser } from './optimiser.ts';
+import { type Corpus, evaluationBatches, openCorpus, type Tokens } from './text.ts';
 import { type Outcome, type TrainedStep, train } from './train.ts';
 
 const TINY: TrainConfig = {
-  model: { layers: 2, heads: 2, dim: 16, context: 16, vocabulary: VOCABULARY, tie: true },
-  optimiser: { ...ADAM, weightDecay: 0.1 },
+  model: {
+    ...{ layers: 2, heads: 2, dim: 16, context: 16, vocabulary: 256, tie: true },
+    ...{ attention: 'mha', rank: null, norm: 'pre' },
+  },
+  optimiser: { name: 'adamw', ...ADAM, weightDecay: 0.1 },
   schedule: { kind: 'cosine', peak: 0.01, warmup: 5, steps: 20, rampFrom: 0, rampFactor: 1 },
   steps: 20,
   batch: 2,
@@ -16,60 +22,88 @@ const TINY: TrainConfig = {
   clip: 1,
   seed: 1,
 };
+const EVERY_STEP: Intervals = { tev: 1, gradVar: 1, activations: 1, evaluation: 1 };
 
-let text: Text;
+let corpus: Corpus;
 beforeAll(async () => {
   await chooseBackend('wasm');
-  text = await loadText(undefined, 64);
+  corpus = await openCorpus({ paths: [], tokenizer: 'bytes', heldOut: 0.05, context: 64 });
 });
+afterAll(() => corpus[Symbol.asyncDispose]());
 
 interface Trained {
   outcome: Outcome;
   steps: TrainedStep[];
 }
 
-async function run(
-  config: TrainConfig,
-  signal = new AbortController().signal,
-  watch = (_: TrainedStep) => {},
-): Promise<Trained> {
+interface RunOptions {
+  signal?: AbortSignal;
+  watch?: (step: TrainedStep) => void;
+  intervals?: Intervals;
+}
+
+async function run(config: TrainConfig, options: RunOptions = {}): Promise<Trained> {
+  const { signal = new AbortController().signal, watch, intervals = EVERY_STEP } = options;
+  const { batch, microBatches } = config;
   const model = new Model(config.model, config.seed);
-  const steps: TrainedStep[] = [];
-  const outcome = await train(config, model, text, signal, (step) => {
-    steps.push(step);
-    watch(step);
+  const optimiser = createOptimiser(model.layers, config.optimiser);
+  const heldOut = await evaluationBatches(corpus.heldOut, 3, 2, config.model.context);
+  const instruments = new Instruments({
+    ...{ model, intervals, heldOut, batch, microBatches, steps: config.steps, now: () => 0 },
   });
+  const steps: TrainedStep[] = [];
+  const report = (step: TrainedStep) => {
+    steps.push(step);
+    watch?.(step);
+  };
+  const text = corpus.training;
+  const outcome = await train({ config, model, optimiser, instruments, text, signal, from: 0, report, now: () => 0 });
+  optimiser.dispose();
   model.dispose();
   return { outcome, steps };
 }
 
+function withAttention(attention: Attention): TrainConfig {
+  return { ...TINY, model: { ...TINY.model, attention, rank: attention === 'mlra' ? 4 : null } };
+}
+
 const losses = ({ steps }: Trained) => steps.map(({ loss }) => loss);
 
-describe.each(['wasm', 'cpu'] as const)('on %s', (backend) => {
-  test('no tensor is left over by a step, nor by a run', async () => {
+describe.each<['wasm' | 'cpu', readonly Attention[], number]>([
+  ['wasm', ATTENTIONS, 50],
+  ['cpu', ['mha'], 10], // slow
+])('on %s', (backend, attentions, steps) => {
+  test.each(attentions)('%s: no tensor is left over by a step, nor by a run', async (attention) => {
     await chooseBackend(backend);
     const before = tf.memory().numTensors;
     const counts: number[] = [];
-    await run(TINY, undefined, () => counts.push(tf.memory().numTensors));
-    expect(counts).toHaveLength(20);
+    await run({ ...withAttention(attention), steps }, { watch: () => counts.push(tf.memory().numTensors) });
+    expect(counts).toHaveLength(steps);
     expect(new Set(counts).size).toBe(1);
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  test('the same seed gives the same losses, another seed others', async () => {
+  test.each(attentions)('%s: the same seed gives the same losses, another seed others', async (attention) => {
     await chooseBackend(backend);
-    const config = { ...TINY, steps: 10 };
+    const config = { ...withAttention(attention), steps: Math.min(steps, 20) };
     const first = losses(await run(config));
-    expect(first).toHaveLength(10);
+    expect(first).toHaveLength(config.steps);
     expect(losses(await run(config))).toEqual(first);
     expect(losses(await run({ ...config, seed: 2, steps: 1 }))[0]).not.toBe(first[0]);
   });
 });
 
+test('sgd leaves no tensor over', async () => {
+  await chooseBackend('wasm');
+  const before = tf.memory().numTensors;
+  await run({ ...TINY, optimiser: { name: 'sgd', momentum: 0.9, weightDecay: 0.1 }, steps: 3 });
+  expect(tf.memory().numTensors).toBe(before);
+});
+
 test('a fresh model knows nothing: its loss is that of a uniform guess', async () => {
   await chooseBackend('wasm');
   const { steps } = await run({ ...TINY, steps: 1 });
-  expect(Math.abs((steps[0]?.loss ?? 0) - Math.log(VOCABULARY))).toBeLessThan(0.1);
+  expect(Math.abs((steps[0]?.loss ?? 0) - Math.log(256))).toBeLessThan(0.1);
 });
 
 test('the loss falls below what the frequencies of the bytes alone can give', async () => {
@@ -77,18 +111,18 @@ test('the loss falls below what the frequencies of the bytes alone can give', as
   const steps = 200;
   const config = { ...TINY, steps, schedule: { ...TINY.schedule, steps } };
   const tail = losses(await run(config)).slice(-20);
-  expect(tail.reduce((sum, loss) => sum + loss / tail.length, 0)).toBeLessThan(unigramEntropy(text));
+  expect(tail.reduce((sum, loss) => sum + loss / tail.length, 0)).toBeLessThan(await unigramEntropy(corpus.training));
 });
 
 /** In nats a byte. */
-function unigramEntropy({ tokens }: Text): number {
+async function unigramEntropy(tokens: Tokens): Promise<number> {
   const counts = new Map<number, number>();
-  for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);
+  for (const token of await tokens.read(0, tokens.length)) counts.set(token, (counts.get(token) ?? 0) + 1);
   const shares = [...counts.values()].map((count) => count / tokens.length);
   return shares.reduce((entropy, share) => entropy - share * Math.log(share), 0);
 }
 
-test('a step tells loss, TEV, gradient variance of every layer, gradient norm, learning rate and tokens', async () => {
+test('a step tells all that is measured, of every layer where it is by layer', async () => {
   await chooseBackend('wasm');
   const { outcome, steps } = await run({ ...TINY, steps: 3 });
   expect(outcome).toEqual({ status: 'finished' });
@@ -97,15 +131,31 @@ test('a step tells loss, TEV, gradient variance of every layer, gradient norm, l
     [1, 192],
     [2, 288],
   ]); // 3 · 2 · 16 a step
-  for (const { tevMean, tevStd, tevQuantiles, gradVar, layerGradVar, gradNorm, lr } of steps) {
+  for (const { tevMean, tevStd, tevQuantiles, gradVar, layerGradVar, layerOutVar, gradNorm, lr, custom } of steps) {
     expect(tevQuantiles).toHaveLength(9);
     expect(layerGradVar).toHaveLength(4); // embedding, two blocks, head
-    for (const value of [tevMean, tevStd, gradVar, gradNorm, lr, ...tevQuantiles, ...(layerGradVar ?? [])]) {
-      expect(value).toBeGreaterThan(0);
-    }
+    expect(layerOutVar).toHaveLength(4);
+    const scalars = [tevMean, tevStd, gradVar, gradNorm, lr, custom?.evalLoss, custom?.memoryBytes];
+    const arrays = [tevQuantiles, layerGradVar, layerOutVar].flatMap((values) => Array.from(values ?? []));
+    for (const value of [...scalars, ...arrays]) expect(value).toBeGreaterThan(0);
+    expect(custom?.evalPerplexity).toBeCloseTo(Math.exp(custom?.evalLoss ?? 0), 9);
   }
   // 16 entries from N(0, 0.02²): a population standard deviation a little below 0.02
   expect(Math.abs((steps[0]?.tevMean ?? 0) - 0.02)).toBeLessThan(0.002);
+});
+
+test('each instrument keeps to its own interval, evaluation comes at the last step too, and none changes the losses', async () => {
+  await chooseBackend('wasm');
+  const intervals = { tev: 2, gradVar: 3, activations: 0, evaluation: 4 };
+  const sparse = await run({ ...TINY, steps: 6 }, { intervals });
+  const at = (has: (step: TrainedStep) => unknown) =>
+    sparse.steps.filter((step) => has(step) != null).map(({ step }) => step);
+  expect(at(({ tevMean }) => tevMean)).toEqual([0, 2, 4]);
+  expect(at(({ gradVar }) => gradVar)).toEqual([0, 3]);
+  expect(at(({ layerOutVar }) => layerOutVar)).toEqual([]);
+  expect(at(({ custom }) => custom?.attentionLogitMax)).toEqual([]);
+  expect(at(({ custom }) => custom?.evalLoss)).toEqual([0, 4, 5]);
+  expect(losses(sparse)).toEqual(losses(await run({ ...TINY, steps: 6 })));
 });
 
 test('a loss that is not finite is reported, and ends the run as failed', async () => {
@@ -121,9 +171,10 @@ test('a loss that is not finite is reported, and ends the run as failed', async 
 test('an aborted signal ends the run after the step in hand, with the reason', async () => {
   await chooseBackend('wasm');
   const stop = new AbortController();
-  const { outcome, steps } = await run(TINY, stop.signal, ({ step }) => {
+  const watch = ({ step }: TrainedStep) => {
     if (step === 4) stop.abort(new Error('too expensive'));
-  });
+  };
+  const { outcome, steps } = await run(TINY, { signal: stop.signal, watch });
   expect(outcome).toEqual({ status: 'stopped', reason: 'too expensive' });
   expect(steps.at(-1)?.step).toBe(4);
 });

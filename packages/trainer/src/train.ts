@@ -1,21 +1,19 @@
 import { setImmediate } from 'node:timers/promises';
-import { type GradientStatistics, GradientVariance, tokenEmbeddingVariability } from '@evenkeel/stability';
+import type { StepInput } from '@evenkeel/emit';
 import * as tf from '@tensorflow/tfjs';
 import type { TrainConfig } from './config.ts';
-import { addedUp, clipFactor, type Gradients, lossAndGradients, scaled } from './gradients.ts';
-import type { Model } from './model.ts';
-import { AdamW } from './optimiser.ts';
+import { addedUp, clipFactor, type Gradients, globalNorm, lossAndGradients, scaled } from './gradients.ts';
+import type { Instruments } from './instruments.ts';
+import type { Batch, Model } from './model.ts';
+import type { Optimiser } from './optimiser.ts';
 import { randomStream, STREAMS } from './random.ts';
 import { learningRate } from './schedule.ts';
-import { sampleBatch, type Text } from './text.ts';
+import { sampleBatch, type Tokens } from './text.ts';
 
-/** One step. Loss, TEV and gradient are all of the weights before the step's update. */
-export interface TrainedStep extends GradientStatistics {
-  step: number;
+/** One step. All that is measured is of the weights before the step's update. */
+export interface TrainedStep extends StepInput {
   loss: number;
-  tevMean: number;
-  tevStd: number;
-  tevQuantiles: number[];
+  gradNorm: number;
   lr: number;
   /** Seen since the start of the run. */
   tokens: number;
@@ -26,67 +24,84 @@ export interface Outcome {
   reason?: string;
 }
 
-/**
- * Trains a model and reports every step; one whose loss is not finite is reported too, and is the last.
- * Aborting `signal` ends the training after the step in hand, with the signal's reason.
- */
-export async function train(
-  config: TrainConfig,
-  model: Model,
-  text: Text,
-  signal: AbortSignal,
-  report: (step: TrainedStep) => void,
-): Promise<Outcome> {
-  const { steps, microBatches, batch, schedule, clip } = config;
-  const tokensPerStep = microBatches * batch * model.config.context;
-  const optimiser = new AdamW(model.layers, config.optimiser);
-  const variance = new GradientVariance(model.layers.map(({ size }, layer) => ({ layer, size })));
-  try {
-    for (let step = 0; step < steps; step++) {
-      if (signal.aborted) return { status: 'stopped', reason: reasonOf(signal) };
-      const lr = learningRate(schedule, step);
-      const { loss, sums } = await accumulate(config, model, text, step, variance);
-      const statistics = variance.result();
-      const tev = await embeddingVariability(model);
-      report({ step, loss, lr, tokens: (step + 1) * tokensPerStep, ...statistics, ...tev });
-      const gradients = scaled(sums, clipFactor(statistics.gradNorm ?? 0, clip) / microBatches);
-      optimiser.update(gradients, lr);
-      tf.dispose(gradients);
-      if (!Number.isFinite(loss)) return { status: 'failed', reason: `loss is not finite at step ${step}` };
-      await setImmediate(); // the computation blocks: sockets and signals have their turn here
-    }
-    return { status: 'finished' };
-  } finally {
-    optimiser.dispose();
-  }
+export interface Training {
+  config: TrainConfig;
+  model: Model;
+  optimiser: Optimiser;
+  instruments: Instruments;
+  text: Tokens;
+  /** Ends the training after the step in hand, with its reason. */
+  signal: AbortSignal;
+  /** The first step to make: 0, or where a checkpoint left off. */
+  from: number;
+  /** Hears of every step; one whose loss or gradient is not finite is told too, and is the last. */
+  report: (step: TrainedStep) => void;
+  /** After each update: the steps made so far. */
+  onUpdate?: (done: number) => Promise<void>;
+  /** A clock in milliseconds. */
+  now: () => number;
 }
 
-/** The mean loss and the summed gradients of a step's micro-batches, each of which goes through `variance`. */
+/** Trains a model step by step. What a step computes depends on the config, the text, and the variables alone. */
+export async function train(training: Training): Promise<Outcome> {
+  const { config, model, optimiser, instruments, signal, from, report, onUpdate, now } = training;
+  const { steps, microBatches, schedule, clip } = config;
+  const tokensPerStep = microBatches * config.batch * model.config.context;
+  let before = now();
+  for (let step = from; step < steps; step++) {
+    if (signal.aborted) return { status: 'stopped', reason: reasonOf(signal) };
+    const lr = learningRate(schedule, step);
+    model.followSpectralNorms();
+    const { loss, sums, batch } = await accumulate(training, step);
+    const gradNorm = (await globalNorm(sums)) / microBatches;
+    const { custom, ...readings } = await instruments.read(step, gradNorm, batch);
+    const after = now();
+    const speed = {
+      tokensPerSecond: (1000 * tokensPerStep) / (after - before),
+      memoryBytes: process.memoryUsage.rss(),
+    };
+    before = after;
+    report({
+      step,
+      loss,
+      gradNorm,
+      lr,
+      tokens: (step + 1) * tokensPerStep,
+      ...readings,
+      custom: { ...custom, ...speed },
+    });
+    const broken = Object.entries({ loss, 'gradient norm': gradNorm }).find(([, value]) => !Number.isFinite(value));
+    if (broken) {
+      tf.dispose(sums);
+      return { status: 'failed', reason: `${broken[0]} is not finite at step ${step}` };
+    }
+    const gradients = scaled(sums, clipFactor(gradNorm, clip) / microBatches);
+    optimiser.update(gradients, lr, step);
+    tf.dispose(gradients);
+    await onUpdate?.(step + 1);
+    await setImmediate(); // the computation blocks: sockets and signals have their turn here
+  }
+  return { status: 'finished' };
+}
+
+/** The mean loss and the summed gradients of a step's micro-batches, each of which the instruments see. */
 async function accumulate(
-  { microBatches, batch, seed }: TrainConfig,
-  model: Model,
-  text: Text,
+  { config, model, text, instruments }: Training,
   step: number,
-  variance: GradientVariance,
-): Promise<{ loss: number; sums: Gradients }> {
-  variance.reset();
+): Promise<{ loss: number; sums: Gradients; batch: Batch }> {
   let sums: Gradients = [];
   let lossSum = 0;
-  for (let microBatch = 0; microBatch < microBatches; microBatch++) {
-    const random = randomStream(seed, STREAMS.batches, step, microBatch);
-    const { loss, gradients } = lossAndGradients(model, sampleBatch(text, batch, model.config.context, random));
+  let batch: Batch = { inputs: new Int32Array(), targets: new Int32Array() };
+  for (let microBatch = 0; microBatch < config.microBatches; microBatch++) {
+    const random = randomStream(config.seed, STREAMS.batches, step, microBatch);
+    batch = await sampleBatch(text, config.batch, model.config.context, random);
+    const { loss, gradients } = lossAndGradients(model, batch);
     lossSum += (await loss.data<'float32'>())[0] as number;
     loss.dispose();
-    variance.add(await Promise.all(gradients.map((gradient) => gradient.data<'float32'>())));
+    await instruments.addGradient(step, microBatch, gradients);
     sums = microBatch === 0 ? gradients : addedUp(sums, gradients);
   }
-  return { loss: lossSum / microBatches, sums };
-}
-
-async function embeddingVariability(model: Model): Promise<Pick<TrainedStep, 'tevMean' | 'tevStd' | 'tevQuantiles'>> {
-  const embedding = await model.tokenEmbedding.data<'float32'>();
-  const { mean, std, quantiles } = tokenEmbeddingVariability(embedding, model.config.vocabulary, model.config.dim);
-  return { tevMean: mean, tevStd: std, tevQuantiles: quantiles };
+  return { loss: lossSum / config.microBatches, sums, batch };
 }
 
 function reasonOf({ reason }: AbortSignal): string {

@@ -62,7 +62,7 @@ function startTrainer(
   moreFlags: readonly string[],
   key: { EVENKEEL_KEY?: string },
 ): ChildProcess {
-  const fixed = ['train', '--project', 'demo', '--name', name, '--quiet'];
+  const fixed = ['train', '--project', 'demo', '--name', name, '--quiet', '--no-checkpoint'];
   const trainer = spawn(process.execPath, [PROGRAM, ...fixed, ...flags, ...moreFlags], {
     detached: true,
     stdio: ['ignore', 'ignore', 'inherit'],

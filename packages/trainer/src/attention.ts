@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs';
+import { INITIAL_STD, type Layer } from './layer.ts';
+import { linear, product, rmsNorm, spectrallyScaled } from './ops.ts';
+
+// What distinguishes the attentions: how queries, keys and values come from the residual stream.
+// Shapes: N = B · T positions, d model dimension, H heads, h = d / H, G = B · H groups, r rank.
+
+export const ATTENTIONS = ['mha', 'mlra', 'sigma-reparam', 'qk-norm'] as const;
+
+/**
+ * - `mha`: multi-head attention (arXiv 1706.03762), as in GPT-2.
+ * - `mlra`: Multi-head Low-Rank Attention of Chung et al. 2024 (arXiv 2409.07787): the query, key and value projections
+ *   are each a product of two matrices of rank r. Not the later method of the same name that shrinks the key-value
+ *   cache (arXiv 2603.02188).
+ * - `sigma-reparam`: σReparam (Zhai et al. 2023, arXiv 2303.06296): every matrix of a block, the network's too, is
+ *   divided by its spectral norm and multiplied by a learned scale.
+ * - `qk-norm`: queries and keys are normalised over a head's entries (arXiv 2010.04245), by their root mean square and
+ *   with a gain that the heads of a block share, as recent models do (arXiv 2501.00656).
+ */
+export type Attention = (typeof ATTENTIONS)[number];
+
+/** A map of the residual stream's positions. x [N, d] → [N, d'] */
+export type Projection = (x: tf.Tensor2D) => tf.Tensor2D;
+
+/** Applied to queries or keys. [G, T, h] → [G, T, h] */
+export type HeadNorm = (x: tf.Tensor3D) => tf.Tensor3D;
+
+interface AttentionConfig {
+  attention: Attention;
+  /** r, of `mlra` alone. */
+  rank: number | null;
+  dim: number;
+  heads: number;
+}
+
+/**
+ * Half the model dimension: two factors of d × d/2 then hold as many parameters as one matrix of d × d, so that `mlra`
+ * is compared with `mha` at equal size.
+ */
+export function defaultRank(dim: number): number {
+  return Math.max(1, Math.floor(dim / 2));
+}
+
+/** Queries, keys and values side by side. x [N, d] → [N, 3d] */
+export function queriesKeysValues(layer: Layer, config: AttentionConfig): Projection {
+  const { attention, dim, rank } = config;
+  if (attention !== 'mlra' || rank === null) return affine(layer, 'attn.qkv', dim, 3 * dim, attention);
+  const parts = ['q', 'k', 'v'].map((part) => lowRank(layer, `attn.${part}`, dim, rank));
+  const bias = layer.vector('attn.qkv.bias', 3 * dim, 0);
+  return (x) =>
+    tf.add(
+      tf.concat(
+        parts.map((part) => part(x)),
+        1,
+      ),
+      bias,
+    );
+}
+
+/**
+ * x · A · B: [N, d] → [N, r] → [N, d]. The entries of both factors are drawn from N(0, 0.02 / √r), so that those of
+ * their product, sums of r products, have GPT-2's standard deviation 0.02, and neither factor learns faster.
+ */
+function lowRank(layer: Layer, name: string, dim: number, rank: number): Projection {
+  const std = Math.sqrt(INITIAL_STD / Math.sqrt(rank));
+  const down = layer.matrix(`${name}.down`, dim, rank, std);
+  const up = layer.matrix(`${name}.up`, rank, dim, std);
+  return (x) => product(product(x, down), up);
+}
+
+/** x · W + b: [N, from] → [N, to]; with `sigma-reparam`, W is divided by its spectral norm. */
+export function affine(
+  layer: Layer,
+  name: string,
+  from: number,
+  to: number,
+  attention: Attention,
+  std = INITIAL_STD,
+): Projection {
+  const weight = layer.matrix(`${name}.weight`, from, to, std);
+  const bias = layer.vector(`${name}.bias`, to, 0);
+  if (attention !== 'sigma-reparam') return (x) => linear(x, weight, bias);
+  const scale = layer.vector(`${name}.scale`, 1, 1); // γ, which starts at 1 as its paper has it
+  const { u, v } = layer.spectralNorm(`${name}.weight`, weight);
+  return (x) => linear(x, spectrallyScaled(weight, scale, u, v), bias);
+}
+
+/** What queries, or keys, go through before they meet. */
+export function headNorm(layer: Layer, name: string, { attention, dim, heads }: AttentionConfig): HeadNorm {
+  if (attention !== 'qk-norm') return (x) => x;
+  const gain = layer.vector(`${name}.gain`, dim / heads, 1);
+  return (x) => {
+    const rows = tf.reshape(x, [-1, dim / heads]) as tf.Tensor2D; // [G · T, h]
+    return tf.reshape(rmsNorm(rows, gain), x.shape); // [G, T, h]
+  };
+}

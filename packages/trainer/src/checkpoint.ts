@@ -1,0 +1,134 @@
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { parse, RefusedError, runId } from '@evenkeel/protocol';
+import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
+import type { NamedVariable } from './layer.ts';
+import { UsageError } from './usage-error.ts';
+
+// A checkpoint is a safetensors file, which any framework reads: a little-endian u64 with the length of a JSON header,
+// the header (per tensor its type, shape and place; what we know of the run under "__metadata__", as strings), and the
+// numbers. See github.com/huggingface/safetensors, section "Format".
+
+const FORMAT = 'evenkeel-checkpoint-1';
+/** Far more than a header of ours, so that a file of another kind is not taken for a giant one. */
+const MAX_HEADER_BYTES = 16 * 1024 * 1024;
+
+const about = z.object({
+  run: runId,
+  attempt: z.coerce.number().int().min(1),
+  /** Steps made: the next step's number. */
+  steps: z.coerce.number().int().min(0),
+  /** Of the text, see {@link Corpus}. */
+  text: z.string(),
+  /** The settings of the run by the names of the flags, as JSON. */
+  settings: z.preprocess((json) => parseJson(String(json)), z.record(z.string(), z.unknown())),
+});
+/** What a checkpoint knows of its run. */
+export type CheckpointAbout = z.output<typeof about>;
+
+const header = z.object({ __metadata__: z.looseObject({ format: z.literal(FORMAT) }) }).catchall(
+  z.object({
+    dtype: z.literal('F32'),
+    shape: z.array(z.number().int().min(0)),
+    data_offsets: z.tuple([z.number().int().min(0), z.number().int().min(0)]),
+  }),
+);
+
+export interface Checkpoint {
+  about: CheckpointAbout;
+  tensors: Map<string, { shape: number[]; values: Float32Array }>;
+}
+
+/** Writes a checkpoint whole or not at all: whoever is killed meanwhile leaves the former one. */
+export async function writeCheckpoint(
+  path: string,
+  { settings, ...facts }: CheckpointAbout,
+  variables: readonly NamedVariable[],
+): Promise<void> {
+  const metadata = { format: FORMAT, ...strings(facts), settings: JSON.stringify(settings) };
+  const head: Record<string, unknown> = { __metadata__: metadata };
+  let at = 0;
+  for (const { name, variable } of variables) {
+    const bytes = 4 * variable.size;
+    head[name] = { dtype: 'F32', shape: variable.shape, data_offsets: [at, at + bytes] };
+    at += bytes;
+  }
+  const json = Buffer.from(JSON.stringify(head));
+  const text = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]); // the numbers start aligned
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await using file = await open(temporary, 'w');
+    await file.write(Buffer.concat([length, text]));
+    for (const { variable } of variables) await file.write(bytesOf(await variable.data<'float32'>()));
+    await file.sync();
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await rename(temporary, path);
+}
+
+/**
+ * Reads what {@link writeCheckpoint} wrote.
+ * @throws UsageError where there is no such file, or it is no checkpoint.
+ */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(error.code === 'ENOENT' ? `--resume: there is no ${path}` : `--resume: ${error.message}`);
+  });
+  try {
+    return decode(file);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    throw new UsageError(`--resume: ${path} is no checkpoint of "evenkeel train": ${error.field}: ${error.message}`);
+  }
+}
+
+function decode(file: Buffer): Checkpoint {
+  const length = file.length < 8 ? 0 : Number(file.readBigUInt64LE());
+  if (length === 0 || length > MAX_HEADER_BYTES) throw new RefusedError('header', 'missing');
+  const { __metadata__, ...places } = parse(header, parseJson(file.toString('utf8', 8, 8 + length)));
+  const tensors: Checkpoint['tensors'] = new Map();
+  for (const [name, { shape, data_offsets }] of Object.entries(places)) {
+    const [from, to] = data_offsets.map((offset) => 8 + length + offset) as [number, number];
+    const isWhole = to <= file.length && to - from === 4 * tf.util.sizeFromShape(shape);
+    if (!isWhole) throw new RefusedError(name, 'the file ends before the tensor does');
+    tensors.set(name, { shape, values: new Float32Array(Uint8Array.from(file.subarray(from, to)).buffer) });
+  }
+  return { about: parse(about, __metadata__), tensors };
+}
+
+/**
+ * Gives variables the values of a checkpoint.
+ * @throws UsageError where the checkpoint is of another model or optimiser.
+ */
+export function restore({ tensors }: Checkpoint, variables: readonly NamedVariable[]): void {
+  for (const { name, variable } of variables) {
+    const tensor = tensors.get(name);
+    if (!tensor || String(tensor.shape) !== String(variable.shape)) {
+      const found = tensor ? `of shape [${tensor.shape}] instead of [${variable.shape}]` : 'missing';
+      throw new UsageError(`--resume: the checkpoint is of another model or optimiser: ${name} is ${found}`);
+    }
+  }
+  for (const { name, variable } of variables) {
+    tf.tidy(() => variable.assign(tf.tensor(tensors.get(name)?.values as Float32Array, variable.shape)));
+  }
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+function strings(facts: Record<string, string | number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, String(value)]));
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RefusedError('header', 'is not JSON');
+  }
+}

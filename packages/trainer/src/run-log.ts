@@ -1,0 +1,66 @@
+import { startRun } from '@evenkeel/emit';
+import type { TrainFlags } from './flags.ts';
+import { Recorder } from './recorder.ts';
+import type { Outcome, TrainedStep } from './train.ts';
+
+/** What describes an attempt of a run, as a server and a recording take it. */
+export interface RunFacts {
+  id: string;
+  attempt: number;
+  name: string;
+  config: Record<string, unknown>;
+  layers: string[];
+}
+
+type Start = RunFacts & Pick<TrainFlags, 'project' | 'owner' | 'tags' | 'notes'> & { startedAt: number };
+
+/** Where a run is told: to a server, to a file, or to both. */
+export interface RunLog {
+  /** For a person. */
+  place: string;
+  /** Aborted when the server asks the run to stop. */
+  signal: AbortSignal;
+  log(step: TrainedStep): void;
+  /** Resolves when everything is delivered, or cannot be. */
+  finish(outcome: Outcome): Promise<void>;
+}
+
+/** @throws UsageError where the recording cannot be written. */
+export async function openRunLog(flags: TrainFlags, facts: RunFacts): Promise<RunLog> {
+  const { project, owner, tags, notes } = flags;
+  const start: Start = { ...facts, project, owner, tags, notes, startedAt: Date.now() };
+  const file = flags.record ?? (flags.offline ? `${facts.id}.jsonl` : null);
+  const logs: RunLog[] = [];
+  if (file !== null) logs.push(await recordInto(file, start));
+  if (!flags.offline) logs.push(await sendTo(flags, start));
+  return {
+    place: logs.map(({ place }) => place).join(' and '),
+    signal: AbortSignal.any(logs.map(({ signal }) => signal)),
+    log: (step) => {
+      for (const each of logs) each.log(step);
+    },
+    finish: async (outcome) => {
+      await Promise.all(logs.map((each) => each.finish(outcome)));
+    },
+  };
+}
+
+async function recordInto(path: string, start: Start): Promise<RunLog> {
+  const recorder = await Recorder.open(path, start);
+  return {
+    place: `recorded in ${path}`,
+    signal: new AbortController().signal,
+    log: (step) => recorder.log(step),
+    finish: async ({ status, reason }) => recorder.finish(status, reason),
+  };
+}
+
+async function sendTo({ server, key }: TrainFlags, start: Start): Promise<RunLog> {
+  const run = await startRun({ ...start, server, key: key || undefined });
+  return {
+    place: `on ${server}`,
+    signal: run.signal,
+    log: run.log,
+    finish: async ({ status, reason }) => void (await run.finish(status, reason)),
+  };
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
+import { parse as parseYaml, stringify, YAMLParseError } from 'yaml';
+import { UsageError } from './usage-error.ts';
+
+// The settings of a run are its flags by their names in camelCase. They may also come from a file, and do come from a
+// checkpoint; each value goes through the flag's own reader, wherever it comes from.
+
+/**
+ * Reads settings from a YAML or JSON file, which is YAML too.
+ * @throws UsageError where the file cannot be read or is no mapping.
+ */
+export async function readSettings(path: string): Promise<Record<string, unknown>> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(error.code === 'ENOENT' ? `--config: there is no ${path}` : `--config: ${error.message}`);
+  });
+  const settings = parseDocument(path, text);
+  if (typeof settings === 'object' && settings !== null && !Array.isArray(settings)) return { ...settings };
+  throw new UsageError(`--config: ${path} is no list of settings such as "layers: 6"`);
+}
+
+function parseDocument(path: string, text: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    if (error instanceof YAMLParseError) throw new UsageError(`--config: ${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+/**
+ * Gives a command's options the values of a file, where nothing that goes before it has set them.
+ * @throws UsageError naming the file and the setting that is wrong.
+ */
+export function applySettings(
+  command: Command,
+  settings: Record<string, unknown>,
+  from: { file: string; except: readonly string[] },
+): void {
+  for (const [name, value] of Object.entries(settings)) {
+    const options = command.options.filter((option) => option.attributeName() === name);
+    const isKnown = options.length > 0 && !from.except.includes(name);
+    if (!isKnown) throw new UsageError(`${from.file}: there is no setting "${name}"`);
+    if (!['default', undefined].includes(command.getOptionValueSource(name))) continue;
+    command.setOptionValueWithSource(name, readValue(options, value, `${from.file}: ${name}`), 'config');
+  }
+}
+
+function readValue(options: readonly Option[], value: unknown, field: string): unknown {
+  if (value === false && options.some(({ negate }) => negate)) return false;
+  const [option] = options.filter(({ negate }) => !negate);
+  if (!option?.required && !option?.optional) {
+    if (typeof value === 'boolean') return value;
+    throw new UsageError(`${field}: expected true or false`);
+  }
+  if (option.variadic) return [value].flat().map((each) => String(each));
+  if (!['string', 'number'].includes(typeof value) && !isTextList(value))
+    throw new UsageError(`${field}: expected a value`);
+  try {
+    return option.parseArg ? option.parseArg(String(value), undefined) : String(value);
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) throw new UsageError(`${field}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** As `tags` may be given: the flag takes them with commas between. */
+function isTextList(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+/** The settings as a file that {@link readSettings} reads. */
+export function settingsToYaml(settings: Record<string, unknown>): string {
+  return stringify(settings);
+}

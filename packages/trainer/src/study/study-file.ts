@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import { name, parse, RefusedError } from '@evenkeel/protocol';
+import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { UsageError } from '../usage-error.ts';
+
+/** What a study asks for: a project, and the runs of its grid, each once. */
+export interface Study {
+  project: string;
+  /** Runs at a time; null leaves it to the machine. */
+  parallel: number | null;
+  runs: PlannedRun[];
+}
+
+/** One run of a study. */
+export interface PlannedRun {
+  /** For a person: "mlra, 12 layers, lr 3e-3, seed 2". No two runs of a study share one. */
+  name: string;
+  /** The name as a folder's. */
+  folder: string;
+  /** The variety of model, for tables and plots: the attention, and what else the grid varies of it. */
+  attention: string;
+  layers: number;
+  lr: number;
+  seed: number;
+  steps: number;
+  warmup: number;
+  /** Flags of `evenkeel train` in camelCase. */
+  settings: Settings;
+}
+
+type Settings = Record<string, unknown>;
+
+/** What the study itself sets of each run. */
+export const RESERVED = [
+  ...['project', 'name', 'server', 'key', 'offline', 'quiet', 'config', 'dryRun'],
+  ...['record', 'checkpoint', 'resume'],
+];
+
+const value = z.union([z.string(), z.number(), z.boolean()], 'expected text, a number, true or false');
+const values = z.union([value, z.array(value).min(1)], 'expected a value, or a list of values');
+const settings = z
+  .record(z.string(), values)
+  .superRefine((given, context) => {
+    for (const key of RESERVED) if (key in given) context.addIssue({ code: 'custom', path: [key], message: OWN });
+  })
+  .default({});
+const OWN = 'is set by the study itself';
+
+const studyFile = z.strictObject({
+  project: name,
+  parallel: z.number().int().min(1).nullable().default(null),
+  base: settings,
+  grid: z.array(settings).min(1),
+});
+
+/** What a study's run must be given: its tables are by these, and its result should not hang on a default. */
+const needed = z.looseObject({
+  attention: z.string(),
+  layers: z.number().int().min(1),
+  lr: z.number().positive(),
+  seed: z.number().int().min(0),
+  steps: z.number().int().min(1),
+  warmup: z.number().int().min(0),
+});
+
+/**
+ * Reads a study from its file.
+ * @throws UsageError naming the file and the field that is wrong.
+ */
+export async function readStudy(path: string): Promise<Study> {
+  const source = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(error.code === 'ENOENT' ? `there is no ${path}` : error.message);
+  });
+  try {
+    return parseStudy(source);
+  } catch (error) {
+    if (error instanceof YAMLParseError) throw new UsageError(`${path}: ${error.message}`);
+    if (!(error instanceof RefusedError)) throw error;
+    throw new UsageError(`${path}: ${error.field ? `${error.field}: ` : ''}${error.message}`);
+  }
+}
+
+/**
+ * A study from the text of its file.
+ * @throws RefusedError naming the field, YAMLParseError
+ */
+export function parseStudy(source: string): Study {
+  const { project, parallel, base, grid } = parse(studyFile, parseYaml(source));
+  const varied = new Set(grid.flatMap(Object.keys));
+  const runs = new Map<string, PlannedRun>();
+  grid.forEach((entry, at) => {
+    for (const point of product(entry)) {
+      const run = planRun({ ...base, ...point }, varied, `grid[${at}]`);
+      runs.set(run.name, runs.get(run.name) ?? run);
+    }
+  });
+  return { project, parallel, runs: [...runs.values()] };
+}
+
+/** Every choice of one value a key, the last key's changing fastest. */
+function product(entry: Record<string, z.infer<typeof values>>): Settings[] {
+  return Object.entries(entry).reduce<Settings[]>(
+    (points, [key, choices]) =>
+      points.flatMap((point) => [choices].flat().map((choice) => ({ ...point, [key]: choice }))),
+    [{}],
+  );
+}
+
+function planRun(settings: Settings, varied: ReadonlySet<string>, where: string): PlannedRun {
+  const { attention, layers, lr, seed, steps, warmup } = parseNeeded(settings, where);
+  const others = [...varied].filter((key) => key in settings && !['attention', 'layers', 'lr', 'seed'].includes(key));
+  const variety = [attention, ...others.sort().map((key) => `${key} ${settings[key]}`)];
+  const title = [...variety, `${layers} layers`, `lr ${readableRate(lr)}`, `seed ${seed}`].join(', ');
+  return {
+    name: parse(name, title),
+    folder: title.replaceAll(/[^\w.+-]+/g, '-'),
+    attention: variety.join(', '),
+    ...{ layers, lr, seed, steps, warmup, settings },
+  };
+}
+
+function parseNeeded(settings: Settings, where: string): z.infer<typeof needed> {
+  try {
+    return parse(needed, settings);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    throw new RefusedError(where, `with base, ${error.field} is not right: ${error.message}`);
+  }
+}
+
+/** 0.003 → 3e-3 */
+export function readableRate(lr: number): string {
+  return lr.toExponential().replace('+', '');
+}

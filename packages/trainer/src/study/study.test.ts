@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { bundleProgram, listen } from '../testing.ts';
+import { pathsOf } from './run-folder.ts';
+import { parseStudy } from './study-file.ts';
+
+// Studies as a person starts them: a process that starts a process for each run, and a server that hears of them.
+
+let bundle: Awaited<ReturnType<typeof bundleProgram>>;
+beforeAll(async () => {
+  bundle = await bundleProgram(`
+    import { Command } from 'commander';
+    import { studyCommand, trainCommand } from './index.ts';
+    await new Command('evenkeel').addCommand(trainCommand()).addCommand(studyCommand()).parseAsync();`);
+});
+afterAll(() => bundle[Symbol.asyncDispose]());
+
+let folder: string;
+let file: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(bundle.folder, 'study-'));
+  file = join(folder, 'tiny.yaml');
+});
+
+const MODEL = 'layers: 1, heads: 2, dim: 8, context: 8, batch: 1, microBatches: 2, attention: mha';
+const TIMES = 'steps: 300, warmup: 10, checkpointEvery: 10, evalEvery: 1000, evalSequences: 4, seed: 1, lr: 1e-3';
+const BASE = `project: tiny\nbase: { ${MODEL}, ${TIMES} }\n`;
+
+function startStudy(...flags: string[]) {
+  const args = [bundle.path, 'study', file, '--out', join(folder, 'out'), ...flags];
+  const child = spawn(process.execPath, args, { timeout: 100_000 });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (part) => {
+      output += part;
+    });
+  }
+  const exit = once(child, 'close').then(([code]) => ({ code, output }));
+  return { child, exit };
+}
+
+test('a study that is interrupted goes on where it was, and ends with its results', { timeout: 120_000 }, async () => {
+  await using server = await listen();
+  await writeFile(file, `${BASE}grid: [{ attention: [mha, mlra] }, { lr: 1e30 }]`);
+  const first = startStudy('--server', server.url, '--parallel', '1');
+  const { heard } = server;
+  await Promise.race([server.steps(21), first.exit]);
+  first.child.kill('SIGINT');
+  const stopped = await first.exit;
+  expect(stopped).toEqual({ code: 130, output: expect.stringContaining('the same command goes on from here') });
+  expect(heard.finishes).toMatchObject([{ status: 'stopped', reason: 'interrupted by SIGINT' }]);
+
+  const ended = await startStudy('--server', server.url, '--parallel', '2').exit;
+  expect(ended.output).toContain('3 runs: 0 done, 3 to go, 2 at a time');
+  expect(ended.output).toContain('mha, 1 layers, lr 1e30, seed 1: loss is not finite at step 1');
+  expect(ended.code).toBe(0);
+  const resumed = heard.starts.filter(({ attempt }) => attempt === 2);
+  expect(resumed.map(({ run }) => run)).toEqual([heard.starts[0]?.run]);
+  const planned = parseStudy(await readFile(file, 'utf8')).runs.map(({ name }) => name);
+  expect(new Set(heard.starts.map(({ name }) => name))).toEqual(new Set(planned));
+  expect(new Set(heard.starts.map(({ project }) => project))).toEqual(new Set(['tiny']));
+
+  const page = await readFile(join(folder, 'out/results.md'), 'utf8');
+  expect(page).toContain('3 runs, 1 of them diverged;');
+  const rows = [...page.matchAll(/^\| m\w+, 1 layers, lr 1e-3, seed 1 \|.*/gm)].map(([row]) => row);
+  expect(rows).toEqual(Array(2).fill(expect.stringMatching(/seed 1 \| 300 \| \d+ \| {2}\|.* [\d.]+ \|$/)));
+
+  const again = await startStudy('--server', server.url).exit;
+  expect(again.output).toContain('3 runs: 3 done, 0 to go');
+  expect(again.code).toBe(0);
+  expect(heard.starts).toHaveLength(4);
+});
+
+test('a run whose process dies is told, keeps no other from its end, and is taken up again', {
+  timeout: 120_000,
+}, async () => {
+  await using server = await listen();
+  await writeFile(file, `${BASE}grid: [{ seed: [1, 2] }]`);
+  const [victim] = parseStudy(await readFile(file, 'utf8')).runs;
+  if (!victim) throw new Error('the study has runs');
+  const paths = pathsOf(join(folder, 'out'), victim);
+  const first = startStudy('--server', server.url, '--parallel', '1');
+  await Promise.race([server.steps(21), first.exit]);
+  process.kill(Number(await readFile(paths.pid, 'utf8')), 'SIGKILL');
+  const { code, output } = await first.exit;
+  expect(code).toBe(1);
+  expect(output).toContain(`${victim.name} broke down: it was cut off`);
+  expect(output).toContain('1/2 mha, 1 layers, lr 1e-3, seed 2: finished');
+  expect(await readFile(join(folder, 'out/results.md'), 'utf8')).toContain(`- ${victim.name}: it was cut off`);
+
+  expect((await startStudy('--server', server.url).exit).code).toBe(0);
+  const recorded = (await readFile(paths.recording, 'utf8')).trimEnd().split('\n');
+  const lines = recorded.map((line) => JSON.parse(line));
+  expect(lines.filter(({ type }) => type === 'run')).toMatchObject([{ attempt: 1 }, { attempt: 2 }]);
+  expect(lines.at(-1)).toMatchObject({ type: 'finish', status: 'finished' });
+  expect(lines.at(-2)).toMatchObject({ type: 'step', step: 299 });
+});
+
+test('--dry-run lists the runs', async () => {
+  await writeFile(file, `${BASE}grid: [{ seed: [1, 2] }]`);
+  const { code, output } = await startStudy('--dry-run').exit;
+  expect({ code, output }).toEqual({
+    code: 0,
+    output: 'mha, 1 layers, lr 1e-3, seed 1\nmha, 1 layers, lr 1e-3, seed 2\n',
+  });
+});
+
+test.each([
+  ['a setting that the trainer does not know', 'grid: [{ depth: 3 }]', ['--offline'], 'there is no setting "depth"'],
+  ['settings that do not go together', 'grid: [{ heads: 3 }]', ['--offline'], '--heads: 3 heads do not share'],
+  ['a server that is not there', 'grid: [{}]', ['--server', 'http://127.0.0.1:1'], 'no answer from http://127.0.0.1:1'],
+  ['nothing to report', 'grid: [{}]', ['--report'], 'no run of tiny is done'],
+])('%s is told before anything is trained', async (_, grid, flags, message) => {
+  await writeFile(file, BASE + grid);
+  const { code, output } = await startStudy(...flags).exit;
+  expect(output).toContain(message);
+  expect(code).toBe(1);
+});
+
+test('a run that another process trains, or that had other settings, is left alone', async () => {
+  await writeFile(file, `${BASE}grid: [{}]`);
+  const study = parseStudy(await readFile(file, 'utf8'));
+  const [run] = study.runs;
+  if (!run) throw new Error('the study has a run');
+  const paths = pathsOf(join(folder, 'out'), run);
+  await mkdir(paths.folder, { recursive: true });
+  await writeFile(paths.pid, String(process.pid));
+  const { code, output } = await startStudy('--offline').exit;
+  expect({ code, output }).toEqual({
+    code: 1,
+    output: expect.stringContaining(`${run.name} is being trained by process ${process.pid}`),
+  });
+
+  await rm(paths.pid);
+  await writeFile(paths.config, 'steps: 3\n');
+  expect((await startStudy('--offline').exit).output).toContain('has other settings than the study now');
+  expect(await readFile(paths.config, 'utf8')).toBe('steps: 3\n');
+});
