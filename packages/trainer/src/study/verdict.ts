@@ -113,6 +113,7 @@ type Measure = (run: RunResult) => number;
 const LOWERED: [name: string, measure: Measure][] = [
   ['Final tevMean', (run) => run.tevMean],
   ['Final gradient variance', (run) => run.gradVar],
+  ['Gradient variance over the whole run', (run) => run.gradVarMean],
   ['Final held-out perplexity', (run) => run.evalPerplexity],
 ];
 
