@@ -163,11 +163,11 @@ describeDatabases('rollups', (db, url) => {
         values (${run}, 1, 64, 0, '{}', '{}', '{}', '{}', '{}')
         on conflict (run, attempt, size, start) do update set layer_step = null`);
         rolling = rollUp(db(), run); // has read the steps, and waits to write their bucket
-        await vi.waitFor(async () => expect(await waitingForLocks(db())).toBe(1));
+        await vi.waitFor(async () => expect(await waitingForLocks(db())).toBe(1), 10_000);
         inserting = insert(run, 10, 1, 99).then(() => {
           inserted = true;
         });
-        await vi.waitFor(async () => expect(inserted || (await waitingForLocks(db())) === 2).toBe(true));
+        await vi.waitFor(async () => expect(inserted || (await waitingForLocks(db())) === 2).toBe(true), 10_000);
       });
       await Promise.all([rolling, inserting]);
       await rollUp(db(), run);

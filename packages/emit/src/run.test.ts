@@ -68,7 +68,7 @@ test('the server may be away at the start', async () => {
   await using recorded = openTestRun(server);
   const { run, warnings } = recorded;
   for (const step of range(0, 10_000)) run.log({ step });
-  await vi.waitFor(() => expect(warnings).toHaveLength(1));
+  await vi.waitFor(() => expect(warnings).toHaveLength(1), 10_000);
   expect(warnings[0]).toMatch(
     /^http:\/\/127\.0\.0\.1:\d+ cannot be reached \(connect ECONNREFUSED .*\): steps are kept/,
   );
@@ -135,7 +135,7 @@ test('over a line that fails in every way, each step is stored, and in order', a
 test('a server that sends the run away is asked again', async () => {
   await using server = await IngestServer.listen();
   await using recorded = openTestRun(server);
-  await vi.waitFor(() => expect(server.heard).toHaveLength(1));
+  await vi.waitFor(() => expect(server.heard).toHaveLength(1), 10_000);
   server.sockets[0]?.disconnect();
   recorded.run.log({ step: 1 });
   await settled(recorded.run);
@@ -159,7 +159,7 @@ test('a late answer to an earlier sending counts', async () => {
   const answers: ((ack: typeof OK) => void)[] = [];
   server.answer = ({ event }) => (event === 'steps' ? new Promise((resolve) => answers.push(resolve)) : OK);
   recorded.run.log({ step: 1 });
-  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(1));
+  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(1), 10_000);
   answers[0]?.(OK);
   await settled(recorded.run);
   expect(server.acceptedSteps).toEqual([1]);
@@ -198,7 +198,7 @@ test('a bad key is told in the words of the server, and works as soon as the ser
   await using recorded = openTestRun(server, { key: 'typo' });
   const { run, warnings } = recorded;
   run.log({ step: 1 });
-  await vi.waitFor(() => expect(server.handshakes.length).toBeGreaterThan(2));
+  await vi.waitFor(() => expect(server.handshakes.length).toBeGreaterThan(2), 10_000);
   expect(warnings).toEqual([
     `${server.url} refuses this client: key: this ingest key is unknown or revoked (it is asked again every 0.02 s)`,
   ]);
@@ -213,7 +213,7 @@ test('a run that the server refuses for good is given up', async () => {
   await using recorded = openTestRun(server);
   const { run, warnings } = recorded;
   run.log({ step: 1 });
-  await vi.waitFor(() => expect(run.pending).toBe(0));
+  await vi.waitFor(() => expect(run.pending).toBe(0), 10_000);
   run.log({ step: 2 });
   expect(await run.finish()).toEqual({ delivered: false, pending: 0 });
   expect(server.heard.map(({ event }) => event)).toEqual(['run:start']);
@@ -267,7 +267,7 @@ test('the command stop aborts the signal once, and is acknowledged each time', a
   await using server = await IngestServer.listen();
   await using recorded = openTestRun(server);
   const { run } = recorded;
-  await vi.waitFor(() => expect(server.heard).toHaveLength(1));
+  await vi.waitFor(() => expect(server.heard).toHaveLength(1), 10_000);
   let aborted = 0;
   run.signal.addEventListener('abort', () => void aborted++);
   const send = (command: object) => server.sockets[0]?.timeout(5_000).emitWithAck('command', command);
@@ -294,11 +294,11 @@ test('finish gives up in time where the server is away, and says what is pending
 test('finish outlives a server that restarts meanwhile', async () => {
   await using server = await IngestServer.listen();
   await using recorded = openTestRun(server);
-  await vi.waitFor(() => expect(server.heard).toHaveLength(1));
+  await vi.waitFor(() => expect(server.heard).toHaveLength(1), 10_000);
   server.answer = ({ event }) => (event === 'run:start' ? OK : null);
   recorded.run.log({ step: 1 });
   const finished = recorded.run.finish();
-  await vi.waitFor(() => expect(server.batches.length).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(server.batches.length).toBeGreaterThan(0), 10_000);
   await server.stop();
   server.answer = () => OK;
   await server.start();
@@ -310,7 +310,7 @@ test('finish asks a server that has refused the client at once, not after the lo
   await using server = await IngestServer.listen();
   server.admit = () => new RefusedError('key', 'unknown');
   await using recorded = openTestRun(server);
-  await vi.waitFor(() => expect(recorded.warnings).toHaveLength(1));
+  await vi.waitFor(() => expect(recorded.warnings).toHaveLength(1), 10_000);
   server.admit = () => null;
   recorded.run.log({ step: 1 });
   expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0 });

@@ -98,7 +98,7 @@ export function openTestRun(server: IngestServer, options: Partial<StartRunOptio
     },
     {
       limits: { steps: maxSteps, bytes: 2 ** 28 },
-      timing: { answer: 50, pause: 5, longestPause: 20, refused: 20, reconnect: 10, longestReconnect: 50 },
+      timing: { answer: 500, pause: 5, longestPause: 20, refused: 20, reconnect: 10, longestReconnect: 50 },
     },
   );
   return {
