@@ -28,7 +28,7 @@ RUN npm rebuild --foreground-scripts @tensorflow/tfjs-node-gpu
 
 FROM nvidia/cuda:11.2.2-cudnn8-runtime-ubuntu20.04 AS cuda11
 # TensorFlow would take all of the GPU's memory at its start.
-ENV NODE_ENV=production TF_FORCE_GPU_ALLOW_GROWTH=true
+ENV NODE_ENV=production TF_FORCE_GPU_ALLOW_GROWTH=true XDG_CACHE_HOME=/data/.cache
 COPY --from=libtensorflow /usr/local/bin/node /usr/local/bin/node
 COPY --from=libtensorflow --chown=root:root /evenkeel /evenkeel
 WORKDIR /data
@@ -46,7 +46,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3-venv &&
   && sh docker/build-tfjs-node.sh node_modules/@tensorflow/tfjs-node-gpu "$SITE_PACKAGES/tensorflow"
 
 FROM node:22-bookworm-slim
-ENV NODE_ENV=production TF_FORCE_GPU_ALLOW_GROWTH=true
+ENV NODE_ENV=production TF_FORCE_GPU_ALLOW_GROWTH=true XDG_CACHE_HOME=/data/.cache
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # TensorFlow's libraries look for CUDA's in the folder beside their own.
 ARG SITE_PACKAGES

@@ -1,4 +1,4 @@
-import { type EndStatus, endStatus, MAX_REASON_LENGTH, type RunFinish, time } from '@evenkeel/protocol';
+import { type EndStatus, endStatus, type RunFinish, storableReason, time } from '@evenkeel/protocol';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { Outbox, type OutboxLimits } from './outbox.ts';
 import { type StepInput, StepIntake } from './step-intake.ts';
@@ -94,7 +94,11 @@ export class Run {
     reason?: string,
     options?: FinishOptions,
   ): Promise<FinishResult> => {
-    const end = { status: this.#knownStatus(status), reason: storable(reason), ...endTime(options) };
+    const end = {
+      status: this.#knownStatus(status),
+      reason: typeof reason === 'string' ? storableReason(reason) : null,
+      ...endTime(options),
+    };
     this.#finishing ??= this.#finish(end, timeout(options));
     return this.#finishing;
   };
@@ -131,12 +135,6 @@ export class Run {
     if (!known.success) this.#warn(`finish() takes ${endStatus.options.join(', ')}; the run counts as finished`);
     return known.data ?? 'finished';
   }
-}
-
-/** What the server can store of a reason, which is often an error's long stack. */
-function storable(reason: unknown): string | null {
-  if (typeof reason !== 'string') return null;
-  return reason.slice(0, MAX_REASON_LENGTH).replaceAll(/\p{Surrogate}|\0/gu, '\uFFFD');
 }
 
 /** None where it is not a time that a server would take. */

@@ -1,23 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Attention } from './config.ts';
 import { INITIAL_STD, type Layer } from './layer.ts';
 import { linear, product, rmsNorm, spectrallyScaled } from './ops.ts';
 
 // What distinguishes the attentions: how queries, keys and values come from the residual stream.
 // Shapes: N = B · T positions, d model dimension, H heads, h = d / H, G = B · H groups, r rank.
-
-export const ATTENTIONS = ['mha', 'mlra', 'sigma-reparam', 'qk-norm'] as const;
-
-/**
- * - `mha`: multi-head attention (arXiv 1706.03762), as in GPT-2.
- * - `mlra`: Multi-head Low-Rank Attention of Chung et al. 2024 (arXiv 2409.07787): the query, key and value projections
- *   are each a product of two matrices of rank r. Not the later method of the same name that shrinks the key-value
- *   cache (arXiv 2603.02188).
- * - `sigma-reparam`: σReparam (Zhai et al. 2023, arXiv 2303.06296): every matrix of a block, the network's too, is
- *   divided by its spectral norm and multiplied by a learned scale.
- * - `qk-norm`: queries and keys are normalised over a head's entries (arXiv 2010.04245), by their root mean square and
- *   with a gain that the heads of a block share, as recent models do (arXiv 2501.00656).
- */
-export type Attention = (typeof ATTENTIONS)[number];
 
 /** A map of the residual stream's positions. x [N, d] → [N, d'] */
 export type Projection = (x: tf.Tensor2D) => tf.Tensor2D;
@@ -31,14 +18,6 @@ interface AttentionConfig {
   rank: number | null;
   dim: number;
   heads: number;
-}
-
-/**
- * Half the model dimension: two factors of d × d/2 then hold as many parameters as one matrix of d × d, so that `mlra`
- * is compared with `mha` at equal size.
- */
-export function defaultRank(dim: number): number {
-  return Math.max(1, Math.floor(dim / 2));
 }
 
 /** Queries, keys and values side by side. x [N, d] → [N, 3d] */

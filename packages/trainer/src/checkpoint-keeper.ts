@@ -1,8 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type CheckpointAbout, writeCheckpoint } from './checkpoint.ts';
 import type { NamedVariable } from './layer.ts';
 import type { Outcome } from './train.ts';
+import { UsageError } from './usage-error.ts';
 
 interface KeeperOptions {
   path: string;
@@ -15,39 +17,48 @@ interface KeeperOptions {
 /** Keeps the newest state of a run in a file. */
 export class CheckpointKeeper {
   private readonly options: KeeperOptions;
-  private steps = 0;
-  private kept = 0;
+  /** Steps of the state that is kept; null where none is. */
+  private kept: number | null = null;
 
-  constructor(options: KeeperOptions) {
+  private constructor(options: KeeperOptions) {
     this.options = options;
   }
 
+  /** @throws UsageError where the file could not be written: before the first step is better than after the last. */
+  static async open(options: KeeperOptions): Promise<CheckpointKeeper> {
+    const folder = dirname(options.path);
+    try {
+      await mkdir(folder, { recursive: true });
+      await access(folder, constants.W_OK);
+    } catch (error) {
+      throw new UsageError(`--checkpoint: ${(error as Error).message}`);
+    }
+    return new CheckpointKeeper(options);
+  }
+
   /**
-   * Takes over a checkpoint of so many steps: from now on it is of this attempt, so that whoever is killed before the
-   * next one does not go on as this attempt once more.
+   * Writes the state that an attempt goes on from: the file is of this attempt from now on, so that whoever is killed
+   * before the next checkpoint does not go on as this attempt once more.
    */
-  async takeOver(steps: number): Promise<void> {
-    this.steps = steps;
-    await this.write();
+  takeOver(steps: number): Promise<void> {
+    return this.write(steps);
   }
 
-  /** So many steps are made by now. */
+  /** The state of so many steps is known to be sound. */
   async update(steps: number): Promise<void> {
-    this.steps = steps;
     const { every } = this.options;
-    if (every > 0 && steps % every === 0) await this.write();
+    if (every > 0 && steps > 0 && steps % every === 0 && steps !== this.kept) await this.write(steps);
   }
 
-  /** Writes what is not kept yet, unless the state is spoilt; resolves to the file, null where none was written. */
-  async end({ status }: Outcome): Promise<string | null> {
-    if (status !== 'failed' && this.steps > this.kept) await this.write();
-    return this.kept > 0 ? this.options.path : null;
+  /** Writes the last state, unless it is spoilt; resolves to the file, null where nothing sound is in it. */
+  async end({ status, steps }: Outcome): Promise<string | null> {
+    if (status !== 'failed' && steps > 0 && steps !== this.kept) await this.write(steps);
+    return this.kept === null ? null : this.options.path;
   }
 
-  private async write(): Promise<void> {
+  private async write(steps: number): Promise<void> {
     const { path, about, variables } = this.options;
-    await mkdir(dirname(path), { recursive: true });
-    await writeCheckpoint(path, { ...about, steps: this.steps }, variables);
-    this.kept = this.steps;
+    await writeCheckpoint(path, { ...about, steps }, variables);
+    this.kept = steps;
   }
 }

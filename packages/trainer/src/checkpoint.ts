@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { parse, RefusedError, runId } from '@evenkeel/protocol';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
@@ -34,9 +34,11 @@ const header = z.object({ __metadata__: z.looseObject({ format: z.literal(FORMAT
   }),
 );
 
+type Tensors = Map<string, { shape: number[]; values: Float32Array }>;
+
 export interface Checkpoint {
   about: CheckpointAbout;
-  tensors: Map<string, { shape: number[]; values: Float32Array }>;
+  tensors: Tensors;
 }
 
 /** Writes a checkpoint whole or not at all: whoever is killed meanwhile leaves the former one. */
@@ -60,8 +62,9 @@ export async function writeCheckpoint(
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     await using file = await open(temporary, 'w');
-    await file.write(Buffer.concat([length, text]));
-    for (const { variable } of variables) await file.write(bytesOf(await variable.data<'float32'>()));
+    // appendFile, since write may write less than it is given, on a full disk for one
+    await file.appendFile(Buffer.concat([length, text]));
+    for (const { variable } of variables) await file.appendFile(bytesOf(await variable.data<'float32'>()));
     await file.sync();
   } catch (error) {
     await rm(temporary, { force: true });
@@ -74,30 +77,58 @@ export async function writeCheckpoint(
  * Reads what {@link writeCheckpoint} wrote.
  * @throws UsageError where there is no such file, or it is no checkpoint.
  */
-export async function readCheckpoint(path: string): Promise<Checkpoint> {
-  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(error.code === 'ENOENT' ? `--resume: there is no ${path}` : `--resume: ${error.message}`);
+export function readCheckpoint(path: string): Promise<Checkpoint> {
+  return reading(path, async (file) => {
+    const { about, places, start } = await readHeader(file);
+    const tensors: Tensors = new Map();
+    // one by one: a model's state may be larger than a buffer can be
+    for (const [name, { shape, data_offsets }] of places) {
+      const values = new Float32Array(tf.util.sizeFromShape(shape));
+      const [from, to] = data_offsets;
+      if (to - from !== values.byteLength) throw new RefusedError(name, 'its place is not of its shape');
+      await readFully(file, bytesOf(values), start + from, name);
+      tensors.set(name, { shape, values });
+    }
+    return { about, tensors };
   });
+}
+
+/** The same of what a checkpoint knows of its run alone. */
+export function readCheckpointAbout(path: string): Promise<CheckpointAbout> {
+  return reading(path, async (file) => (await readHeader(file)).about);
+}
+
+async function reading<T>(path: string, read: (file: FileHandle) => Promise<T>): Promise<T> {
   try {
-    return decode(file);
+    await using file = await open(path, 'r');
+    return await read(file);
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    throw new UsageError(`--resume: ${path} is no checkpoint of "evenkeel train": ${error.field}: ${error.message}`);
+    if (error instanceof RefusedError) {
+      throw new UsageError(`--resume: ${path} is no checkpoint of "evenkeel train": ${error.field}: ${error.message}`);
+    }
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new UsageError(code === 'ENOENT' ? `--resume: there is no ${path}` : `--resume: ${message}`);
   }
 }
 
-function decode(file: Buffer): Checkpoint {
-  const length = file.length < 8 ? 0 : Number(file.readBigUInt64LE());
-  if (length === 0 || length > MAX_HEADER_BYTES) throw new RefusedError('header', 'missing');
-  const { __metadata__, ...places } = parse(header, parseJson(file.toString('utf8', 8, 8 + length)));
-  const tensors: Checkpoint['tensors'] = new Map();
-  for (const [name, { shape, data_offsets }] of Object.entries(places)) {
-    const [from, to] = data_offsets.map((offset) => 8 + length + offset) as [number, number];
-    const isWhole = to <= file.length && to - from === 4 * tf.util.sizeFromShape(shape);
-    if (!isWhole) throw new RefusedError(name, 'the file ends before the tensor does');
-    tensors.set(name, { shape, values: new Float32Array(Uint8Array.from(file.subarray(from, to)).buffer) });
+async function readHeader(file: FileHandle) {
+  const length = Buffer.alloc(8);
+  await readFully(file, length, 0, 'header');
+  const bytes = Number(length.readBigUInt64LE());
+  if (bytes === 0 || bytes > MAX_HEADER_BYTES) throw new RefusedError('header', 'missing');
+  const json = Buffer.alloc(bytes);
+  await readFully(file, json, 8, 'header');
+  const { __metadata__, ...places } = parse(header, parseJson(json.toString()));
+  return { about: parse(about, __metadata__), places: Object.entries(places), start: 8 + bytes };
+}
+
+async function readFully(file: FileHandle, into: Uint8Array, position: number, field: string): Promise<void> {
+  for (let at = 0; at < into.length; ) {
+    const { bytesRead } = await file.read(into, at, into.length - at, position + at);
+    if (bytesRead === 0) throw new RefusedError(field, 'the file ends before it does');
+    at += bytesRead;
   }
-  return { about: parse(about, __metadata__), tensors };
 }
 
 /**

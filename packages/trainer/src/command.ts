@@ -1,7 +1,5 @@
 import { Command } from 'commander';
-import { defaultRank } from './attention.ts';
-import { readCheckpoint } from './checkpoint.ts';
-import { ADAM, SIZES, type TrainConfig } from './config.ts';
+import { ADAM, defaultRank, SIZES, type TrainConfig } from './config.ts';
 import { addFlags, type TrainFlags } from './flags.ts';
 import type { OptimiserConfig } from './optimiser.ts';
 import { applySettings, readSettings, settingsToYaml } from './settings.ts';
@@ -9,6 +7,9 @@ import { UsageError } from './usage-error.ts';
 
 /** What is of one start of the command and not of the run: it does not come from a file, nor is it kept in one. */
 const OF_THE_COMMAND = ['key', 'config', 'dryRun', 'resume'];
+
+/** What is of the place where a run is trained: a checkpoint keeps it, but it is given anew to go on. */
+const OF_THE_PLACE = ['offline', 'record', 'checkpoint'];
 
 /** `evenkeel train`: its flags, each checked as it is read, and what it does. */
 export function trainCommand(): Command {
@@ -44,8 +45,9 @@ export async function resolveFlags(command: Command): Promise<TrainFlags> {
   const { config, resume } = command.opts<TrainFlags>();
   if (config) applySettings(command, await readSettings(config), { file: config, except: OF_THE_COMMAND });
   if (resume) {
-    const { settings } = (await readCheckpoint(resume)).about;
-    applySettings(command, settings, { file: resume, except: OF_THE_COMMAND });
+    const { readCheckpointAbout } = await import('./checkpoint.ts'); // and TensorFlow.js with it
+    const { settings } = await readCheckpointAbout(resume);
+    applySettings(command, omit(settings, OF_THE_PLACE), { file: resume, except: OF_THE_COMMAND });
   }
   const flags = command.opts<TrainFlags>();
   const { layers = SIZES[flags.size].layers, heads = SIZES[flags.size].heads } = flags;
@@ -73,10 +75,12 @@ function rankOf({ attention, rank }: TrainFlags, dim: number): { rank?: number }
 
 /** The settings of the run, as a file of `--config` and a checkpoint hold them. */
 export function settingsOf(flags: TrainFlags): Record<string, unknown> {
-  const entries = Object.entries(flags).filter(
-    ([name, value]) => value !== undefined && !OF_THE_COMMAND.includes(name),
-  );
-  return Object.fromEntries(entries);
+  const given = Object.entries(flags).filter(([, value]) => value !== undefined);
+  return omit(Object.fromEntries(given), OF_THE_COMMAND);
+}
+
+function omit(settings: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !names.includes(name)));
 }
 
 /** What resolved flags come to, with a vocabulary of so many tokens. */

@@ -1,3 +1,5 @@
+// This file is read by whoever wants to know the flags, and so must not load TensorFlow.js.
+
 import type { ModelConfig } from './model.ts';
 import type { OptimiserConfig } from './optimiser.ts';
 import type { Schedule } from './schedule.ts';
@@ -33,6 +35,33 @@ export const SIZES = {
 /** Compute backends, the fastest first. That is for models worth waiting for: `nano` is faster on wasm than on node. */
 export const BACKENDS = ['node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof BACKENDS)[number];
+
+export const ATTENTIONS = ['mha', 'mlra', 'sigma-reparam', 'qk-norm'] as const;
+
+/**
+ * - `mha`: multi-head attention (arXiv 1706.03762), as in GPT-2.
+ * - `mlra`: Multi-head Low-Rank Attention of Chung et al. 2024 (arXiv 2409.07787): the query, key and value projections
+ *   are each a product of two matrices of rank r. Not the later method of the same name that shrinks the key-value
+ *   cache (arXiv 2603.02188).
+ * - `sigma-reparam`: σReparam (Zhai et al. 2023, arXiv 2303.06296): every matrix of a block, the network's too, is
+ *   divided by its spectral norm and multiplied by a learned scale.
+ * - `qk-norm`: queries and keys are normalised over a head's entries (arXiv 2010.04245), by their root mean square and
+ *   with a gain that the heads of a block share, as recent models do (arXiv 2501.00656).
+ */
+export type Attention = (typeof ATTENTIONS)[number];
+
+/**
+ * Half the model dimension: two factors of d × d/2 then hold as many parameters as one matrix of d × d, so that `mlra`
+ * is compared with `mha` at equal size.
+ */
+export function defaultRank(dim: number): number {
+  return Math.max(1, Math.floor(dim / 2));
+}
+
+export const NORMS = ['pre', 'post'] as const;
+export type Norm = (typeof NORMS)[number];
+
+export const OPTIMISERS = ['adamw', 'sgd'] as const satisfies OptimiserConfig['name'][];
 
 /** What no flag changes: the constants of GPT-3 (arXiv 2005.14165, appendix B). */
 export const ADAM = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 } as const;

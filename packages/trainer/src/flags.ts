@@ -1,9 +1,16 @@
 import { MAX_NOTES_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, name, parse, RefusedError, text } from '@evenkeel/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ATTENTIONS, type Attention } from './attention.ts';
-import { BACKENDS, type BackendName, SIZES } from './config.ts';
-import { NORMS, type Norm } from './model.ts';
-import { OPTIMISERS, type OptimiserConfig } from './optimiser.ts';
+import {
+  ATTENTIONS,
+  type Attention,
+  BACKENDS,
+  type BackendName,
+  NORMS,
+  type Norm,
+  OPTIMISERS,
+  SIZES,
+} from './config.ts';
+import type { OptimiserConfig } from './optimiser.ts';
 import { SCHEDULES, type Schedule } from './schedule.ts';
 import { DEFAULT_TEXT } from './text.ts';
 import { TOKENIZERS, type TokenizerName } from './tokenizer.ts';
@@ -97,8 +104,8 @@ function addFileFlags(command: Command): void {
     .option('--record <file>', 'write the run as JSON lines (default: with --offline, RUN.jsonl)')
     .option('--checkpoint <file>', 'where the state is kept, as safetensors (default: checkpoints/RUN.safetensors)')
     .option('--no-checkpoint', 'keep no state')
-    .option('--checkpoint-every <steps>', 'write it so often; 0 only at the end, or when stopped', whole(0), 0)
-    .option('--resume <file>', 'go on from a checkpoint, with its settings, as the next attempt of its run');
+    .option('--checkpoint-every <steps>', 'write it so often; 0 only at the end, or when stopped', whole(0), 100)
+    .option('--resume <file>', 'go on from a checkpoint, with its settings but those of files, as the next attempt');
 }
 
 function addModelFlags(command: Command): void {
@@ -149,7 +156,7 @@ function addInstrumentFlags(command: Command): void {
 }
 
 /** A whole number from `least` on that int32 holds. */
-function whole(least: number): (value: string) => number {
+export function whole(least: number): (value: string) => number {
   return (value) => {
     const number = Number(value);
     if (/^\d+$/.test(value) && number >= least && number <= 0x7fffffff) return number;

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Attention, affine, headNorm, type Projection, queriesKeysValues } from './attention.ts';
+import { affine, headNorm, type Projection, queriesKeysValues } from './attention.ts';
+import type { Attention, Norm } from './config.ts';
 import { INITIAL_STD, Layer, type NamedVariable } from './layer.ts';
 import { attend, attentionScores, causalMask, crossEntropy, embed, gelu, layerNorm, project } from './ops.ts';
 
@@ -24,9 +25,6 @@ export interface ModelConfig {
    */
   norm: Norm;
 }
-
-export const NORMS = ['pre', 'post'] as const;
-export type Norm = (typeof NORMS)[number];
 
 /** Dimension of the hidden layer of a block's network, in d. */
 const HIDDEN = 4;
@@ -115,7 +113,7 @@ export class Model {
     return { layerOutVar: Array.from(layerOutVar), attentionLogitMax: attentionLogitMax as number };
   }
 
-  /** Lets the spectral norms follow their matrices; once a step. */
+  /** Lets the spectral norms follow their matrices; once after each update. */
   followSpectralNorms(): void {
     for (const layer of this.layers) for (const norm of layer.spectralNorms.values()) norm.iterate();
   }
@@ -194,7 +192,10 @@ function feedForward(layer: Layer, config: ModelConfig): Projection {
   return (x) => output(gelu(expansion(x))); // [N, d] → [N, 4d] → [N, d]
 }
 
-/** The way back onto the residual stream: 2L of them add up there, so each starts smaller by √(2L), as in GPT-2. */
+/**
+ * The way back onto the residual stream: 2L of them add up there, so each starts smaller by √(2L), as in GPT-2. Not so
+ * with `sigma-reparam`, which divides a matrix by its norm: there all start with norm 1, as its paper has it.
+ */
 function residualProjection(layer: Layer, name: string, from: number, config: ModelConfig): Projection {
   return affine(layer, name, from, config.dim, config.attention, INITIAL_STD / Math.sqrt(2 * config.layers)); // [N, d]
 }

@@ -26,8 +26,6 @@ export interface SgdConfig {
 
 export type OptimiserConfig = AdamWConfig | SgdConfig;
 
-export const OPTIMISERS = ['adamw', 'sgd'] as const satisfies OptimiserConfig['name'][];
-
 export interface Optimiser {
   /** What it has gathered so far, for a checkpoint. */
   readonly variables: readonly NamedVariable[];

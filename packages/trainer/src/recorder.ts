@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { StepInput } from '@evenkeel/emit';
-import { type EndStatus, MAX_REASON_LENGTH, type RecordedRunInput, writeRecordedLine } from '@evenkeel/protocol';
+import { type EndStatus, type RecordedRunInput, storableReason, writeRecordedLine } from '@evenkeel/protocol';
 import { UsageError } from './usage-error.ts';
 
 /** A file is looked through backwards for its last line's end by as many bytes at a time. */
@@ -59,7 +59,8 @@ export class Recorder {
 
   /** Records the end of the attempt, and closes the file. */
   async finish(status: EndStatus, reason?: string | null): Promise<void> {
-    if (!this.#broken) this.#write({ type: 'finish', status, reason: storable(reason), endedAt: Date.now() });
+    if (!this.#broken)
+      this.#write({ type: 'finish', status, reason: reason ? storableReason(reason) : null, endedAt: Date.now() });
     await this.#file.close();
   }
 
@@ -76,11 +77,6 @@ export class Recorder {
 
 function plainArray(values: ArrayLike<number> | null | undefined): number[] | null | undefined {
   return values && Array.from(values);
-}
-
-/** What a recording holds of a reason, which is often an error's long stack. */
-function storable(reason: string | null | undefined): string | null {
-  return reason?.slice(0, MAX_REASON_LENGTH).replaceAll(/\p{Surrogate}|\0/gu, '\uFFFD') ?? null;
 }
 
 function refuse(path: string, { code, message }: NodeJS.ErrnoException): never {

@@ -1,7 +1,8 @@
 import { startRun } from '@evenkeel/emit';
+import type { EndStatus } from '@evenkeel/protocol';
 import type { TrainFlags } from './flags.ts';
 import { Recorder } from './recorder.ts';
-import type { Outcome, TrainedStep } from './train.ts';
+import type { TrainedStep } from './train.ts';
 
 /** What describes an attempt of a run, as a server and a recording take it. */
 export interface RunFacts {
@@ -22,7 +23,7 @@ export interface RunLog {
   signal: AbortSignal;
   log(step: TrainedStep): void;
   /** Resolves when everything is delivered, or cannot be. */
-  finish(outcome: Outcome): Promise<void>;
+  finish(status: EndStatus, reason?: string): Promise<void>;
 }
 
 /** @throws UsageError where the recording cannot be written. */
@@ -39,8 +40,8 @@ export async function openRunLog(flags: TrainFlags, facts: RunFacts): Promise<Ru
     log: (step) => {
       for (const each of logs) each.log(step);
     },
-    finish: async (outcome) => {
-      await Promise.all(logs.map((each) => each.finish(outcome)));
+    finish: async (status, reason) => {
+      await Promise.all(logs.map((each) => each.finish(status, reason)));
     },
   };
 }
@@ -51,7 +52,7 @@ async function recordInto(path: string, start: Start): Promise<RunLog> {
     place: `recorded in ${path}`,
     signal: new AbortController().signal,
     log: (step) => recorder.log(step),
-    finish: async ({ status, reason }) => recorder.finish(status, reason),
+    finish: (status, reason) => recorder.finish(status, reason),
   };
 }
 
@@ -61,6 +62,6 @@ async function sendTo({ server, key }: TrainFlags, start: Start): Promise<RunLog
     place: `on ${server}`,
     signal: run.signal,
     log: run.log,
-    finish: async ({ status, reason }) => void (await run.finish(status, reason)),
+    finish: async (status, reason) => void (await run.finish(status, reason)),
   };
 }

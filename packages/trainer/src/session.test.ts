@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readCheckpoint } from './checkpoint.ts';
@@ -93,6 +93,48 @@ test.each([
     expect(steps.map(({ loss }) => loss)).toEqual(await recordedLosses(whole));
   },
 );
+
+test('whoever goes on from a copy leaves the checkpoint it was copied from, and becomes the next attempt each time', async () => {
+  const [checkpoint, copy] = ['original', 'copy'].map((name) => join(folder, `${name}.safetensors`)) as [
+    string,
+    string,
+  ];
+  await spawnTrainer('--offline', '--steps', '6', '--checkpoint', checkpoint, ...TINY).exit;
+  await copyFile(checkpoint, copy);
+  for (const attempt of [2, 3]) {
+    const { code } = await spawnTrainer('--resume', copy, '--offline', '--steps', `${4 + 4 * attempt}`).exit;
+    expect(code).toBe(0);
+    expect((await readCheckpoint(copy)).about).toMatchObject({ attempt, steps: 4 + 4 * attempt });
+  }
+  expect((await readCheckpoint(checkpoint)).about).toMatchObject({ attempt: 1, steps: 6 });
+});
+
+test('a state that turned out to be spoilt is not kept', async () => {
+  const checkpoint = join(folder, 'spoilt.safetensors');
+  const flags = [
+    '--lr',
+    '1e30',
+    '--warmup',
+    '0',
+    '--steps',
+    '50',
+    '--checkpoint-every',
+    '1',
+    '--checkpoint',
+    checkpoint,
+  ];
+  const { code, output } = await spawnTrainer('--offline', ...TINY, ...flags).exit;
+  expect(code).toBe(1);
+  expect(output).not.toContain('goes on from it');
+  await expect(readCheckpoint(checkpoint)).rejects.toThrow('there is no');
+});
+
+test('a checkpoint that could not be written is told before the first step', async () => {
+  const { code, errors, output } = await spawnTrainer('--offline', '--checkpoint', '/dev/null/a', ...TINY).exit;
+  expect(code).toBe(1);
+  expect(errors).toMatch(/^error: --checkpoint: .*\/dev\/null/);
+  expect(output).not.toContain('step 1');
+});
 
 test('a checkpoint of another model is refused with what is wrong', async () => {
   const checkpoint = join(folder, 'nano.safetensors');

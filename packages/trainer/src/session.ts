@@ -53,13 +53,13 @@ async function attempt(session: Session): Promise<Outcome> {
   const { flags, config, model, optimiser, corpus, checkpoint } = session;
   const facts = describeRun(session);
   const instruments = await createInstruments(session);
-  const keeper = createKeeper(session, facts);
+  const keeper = await openKeeper(session, facts);
   const log = await openRunLog(flags, facts);
-  if (checkpoint) await keeper?.takeOver(checkpoint.about.steps);
   console.log(`run ${facts.id}${facts.attempt > 1 ? `, attempt ${facts.attempt}` : ''}, ${log.place}`);
   const progress = flags.quiet ? null : new Progress(config.steps, process.stdout, now);
   const signal = AbortSignal.any([log.signal, interrupted()]);
   try {
+    if (checkpoint) await keeper?.takeOver(checkpoint.about.steps);
     const outcome = await train({
       ...{ config, model, optimiser, instruments, signal, now, text: corpus.training },
       from: checkpoint?.about.steps ?? 0,
@@ -67,17 +67,17 @@ async function attempt(session: Session): Promise<Outcome> {
         log.log(step);
         progress?.show(step);
       },
-      onUpdate: async (steps) => keeper?.update(steps),
+      onSound: async (steps) => keeper?.update(steps),
     });
     progress?.end();
     const kept = await keeper?.end(outcome);
     console.log(outcome.reason ? `${outcome.status}: ${outcome.reason}` : outcome.status);
     for (const line of describeCosts(instruments)) console.log(line);
     if (kept) console.log(`checkpoint ${kept}: "evenkeel train --resume ${kept}" goes on from it`);
-    await log.finish(outcome);
+    await log.finish(outcome.status, outcome.reason);
     return outcome;
   } catch (error) {
-    await log.finish({ status: 'failed', reason: String(error) });
+    await log.finish('failed', String(error));
     throw error;
   }
 }
@@ -121,9 +121,9 @@ async function createInstruments({ flags, config, model, corpus }: Session): Pro
   return new Instruments({ intervals, model, steps, microBatches, batch, heldOut, now });
 }
 
-function createKeeper({ flags, corpus, model, optimiser }: Session, { id, attempt }: RunFacts) {
+function openKeeper({ flags, corpus, model, optimiser }: Session, { id, attempt }: RunFacts) {
   if (flags.checkpoint === false) return null;
-  return new CheckpointKeeper({
+  return CheckpointKeeper.open({
     path: flags.checkpoint ?? flags.resume ?? join('checkpoints', `${id}.safetensors`),
     every: flags.checkpointEvery,
     about: { run: id, attempt, text: corpus.fingerprint, settings: settingsOf(flags) },

@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ATTENTIONS, type Attention } from './attention.ts';
 import { chooseBackend } from './backend.ts';
-import { ADAM, type TrainConfig } from './config.ts';
+import { ADAM, ATTENTIONS, type Attention, type TrainConfig } from './config.ts';
+import { lossAndGradients } from './gradients.ts';
 import { Instruments, type Intervals } from './instruments.ts';
 import { Model } from './model.ts';
 import { createOptimiser } from './optimiser.ts';
-import { type Corpus, evaluationBatches, openCorpus, type Tokens } from './text.ts';
+import { randomStream, STREAMS } from './random.ts';
+import { type Corpus, evaluationBatches, openCorpus, sampleBatch, type Tokens } from './text.ts';
 import { type Outcome, type TrainedStep, train } from './train.ts';
 
 const TINY: TrainConfig = {
@@ -42,10 +43,10 @@ interface RunOptions {
   intervals?: Intervals;
 }
 
-async function run(config: TrainConfig, options: RunOptions = {}): Promise<Trained> {
+async function run(config: TrainConfig, options: RunOptions = {}, given: Model | null = null): Promise<Trained> {
+  const model = given ?? new Model(config.model, config.seed);
   const { signal = new AbortController().signal, watch, intervals = EVERY_STEP } = options;
   const { batch, microBatches } = config;
-  const model = new Model(config.model, config.seed);
   const optimiser = createOptimiser(model.layers, config.optimiser);
   const heldOut = await evaluationBatches(corpus.heldOut, 3, 2, config.model.context);
   const instruments = new Instruments({
@@ -59,7 +60,7 @@ async function run(config: TrainConfig, options: RunOptions = {}): Promise<Train
   const text = corpus.training;
   const outcome = await train({ config, model, optimiser, instruments, text, signal, from: 0, report, now: () => 0 });
   optimiser.dispose();
-  model.dispose();
+  if (!given) model.dispose();
   return { outcome, steps };
 }
 
@@ -125,7 +126,7 @@ async function unigramEntropy(tokens: Tokens): Promise<number> {
 test('a step tells all that is measured, of every layer where it is by layer', async () => {
   await chooseBackend('wasm');
   const { outcome, steps } = await run({ ...TINY, steps: 3 });
-  expect(outcome).toEqual({ status: 'finished' });
+  expect(outcome).toEqual({ status: 'finished', steps: 3 });
   expect(steps.map(({ step, tokens }) => [step, tokens])).toEqual([
     [0, 96],
     [1, 192],
@@ -142,6 +143,40 @@ test('a step tells all that is measured, of every layer where it is by layer', a
   }
   // 16 entries from N(0, 0.02²): a population standard deviation a little below 0.02
   expect(Math.abs((steps[0]?.tevMean ?? 0) - 0.02)).toBeLessThan(0.002);
+});
+
+test('what is measured is what the gradients of the step’s micro-batches and the held-out batches give', async () => {
+  await chooseBackend('wasm');
+  const config = { ...TINY, steps: 1 };
+  const [step] = (await run(config)).steps;
+  const model = new Model(config.model, config.seed);
+  const gradients: number[][] = [];
+  for (let microBatch = 0; microBatch < 3; microBatch++) {
+    const random = randomStream(config.seed, STREAMS.batches, 0, microBatch);
+    const one = lossAndGradients(model, await sampleBatch(corpus.training, config.batch, 16, random));
+    gradients.push(one.gradients.flatMap((gradient) => [...gradient.dataSync()]));
+    tf.dispose([one.loss, one.gradients]);
+  }
+  const [a, b, c] = gradients as [number[], number[], number[]];
+  const mean = a.map((value, at) => (value + (b[at] as number) + (c[at] as number)) / 3);
+  const squares = (values: number[]) => values.reduce((sum, value) => sum + value ** 2, 0);
+  const gradVar =
+    gradients.reduce((sum, of) => sum + squares(of.map((value, at) => value - (mean[at] as number))), 0) / 2;
+  const sumsTo = (value: number | null | undefined, expected: number) =>
+    expect((value ?? 0) / expected).toBeCloseTo(1, 4);
+  sumsTo(step?.gradNorm, Math.sqrt(squares(mean)));
+  sumsTo(step?.gradVar, gradVar);
+  sumsTo(step?.custom?.gradNoiseScale, (2 * gradVar) / (squares(mean) - gradVar / 3)); // 2 sequences a micro-batch
+  let [losses, tokens] = [0, 0];
+  for (const batch of await evaluationBatches(corpus.heldOut, 3, 1, 16)) {
+    const loss = tf.tidy(() => model.loss(batch));
+    losses += loss.dataSync()[0] as number;
+    loss.dispose();
+    tokens++;
+  }
+  expect(tokens).toBe(3); // of which the run had two in one batch and one in another
+  sumsTo(step?.custom?.evalLoss, losses / tokens);
+  model.dispose();
 });
 
 test('each instrument keeps to its own interval, evaluation comes at the last step too, and none changes the losses', async () => {
@@ -165,7 +200,7 @@ test('a loss that is not finite is reported, and ends the run as failed', async 
   expect(last?.loss).not.toSatisfy(Number.isFinite);
   expect(steps.slice(0, -1).every(({ loss }) => Number.isFinite(loss))).toBe(true);
   expect(steps.length).toBeLessThan(TINY.steps);
-  expect(outcome).toEqual({ status: 'failed', reason: `loss is not finite at step ${last?.step}` });
+  expect(outcome).toEqual({ status: 'failed', reason: `loss is not finite at step ${last?.step}`, steps: last?.step });
 });
 
 test('an aborted signal ends the run after the step in hand, with the reason', async () => {
@@ -175,8 +210,36 @@ test('an aborted signal ends the run after the step in hand, with the reason', a
     if (step === 4) stop.abort(new Error('too expensive'));
   };
   const { outcome, steps } = await run(TINY, { signal: stop.signal, watch });
-  expect(outcome).toEqual({ status: 'stopped', reason: 'too expensive' });
+  expect(outcome).toEqual({ status: 'stopped', reason: 'too expensive', steps: 5 });
   expect(steps.at(-1)?.step).toBe(4);
+});
+
+test('with sgd, the first update is the clipped gradient times the learning rate', async () => {
+  await chooseBackend('wasm');
+  const optimiser = { name: 'sgd', momentum: 0.9, weightDecay: 0 } as const;
+  const schedule = { ...TINY.schedule, peak: 1, warmup: 0 };
+  const moved = async (clip: number) => {
+    const config = { ...TINY, clip, optimiser, schedule, steps: 1 };
+    const [before, after] = [new Model(config.model, config.seed), new Model(config.model, config.seed)];
+    const { steps } = await run(config, {}, after);
+    const distance = tf.tidy(() =>
+      before.variables.reduce(
+        (sum, { variable }, at) =>
+          sum +
+          tf
+            .sum(tf.squaredDifference(variable, after.variables[at]?.variable as tf.Variable))
+            .dataSync<'float32'>()
+            .reduce((total, value) => total + value, 0),
+        0,
+      ),
+    );
+    before.dispose();
+    after.dispose();
+    return { distance: Math.sqrt(distance), gradNorm: steps[0]?.gradNorm ?? 0 };
+  };
+  const free = await moved(0);
+  expect(free.distance / free.gradNorm).toBeCloseTo(1, 3);
+  expect((await moved(0.01)).distance).toBeCloseTo(0.01, 5);
 });
 
 test('clipping bounds the update, and the norm that is told is that before it', async () => {

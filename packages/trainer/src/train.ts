@@ -22,6 +22,8 @@ export interface TrainedStep extends StepInput {
 export interface Outcome {
   status: 'finished' | 'stopped' | 'failed';
   reason?: string;
+  /** Updates made since the start of the run. */
+  steps: number;
 }
 
 export interface Training {
@@ -36,22 +38,21 @@ export interface Training {
   from: number;
   /** Hears of every step; one whose loss or gradient is not finite is told too, and is the last. */
   report: (step: TrainedStep) => void;
-  /** After each update: the steps made so far. */
-  onUpdate?: (done: number) => Promise<void>;
+  /** Hears, before each update, of how many steps the state has proved to be sound: its loss and gradient are finite. */
+  onSound?: (steps: number) => Promise<void>;
   /** A clock in milliseconds. */
   now: () => number;
 }
 
 /** Trains a model step by step. What a step computes depends on the config, the text, and the variables alone. */
 export async function train(training: Training): Promise<Outcome> {
-  const { config, model, optimiser, instruments, signal, from, report, onUpdate, now } = training;
+  const { config, model, optimiser, instruments, signal, from, report, onSound, now } = training;
   const { steps, microBatches, schedule, clip } = config;
   const tokensPerStep = microBatches * config.batch * model.config.context;
   let before = now();
   for (let step = from; step < steps; step++) {
-    if (signal.aborted) return { status: 'stopped', reason: reasonOf(signal) };
+    if (signal.aborted) return { status: 'stopped', reason: reasonOf(signal), steps: step };
     const lr = learningRate(schedule, step);
-    model.followSpectralNorms();
     const { loss, sums, batch } = await accumulate(training, step);
     const gradNorm = (await globalNorm(sums)) / microBatches;
     const { custom, ...readings } = await instruments.read(step, gradNorm, batch);
@@ -73,15 +74,16 @@ export async function train(training: Training): Promise<Outcome> {
     const broken = Object.entries({ loss, 'gradient norm': gradNorm }).find(([, value]) => !Number.isFinite(value));
     if (broken) {
       tf.dispose(sums);
-      return { status: 'failed', reason: `${broken[0]} is not finite at step ${step}` };
+      return { status: 'failed', reason: `${broken[0]} is not finite at step ${step}`, steps: step };
     }
+    await onSound?.(step);
     const gradients = scaled(sums, clipFactor(gradNorm, clip) / microBatches);
     optimiser.update(gradients, lr, step);
     tf.dispose(gradients);
-    await onUpdate?.(step + 1);
+    model.followSpectralNorms();
     await setImmediate(); // the computation blocks: sockets and signals have their turn here
   }
-  return { status: 'finished' };
+  return { status: 'finished', steps };
 }
 
 /** The mean loss and the summed gradients of a step's micro-batches, each of which the instruments see. */

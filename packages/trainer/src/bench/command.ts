@@ -1,5 +1,6 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { BACKENDS, type BackendName } from '../config.ts';
+import { whole } from '../flags.ts';
 import { UsageError } from '../usage-error.ts';
 import { measureApart, measureTorch } from './processes.ts';
 import { type Bench, reportOf } from './report.ts';
@@ -14,13 +15,13 @@ interface BenchFlags extends Workload {
 export function benchTrainCommand(): Command {
   const command = new Command('train')
     .description('time training steps on every backend that is installed, beside PyTorch on one thread')
-    .option('--layers <count>', 'blocks', readCount, 6)
-    .option('--heads <count>', 'attention heads', readCount, 4)
-    .option('--dim <count>', 'model dimension', readCount, 128)
-    .option('--context <tokens>', 'tokens in a sequence', readCount, 128)
-    .option('--vocabulary <count>', 'tokens that there are', readCount, 256)
-    .option('--batch <count>', 'sequences in a step', readCount, 8)
-    .option('--steps <count>', 'steps to time, at most', readCount, 10)
+    .option('--layers <count>', 'blocks', whole(1), 6)
+    .option('--heads <count>', 'attention heads', whole(1), 4)
+    .option('--dim <count>', 'model dimension', whole(1), 128)
+    .option('--context <tokens>', 'tokens in a sequence', whole(1), 128)
+    .option('--vocabulary <count>', 'tokens that there are', whole(1), 256)
+    .option('--batch <count>', 'sequences in a step', whole(1), 8)
+    .option('--steps <count>', 'steps to time, at most', whole(1), 10)
     .addOption(new Option('--backend <name>', 'time this one alone, in this process').choices(BACKENDS))
     .option('--json', 'print one line of JSON', false);
   return command.action(async () => {
@@ -64,10 +65,4 @@ async function measureAll(workload: Workload, command: Command): Promise<Bench> 
 /** How a command is called from the program's name on. */
 function wordsOf(command: Command): string[] {
   return command.parent ? [...wordsOf(command.parent), command.name()] : [];
-}
-
-function readCount(value: string): number {
-  const count = Number(value);
-  if (/^\d+$/.test(value) && count >= 1 && count <= 0x7fffffff) return count;
-  throw new InvalidArgumentError('Not a whole number from 1 on.');
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { basename, extname } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { whole } from '../flags.ts';
 import { UsageError } from '../usage-error.ts';
 import { report } from './report.ts';
 import { runStudy, type StudyEnd } from './study.ts';
@@ -32,7 +33,7 @@ export function studyCommand(): Command {
     )
     .addOption(new Option('--key <key>', 'ingest key, where the server asks for one').env('EVENKEEL_KEY'))
     .option('--offline', 'send nothing; runs are recorded in any case', false)
-    .option('--parallel <count>', 'runs at a time (default: the file’s, or one a core)', readCount)
+    .option('--parallel <count>', 'runs at a time (default: the file’s, or one a core)', whole(1))
     .option('--dry-run', 'list the runs, and train nothing', false)
     .option('--report', 'write tables and plots of what is done, and train nothing', false);
   return command.action(async (file: string, flags: StudyFlags) => {
@@ -70,10 +71,4 @@ async function act(file: string, flags: StudyFlags): Promise<number> {
 function train(study: Study, out: string, flags: StudyFlags): Promise<StudyEnd> {
   const parallel = flags.parallel ?? study.parallel ?? availableParallelism();
   return runStudy(study, { out, parallel, key: flags.key, server: flags.offline ? null : flags.server });
-}
-
-function readCount(text: string): number {
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1) return count;
-  throw new InvalidArgumentError('Not a whole number from 1 on.');
 }

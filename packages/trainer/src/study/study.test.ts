@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { parse as parseYaml, stringify } from 'yaml';
 import { bundleProgram, listen } from '../testing.ts';
 import { pathsOf } from './run-folder.ts';
 import { parseStudy } from './study-file.ts';
@@ -138,4 +139,20 @@ test('a run that another process trains, or that had other settings, is left alo
   await writeFile(paths.config, 'steps: 3\n');
   expect((await startStudy('--offline').exit).output).toContain('has other settings than the study now');
   expect(await readFile(paths.config, 'utf8')).toBe('steps: 3\n');
+});
+
+test('the study of the documentation runs, in a short form', { timeout: 240_000 }, async () => {
+  const documented = parseYaml(await readFile(join(import.meta.dirname, '../../../../docs/study/study.yaml'), 'utf8'));
+  const small = { dim: 8, heads: 2, context: 8, batch: 1, microBatches: 2, steps: 20, warmup: 5, evalEvery: 10 };
+  const grid = documented.grid.map((part: object) => ({ ...part, seed: 1 }));
+  await writeFile(file, stringify({ ...documented, base: { ...documented.base, ...small }, grid }));
+  const { code, output } = await startStudy('--offline').exit;
+  expect([code, output]).toEqual([0, expect.stringContaining('18 runs: 0 done, 18 to go')]);
+  const results = await readFile(join(folder, 'out/results.md'), 'utf8');
+  for (const attention of ['mha', 'mlra', 'sigma-reparam']) {
+    for (const layers of [3, 6, 12])
+      expect(results).toMatch(new RegExp(`^\\| ${attention} \\| ${layers} \\| 0 of 1 \\|`, 'm'));
+    for (const lr of ['1e-3', '1e-2', '3e-2']) expect(results).toContain(`| ${attention} | ${lr} |`);
+  }
+  expect(results).toMatch(/^\*\*MLRA limits the variance of what the layers put out: /m);
 });
