@@ -43,7 +43,8 @@ function asJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new RefusedError('', 'not a line of JSON');
+    const bare = /[:,[]\s*-?(NaN|Infinity)\b/.test(text) ? ': NaN and Infinity stand in quotes' : '';
+    throw new RefusedError('', `not a line of JSON${bare}`);
   }
 }
 

@@ -47,7 +47,8 @@ export class CheckpointKeeper {
   /** The state of so many steps is known to be sound. */
   async update(steps: number): Promise<void> {
     const { every } = this.options;
-    if (every > 0 && steps > 0 && steps % every === 0 && steps !== this.kept) await this.write(steps);
+    if (every === 0 || steps === 0 || steps % every !== 0 || steps === this.kept) return;
+    await this.write(steps).catch((error: Error) => console.warn(`${error.message}; the training goes on`));
   }
 
   /** Writes the last state, unless it is spoilt; resolves to the file, null where nothing sound is in it. */
@@ -58,7 +59,9 @@ export class CheckpointKeeper {
 
   private async write(steps: number): Promise<void> {
     const { path, about, variables } = this.options;
-    await writeCheckpoint(path, { ...about, steps }, variables);
+    await writeCheckpoint(path, { ...about, steps }, variables).catch((error: Error) => {
+      throw new UsageError(`--checkpoint: ${path} is not written: ${error.message}`);
+    });
     this.kept = steps;
   }
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { resolveFlags, settingsOf, toConfig, trainCommand } from './command.ts';
+import { writeCheckpoint } from './checkpoint.ts';
+import { resolveFlags, settingsOf, settingsToKeep, toConfig, trainCommand } from './command.ts';
 import type { TrainFlags } from './flags.ts';
 import { settingsToYaml } from './settings.ts';
 
@@ -98,6 +99,18 @@ test.each([
 ])('a file with %j is refused, and named with the setting', async (settings, problem) => {
   await expect(flagsWith(settings)).rejects.toThrow(problem);
   await expect(flagsWith(settings)).rejects.toThrow(join(folder, 'train.yaml'));
+});
+
+test('a checkpoint gives the settings of its run, but decides neither where it is sent nor which files are written', async () => {
+  const path = join(folder, 'a.safetensors');
+  const foreign = { server: 'http://elsewhere.example', offline: true, record: '/etc/a', checkpoint: '/etc/b' };
+  const about = { run: '01a20c3b-2923-72c2-b6ab-cfeff46d9465', attempt: 1, steps: 5, text: '' };
+  await writeCheckpoint(path, { ...about, settings: { ...foreign, layers: 5, lr: 0.5, notes: 'kept' } }, []);
+  const read = await flags('--resume', path, '--lr', '0.25');
+  expect(read).toMatchObject({ layers: 5, lr: 0.25, notes: 'kept', offline: false });
+  expect(read.server).toBe((await flags()).server);
+  expect([read.record, read.checkpoint]).toEqual([undefined, undefined]);
+  expect(Object.keys(settingsToKeep(await flags()))).not.toContain('server');
 });
 
 test('a file that is not there is named', async () => {

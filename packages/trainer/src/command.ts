@@ -8,8 +8,11 @@ import { UsageError } from './usage-error.ts';
 /** What is of one start of the command and not of the run: it does not come from a file, nor is it kept in one. */
 const OF_THE_COMMAND = ['key', 'config', 'dryRun', 'resume'];
 
-/** What is of the place where a run is trained: a checkpoint keeps it, but it is given anew to go on. */
-const OF_THE_PLACE = ['offline', 'record', 'checkpoint'];
+/**
+ * What is of the place where a run is trained, and given anew to go on: a checkpoint may come from elsewhere, and must
+ * not decide where a key is sent or which file is written.
+ */
+const OF_THE_PLACE = ['server', 'offline', 'record', 'checkpoint'];
 
 /** `evenkeel train`: its flags, each checked as it is read, and what it does. */
 export function trainCommand(): Command {
@@ -77,6 +80,11 @@ function rankOf({ attention, rank }: TrainFlags, dim: number): { rank?: number }
 export function settingsOf(flags: TrainFlags): Record<string, unknown> {
   const given = Object.entries(flags).filter(([, value]) => value !== undefined);
   return omit(Object.fromEntries(given), OF_THE_COMMAND);
+}
+
+/** The same as a checkpoint holds them. */
+export function settingsToKeep(flags: TrainFlags): Record<string, unknown> {
+  return omit(settingsOf(flags), OF_THE_PLACE);
 }
 
 function omit(settings: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {

@@ -81,7 +81,7 @@ test.each([
     child.kill('SIGINT');
     expect((await exit).code).toBe(0);
     expect(server.heard.steps.length).toBeLessThan(300);
-    const { code, output } = await spawnTrainer('--resume', checkpoint).exit; // with the server, and all else, of before
+    const { code, output } = await spawnTrainer('--resume', checkpoint, '--server', server.url).exit; // with all else of before
     expect(code).toBe(0);
     expect(output).toContain(', attempt 2, on http');
 
@@ -109,6 +109,13 @@ test('whoever goes on from a copy leaves the checkpoint it was copied from, and 
   expect((await readCheckpoint(checkpoint)).about).toMatchObject({ attempt: 1, steps: 6 });
 });
 
+test('a run that has made all its steps is not gone on with', async () => {
+  const checkpoint = join(folder, 'done.safetensors');
+  await spawnTrainer('--offline', '--steps', '3', '--checkpoint', checkpoint, ...TINY).exit;
+  const { code, errors } = await spawnTrainer('--offline', '--resume', checkpoint).exit;
+  expect([code, errors]).toEqual([1, 'error: --resume: all 3 steps are made; --steps asks for more than 3\n']);
+});
+
 test('a state that turned out to be spoilt is not kept', async () => {
   const checkpoint = join(folder, 'spoilt.safetensors');
   const flags = [
@@ -125,7 +132,7 @@ test('a state that turned out to be spoilt is not kept', async () => {
   ];
   const { code, output } = await spawnTrainer('--offline', ...TINY, ...flags).exit;
   expect(code).toBe(1);
-  expect(output).not.toContain('goes on from it');
+  expect(output).not.toContain('checkpoint ');
   await expect(readCheckpoint(checkpoint)).rejects.toThrow('there is no');
 });
 
@@ -151,7 +158,7 @@ test('without a server a run is recorded, and its state is kept where the defaul
   expect(code).toBe(0);
   const [, run] = /run (\S+), recorded in \1\.jsonl/.exec(output) ?? [];
   expect(await recordedLosses(join(folder, `${run}.jsonl`))).toHaveLength(5);
-  expect(output).toContain(`evenkeel train --resume checkpoints/${run}.safetensors`);
+  expect(output).toContain(`checkpoint checkpoints/${run}.safetensors\n`);
   expect((await readCheckpoint(join(folder, `checkpoints/${run}.safetensors`))).about).toMatchObject({ run, steps: 5 });
 });
 

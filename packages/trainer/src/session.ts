@@ -3,7 +3,7 @@ import { uuidv7 } from '@evenkeel/emit';
 import { type Backend, chooseBackend } from './backend.ts';
 import { type Checkpoint, readCheckpoint, restore } from './checkpoint.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
-import { settingsOf, toConfig } from './command.ts';
+import { settingsToKeep, toConfig } from './command.ts';
 import type { TrainConfig } from './config.ts';
 import type { TrainFlags } from './flags.ts';
 import { Instruments } from './instruments.ts';
@@ -14,6 +14,7 @@ import { Progress } from './progress.ts';
 import { openRunLog, type RunFacts } from './run-log.ts';
 import { type Corpus, evaluationBatches, openCorpus } from './text.ts';
 import { type Outcome, train } from './train.ts';
+import { UsageError } from './usage-error.ts';
 
 /**
  * One attempt of a run from its start to its end: a model is trained, and a server or a file hears of every step.
@@ -29,13 +30,19 @@ export async function trainAndTell(flags: TrainFlags): Promise<Outcome> {
   const model = new Model(config.model, config.seed);
   const optimiser = createOptimiser(model.layers, config.optimiser);
   try {
-    if (checkpoint) restore(checkpoint, variablesOf(model, optimiser));
+    if (checkpoint) takeUp(checkpoint, config, variablesOf(model, optimiser));
     console.log(`model ${describeModel(flags, model)}`);
     return await attempt({ flags, checkpoint, backend, corpus, config, model, optimiser });
   } finally {
     optimiser.dispose();
     model.dispose();
   }
+}
+
+function takeUp(checkpoint: Checkpoint, { steps }: TrainConfig, variables: readonly NamedVariable[]): void {
+  restore(checkpoint, variables);
+  const made = checkpoint.about.steps;
+  if (made >= steps) throw new UsageError(`--resume: all ${steps} steps are made; --steps asks for more than ${made}`);
 }
 
 interface Session {
@@ -73,7 +80,10 @@ async function attempt(session: Session): Promise<Outcome> {
     const kept = await keeper?.end(outcome);
     console.log(outcome.reason ? `${outcome.status}: ${outcome.reason}` : outcome.status);
     for (const line of describeCosts(instruments)) console.log(line);
-    if (kept) console.log(`checkpoint ${kept}: "evenkeel train --resume ${kept}" goes on from it`);
+    if (kept)
+      console.log(
+        `checkpoint ${kept}${outcome.status === 'stopped' ? `: "evenkeel train --resume ${kept}" goes on` : ''}`,
+      );
     await log.finish(outcome.status, outcome.reason);
     return outcome;
   } catch (error) {
@@ -126,7 +136,7 @@ function openKeeper({ flags, corpus, model, optimiser }: Session, { id, attempt 
   return CheckpointKeeper.open({
     path: flags.checkpoint ?? flags.resume ?? join('checkpoints', `${id}.safetensors`),
     every: flags.checkpointEvery,
-    about: { run: id, attempt, text: corpus.fingerprint, settings: settingsOf(flags) },
+    about: { run: id, attempt, text: corpus.fingerprint, settings: settingsToKeep(flags) },
     variables: variablesOf(model, optimiser),
   });
 }
@@ -140,10 +150,15 @@ const MEASURES = { tev: 'TEV', gradVar: 'gradient variance', activations: 'activ
 /** What each instrument took, beside the steps themselves. */
 function describeCosts({ costs, elapsed }: Instruments): string[] {
   const each = [...costs].map(([instrument, { measurements, milliseconds }]) => {
-    const share = ((100 * milliseconds) / elapsed).toPrecision(2);
-    return `${MEASURES[instrument]} ${(milliseconds / measurements).toPrecision(2)} ms each, ${share} % of the time`;
+    const share = rounded((100 * milliseconds) / elapsed);
+    return `${MEASURES[instrument]} ${rounded(milliseconds / measurements)} ms each, ${share} % of the time`;
   });
   return each.length > 0 ? [`instruments: ${each.join('; ')}`] : [];
+}
+
+/** To two significant digits, never as a power of ten. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(2));
 }
 
 function now(): number {

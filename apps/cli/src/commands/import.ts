@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
 import { type RecordedAttempt, type Recording, readRecordings } from '../recordings.ts';
+import { printable } from '../table.ts';
 
 /** Steps that may wait for the server; emit's buffer holds many times as many. */
 const MOST_PENDING = 10_000;
@@ -38,7 +39,7 @@ interface Import {
 
 export function importCommand(): Command {
   return new Command('import')
-    .description('bring recorded runs into a server; what is there already stays as it is')
+    .description('bring recorded runs into a server; to import a recording again changes nothing')
     .argument('<file...>', 'recordings: files of JSON lines, also compressed (.gz), or glob patterns')
     .option('--server <url>', 'the running server (EVENKEEL_SERVER)', environment.server)
     .option('--project <name>', 'project of the runs (default: the recording’s, else "imported")')
@@ -195,7 +196,7 @@ function missing(imports: readonly Import[], sent: number, server: string, why: 
   const { file, recorded } = imports[sent] as Import;
   const later = imports.length - sent - 1;
   const what = `run "${recorded.start.id}" of ${file}${later > 0 ? ` and the ${later} after it` : ''}`;
-  return `${why}\nNot imported to ${server}, wholly or in part: ${what}. It may be repeated: what is there already stays as it is.`;
+  return `${why}\nNot imported to ${server}, wholly or in part: ${what}. It may be repeated.`;
 }
 
 function printJson({ file, recorded, run, project, name, status }: Import): void {
@@ -206,7 +207,7 @@ function printJson({ file, recorded, run, project, name, status }: Import): void
 function printLine({ recorded, run, project, name, status }: Import): void {
   const { attempt } = recorded.start;
   const which = attempt === 1 ? run : `${run}, attempt ${attempt}`;
-  console.log(`${project} / ${name}: ${recorded.steps} steps, ${status} (${which})`);
+  console.log(printable(`${project} / ${name}: ${recorded.steps} steps, ${status} (${which})`));
 }
 
 function summary(imports: readonly Import[], { server, dryRun }: Flags): string {
