@@ -1,0 +1,131 @@
+import type { Signals } from '../signals.ts';
+import { growthOf } from './growth.ts';
+import {
+  type ForecastModel,
+  growthScore,
+  HORIZON_STEPS,
+  LEAST_SURGE,
+  type Lead,
+  type Logistic,
+  probability,
+  surgeScore,
+} from './model.ts';
+import { Trail } from './trail.ts';
+
+/** A recorded run and the step from which it diverged, null if it stayed healthy. */
+export interface LabelledRun {
+  steps: readonly Signals[];
+  onset: number | null;
+}
+
+/** A step of a run before its onset, as the forecast sees it. */
+interface Example {
+  growth: number;
+  surge: number;
+  /** Steps to onset; infinite in a healthy run. */
+  lead: number;
+  /** So that a run logged seldom weighs as much as one logged often. */
+  weight: number;
+}
+
+/** The logging intervals that runs are learnt at. */
+const INTERVALS = [1, 10] as const;
+/** Below this there is no growth to speak of; such steps are most of all, and would bend the curve where it matters. */
+const LEAST_GROWTH = 0;
+
+/** Learns a forecast from labelled runs: what is likely at each score, and how much time is left. */
+export function fitForecast(runs: readonly LabelledRun[]): ForecastModel {
+  const examples = INTERVALS.flatMap((every) => runs.flatMap((run) => examplesOf(run, every)));
+  // Before the horizon's end the slow scale has had no time to see anything.
+  const late = INTERVALS.flatMap((every) =>
+    runs.filter(({ onset }) => onset === null || onset > HORIZON_STEPS).flatMap((run) => examplesOf(run, every)),
+  );
+  const growth = fitLogistic(
+    late.filter((example) => example.growth > LEAST_GROWTH),
+    'growth',
+  );
+  const surge = fitLogistic(
+    examples.filter((example) => example.surge > LEAST_SURGE),
+    'surge',
+  );
+  return {
+    growth,
+    surge,
+    growthLeads: leadsOf(late, (example) => probability(growth, example.growth), GROWTH_RISKS),
+    surgeLeads: leadsOf(
+      examples.filter((example) => example.surge > LEAST_SURGE),
+      (example) => probability(surge, example.surge),
+      SURGE_RISKS,
+    ),
+  };
+}
+
+function examplesOf({ steps, onset }: LabelledRun, every: number): Example[] {
+  const trail = new Trail();
+  const examples: Example[] = [];
+  for (const signals of steps) {
+    if (signals.step % every !== 0) continue;
+    if (onset !== null && signals.step >= onset) break;
+    const growth = trail.add(signals) ? growthOf(trail) : null;
+    if (!growth) continue;
+    examples.push({
+      growth: growthScore(growth),
+      surge: growth.surge ? surgeScore(growth.surge) : LEAST_SURGE,
+      lead: onset === null ? Number.POSITIVE_INFINITY : onset - signals.step,
+      weight: every,
+    });
+  }
+  return examples;
+}
+
+/** The likeliest curve, by Newton's method; the ridge keeps it finite where one threshold parts all examples. */
+export function fitLogistic(examples: readonly Example[], score: 'growth' | 'surge'): Logistic {
+  const ridge = 1e-3;
+  let [bias, weight] = [0, 0];
+  for (let round = 0; round < 50; round++) {
+    let [g0, g1, h00, h01, h11] = [-ridge * bias, -ridge * weight, ridge, 0, ridge];
+    for (const example of examples) {
+      const x = example[score];
+      const p = probability({ bias, weight }, x);
+      const error = example.weight * ((example.lead <= HORIZON_STEPS ? 1 : 0) - p);
+      const curvature = example.weight * p * (1 - p);
+      g0 += error;
+      g1 += error * x;
+      h00 += curvature;
+      h01 += curvature * x;
+      h11 += curvature * x * x;
+    }
+    const determinant = h00 * h11 - h01 * h01;
+    const [d0, d1] = [(h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant];
+    bias += d0;
+    weight += d1;
+    if (Math.abs(d0) + Math.abs(d1) < 1e-9) break;
+  }
+  return { bias, weight };
+}
+
+/** The bounds of the bins in which leads are counted. */
+const GROWTH_RISKS = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1] as const;
+const SURGE_RISKS = [0.3, 0.4, 0.5, 1] as const;
+
+function leadsOf(examples: readonly Example[], risk: (example: Example) => number, bounds: readonly number[]): Lead[] {
+  return bounds.slice(1).flatMap((below, at) => {
+    const from = bounds[at] as number;
+    const inside = examples.filter((one) => Number.isFinite(one.lead) && risk(one) >= from && risk(one) < below);
+    if (inside.length < 5) return [];
+    const leads = inside.map(({ lead }) => lead).sort((a, b) => a - b);
+    const middle = inside.reduce((sum, one) => sum + risk(one), 0) / inside.length;
+    return [
+      {
+        risk: at === 0 ? from : middle,
+        low: quantile(leads, 0.1),
+        middle: quantile(leads, 0.5),
+        high: quantile(leads, 0.9),
+      },
+    ];
+  });
+}
+
+function quantile(sorted: readonly number[], at: number): number {
+  return sorted[Math.round((sorted.length - 1) * at)] as number;
+}
