@@ -106,3 +106,48 @@ test('ghosts of a superseded attempt raise nothing, also when they come first af
   await second.close();
   expect(await alertSteps(run)).toEqual([]);
 });
+
+/** TEV that grows like the root of the step up to step 200, doubles every 40 steps up to 320, then rests. */
+const ramp = (first: number, count: number): StepEvent[] =>
+  stepsFrom(first, count).map((event) => {
+    const doublings = Math.max(0, Math.min(event.step, 320) - 200) / 40;
+    return { ...event, tevMean: 0.02 * Math.min(event.step + 1, 200) ** 0.5 * 2 ** doublings };
+  });
+
+async function story(run: string) {
+  const alerts = await listAlerts(db, { run, limit: 100 });
+  return alerts.map(({ rule, step, severity, status }) => `${rule} ${step} ${severity} ${status}`).sort();
+}
+
+test('a judge that is killed between any two batches raises and resolves what one that lives on does', async () => {
+  const batches = 40;
+  const whole = await startedRun();
+  const steady = newJudge();
+  for (let at = 0; at < batches; at++) steady.observe(await store(whole, ramp(25 * at, 25)));
+  await steady.close();
+  expect(await story(whole)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical resolved$/)]);
+
+  const killed = await startedRun();
+  for (let at = 0; at < batches; at++) {
+    // Never closed: what it has not noted by itself is lost with it.
+    const judge = newJudge();
+    judge.observe(await store(killed, ramp(25 * at, 25)));
+    await judge.settled(killed);
+  }
+  expect(await story(killed)).toEqual(await story(whole));
+});
+
+test('an attempt goes on with what is known of the one before, also after a restart in between', async () => {
+  const run = await startedRun();
+  const first = newJudge();
+  first.observe(await store(run, ramp(0, 240)));
+  await startedRun(run, 2);
+  first.observe(await store(run, ramp(230, 1), 2));
+  await first.settled(run);
+  const second = newJudge();
+  second.observe(await store(run, ramp(231, 100), 2));
+  await second.close();
+  const [alert] = await listAlerts(db, { run, limit: 1 });
+  // A detector that knew nothing before step 230 would not see TEV leave its way.
+  expect(alert).toMatchObject({ rule: 'tev-growth', severity: 'critical' });
+});
