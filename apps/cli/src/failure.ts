@@ -1,15 +1,17 @@
 /** A failure whose message is all that a person needs: it is printed without a stack. */
 export class Failure extends Error {
   override name = 'Failure';
+  /** Of the process; 2 where what it was given is wrong. */
+  readonly exitCode: number = 1;
 }
 
 /** By name, since the server is a bundle of its own and so has classes of its own. */
 const EXPECTED = ['Failure', 'RefusedError', 'DirectoryHeldError'];
 
-/** Prints what went wrong and makes the process end with status 1. */
+/** Prints what went wrong and makes the process end with status 1, or the failure's own. */
 export function report(error: unknown): void {
   console.error(`evenkeel: ${describe(error)}`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof Failure ? error.exitCode : 1;
 }
 
 function describe(error: unknown): string {

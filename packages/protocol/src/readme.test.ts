@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, inject, test } from 'vitest';
 import { decodeSteps, encodeSteps } from './codec.ts';
 import * as limits from './limits.ts';
+import { readRecordedLine, writeRecordedLine } from './recording.ts';
 import type { StepBatch } from './step.ts';
 
 // The specification is what clients in other languages are written from, so it is held to the code.
@@ -35,6 +36,14 @@ test('the example is the frame that is printed, byte for byte', () => {
   const frame = Buffer.from(block('hex').replaceAll(/\s/g, ''), 'hex');
   expect(Buffer.from(encodeSteps(EXAMPLE)).toString('hex')).toBe(frame.toString('hex'));
   expect(decodeSteps(frame)).toEqual(EXAMPLE);
+});
+
+test('the example of a recording is read, and written as it is printed', () => {
+  const lines = block('jsonl').trim().split('\n');
+  expect(lines.map((line) => readRecordedLine(line).type)).toEqual(['run', 'step', 'step', 'finish']);
+  for (const line of lines) {
+    expect(JSON.parse(writeRecordedLine(readRecordedLine(line)))).toMatchObject(JSON.parse(line));
+  }
 });
 
 test('the limits are those of the code', () => {

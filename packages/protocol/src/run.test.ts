@@ -91,4 +91,6 @@ test('run:finish takes the statuses that a client may give', () => {
   expect(refusal(() => parse(runFinish, { ...finish, status: 'failed', reason: 'x'.repeat(2_001) })).field).toBe(
     'reason',
   );
+  expect(parse(runFinish, { ...finish, status: 'failed', endedAt: 7 }).endedAt).toBe(7);
+  expect(refusal(() => parse(runFinish, { ...finish, status: 'failed', endedAt: -1 })).field).toBe('endedAt');
 });

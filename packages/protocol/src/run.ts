@@ -96,5 +96,7 @@ export const runFinish = z.object({
   attempt: attemptNumber,
   status: endStatus,
   reason: text(MAX_REASON_LENGTH).nullable().default(null),
+  /** When the attempt ended, where that is not now: an import tells of what is long over. */
+  endedAt: time.optional(),
 });
 export type RunFinish = z.infer<typeof runFinish>;
