@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { demoCommand } from './commands/demo.ts';
 import { keyCommand } from './commands/key.ts';
+import { replayCommand } from './commands/replay.ts';
 import { runsCommand } from './commands/runs.ts';
 import { serveCommand } from './commands/serve.ts';
 import { report } from './failure.ts';
@@ -14,6 +15,7 @@ const program = new Command('evenkeel')
   .addCommand(demoCommand())
   .addCommand(serveCommand())
   .addCommand(trainCommand())
+  .addCommand(replayCommand())
   .addCommand(runsCommand())
   .addCommand(keyCommand());
 
