@@ -1,6 +1,7 @@
 import { trainCommand } from '@evenkeel/trainer';
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { benchForecastCommand } from './commands/bench-forecast.ts';
 import { demoCommand } from './commands/demo.ts';
 import { keyCommand } from './commands/key.ts';
 import { replayCommand } from './commands/replay.ts';
@@ -15,6 +16,7 @@ const program = new Command('evenkeel')
   .addCommand(demoCommand())
   .addCommand(serveCommand())
   .addCommand(trainCommand())
+  .addCommand(new Command('bench').description('measure Evenkeel on this machine').addCommand(benchForecastCommand()))
   .addCommand(replayCommand())
   .addCommand(runsCommand())
   .addCommand(keyCommand());

@@ -1,4 +1,5 @@
 import type { Verdict } from './finding.ts';
+import type { ForecastModel } from './forecast/model.ts';
 import { GradVariance } from './rules/grad-variance.ts';
 import { LossSpike } from './rules/loss-spike.ts';
 import { NonFinite } from './rules/non-finite.ts';
@@ -33,14 +34,14 @@ export class Detector {
   readonly #stalled: Watched<Stalled> | null = null;
   #step: number | null = null;
 
-  constructor(overrides?: RuleOverrides, state?: DetectorState) {
+  constructor(overrides?: RuleOverrides, state?: DetectorState, model?: ForecastModel) {
     const settings = withDefaults(overrides);
     const known = state && Detector.understands(state) ? state : null;
     this.#step = known?.step ?? null;
     const stateOf = <T>(name: RuleName) => known?.rules[name]?.rule as T;
     const watch = (name: RuleName) => new Watch(name, settings[name], known?.rules[name]?.watch);
     const rules: [RuleName, Rule][] = [
-      ['tev-growth', new TevGrowth(settings['tev-growth'], stateOf('tev-growth'))],
+      ['tev-growth', new TevGrowth(settings['tev-growth'], stateOf('tev-growth'), model)],
       ['grad-variance', new GradVariance(settings['grad-variance'], stateOf('grad-variance'))],
       ['loss-spike', new LossSpike(settings['loss-spike'], stateOf('loss-spike'))],
       ['non-finite', new NonFinite(stateOf('non-finite'))],

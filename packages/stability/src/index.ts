@@ -1,6 +1,8 @@
 export { Detector, type DetectorState } from './detector.ts';
 export type { Finding, Severity, Verdict } from './finding.ts';
+export { fitForecast, type LabelledRun } from './forecast/fit.ts';
 export { type Forecast, Forecaster, type ForecasterState } from './forecast/forecaster.ts';
+export { type ForecastModel, HORIZON_STEPS } from './forecast/model.ts';
 export { gradientNoiseScale, type MicroBatches } from './gradient-noise-scale.ts';
 export { type GradientStatistics, GradientVariance, type ParameterTensor } from './gradient-variance.ts';
 export { DEFAULT_RULES, type RuleName, type RuleOverrides, type RuleSettings } from './rules/settings.ts';

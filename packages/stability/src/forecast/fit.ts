@@ -24,6 +24,8 @@ interface Example {
   surge: number;
   /** Steps to onset; infinite in a healthy run. */
   lead: number;
+  /** Whether the run had, or has, so long to go that the slow scale could see it coming. */
+  isLate: boolean;
   /** So that a run logged seldom weighs as much as one logged often. */
   weight: number;
 }
@@ -35,28 +37,16 @@ const LEAST_GROWTH = 0;
 
 /** Learns a forecast from labelled runs: what is likely at each score, and how much time is left. */
 export function fitForecast(runs: readonly LabelledRun[]): ForecastModel {
-  const examples = INTERVALS.flatMap((every) => runs.flatMap((run) => examplesOf(run, every)));
-  // Before the horizon's end the slow scale has had no time to see anything.
-  const late = INTERVALS.flatMap((every) =>
-    runs.filter(({ onset }) => onset === null || onset > HORIZON_STEPS).flatMap((run) => examplesOf(run, every)),
-  );
-  const growth = fitLogistic(
-    late.filter((example) => example.growth > LEAST_GROWTH),
-    'growth',
-  );
-  const surge = fitLogistic(
-    examples.filter((example) => example.surge > LEAST_SURGE),
-    'surge',
-  );
+  const examples = runs.flatMap((run) => INTERVALS.flatMap((every) => examplesOf(run, every)));
+  const growing = examples.filter(({ growth, isLate }) => isLate && growth > LEAST_GROWTH);
+  const surging = examples.filter(({ surge }) => surge > LEAST_SURGE);
+  const growth = fitLogistic(growing, 'growth');
+  const surge = fitLogistic(surging, 'surge');
   return {
     growth,
     surge,
-    growthLeads: leadsOf(late, (example) => probability(growth, example.growth), GROWTH_RISKS),
-    surgeLeads: leadsOf(
-      examples.filter((example) => example.surge > LEAST_SURGE),
-      (example) => probability(surge, example.surge),
-      SURGE_RISKS,
-    ),
+    growthLeads: leadsOf(growing, (example) => probability(growth, example.growth), GROWTH_RISKS),
+    surgeLeads: leadsOf(surging, (example) => probability(surge, example.surge), SURGE_RISKS),
   };
 }
 
@@ -72,6 +62,7 @@ function examplesOf({ steps, onset }: LabelledRun, every: number): Example[] {
       growth: growthScore(growth),
       surge: growth.surge ? surgeScore(growth.surge) : LEAST_SURGE,
       lead: onset === null ? Number.POSITIVE_INFINITY : onset - signals.step,
+      isLate: onset === null || onset > HORIZON_STEPS,
       weight: every,
     });
   }

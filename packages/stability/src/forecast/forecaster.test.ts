@@ -200,7 +200,7 @@ test('a fit finds the curve that made its examples', () => {
   const scores = Array.from({ length: 400 }, (_, at) => at / 100);
   const examples = scores.flatMap((growth) => {
     const p = 1 / (1 + Math.exp(-truth.bias - truth.weight * growth));
-    const example = { growth, surge: 0 };
+    const example = { growth, surge: 0, isLate: true };
     return [
       { ...example, lead: 50, weight: p },
       { ...example, lead: Number.POSITIVE_INFINITY, weight: 1 - p },

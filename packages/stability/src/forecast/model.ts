@@ -73,7 +73,7 @@ function clamp(value: number, [least, most]: readonly [number, number]): number 
 }
 
 /**
- * Learnt from 251 recorded runs by `evenkeel bench forecast --fit`, which prints it; the same command says how well
+ * Learnt from 251 recorded runs by `evenkeel bench forecast --runs DIR --fit`, which prints it; without `--fit` the command says how well
  * models learnt from nine tenths of the runs do on the last tenth.
  */
 export const MODEL: ForecastModel = {

@@ -1,4 +1,5 @@
 import { Forecaster, type ForecasterState } from '../forecast/forecaster.ts';
+import type { ForecastModel } from '../forecast/model.ts';
 import { isForecastable } from '../forecast/trail.ts';
 import type { Signals } from '../signals.ts';
 import type { Level, Reading, Rule } from './rule.ts';
@@ -14,9 +15,9 @@ export class TevGrowth implements Rule<ForecasterState> {
   readonly #limits: RuleSettings['tev-growth'];
   readonly #forecaster: Forecaster;
 
-  constructor(limits: RuleSettings['tev-growth'], state?: ForecasterState) {
+  constructor(limits: RuleSettings['tev-growth'], state?: ForecasterState, model?: ForecastModel) {
     this.#limits = limits;
-    this.#forecaster = state ? Forecaster.restore(state) : new Forecaster();
+    this.#forecaster = state ? Forecaster.restore(state, model) : new Forecaster(model);
   }
 
   state(): ForecasterState {
