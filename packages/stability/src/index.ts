@@ -2,6 +2,7 @@ export { Detector, type DetectorState } from './detector.ts';
 export type { Finding, Severity, Verdict } from './finding.ts';
 export { fitForecast, type LabelledRun } from './forecast/fit.ts';
 export { type Forecast, Forecaster, type ForecasterState } from './forecast/forecaster.ts';
+export { fitLogistic, logit } from './forecast/logistic.ts';
 export { type ForecastModel, HORIZON_STEPS } from './forecast/model.ts';
 export { gradientNoiseScale, type MicroBatches } from './gradient-noise-scale.ts';
 export { type GradientStatistics, GradientVariance, type ParameterTensor } from './gradient-variance.ts';

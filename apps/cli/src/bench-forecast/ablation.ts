@@ -1,7 +1,6 @@
-import { Forecaster, HORIZON_STEPS, type Signals } from '@evenkeel/stability';
+import { Forecaster, fitLogistic, HORIZON_STEPS, logit, type Signals } from '@evenkeel/stability';
 import { foldsOf } from './folds.ts';
 import type { BenchRun } from './labelled-runs.ts';
-import { fitLogistic, logit } from './logistic.ts';
 import type { FirstAlarms } from './score.ts';
 
 /** Reads some numbers from a run, step by step. */
@@ -24,6 +23,8 @@ export const ABLATIONS: Record<string, readonly Signal[]> = {
 /** As many healthy runs may alarm in training; so is the limit of each found. */
 const FALSE_ALARMS = 0.015;
 const FIRST_STEP = 14;
+/** Keeps weights small that some runs would blow up. */
+const RIDGE = 1;
 /** Steps of a run that are learnt from: neighbours say the same. */
 const LEARN_EVERY = 4;
 
@@ -38,7 +39,7 @@ export function ablate(
   const alarms = new Map<BenchRun, number | null>();
   for (const { train, test } of foldsOf(runs, folds, seed)) {
     const examples = train.flatMap((run) => examplesOf(run, features.get(run) ?? []));
-    const weights = fitLogistic(examples);
+    const weights = fitLogistic(examples, RIDGE);
     const risks = (run: BenchRun) => (features.get(run) ?? []).map((x) => logit(weights, x));
     const worst = train
       .filter(({ onset }) => onset === null)
@@ -65,7 +66,11 @@ function examplesOf({ steps, onset }: BenchRun, features: readonly number[][]) {
   return steps.flatMap(({ step }, at) => {
     if (at % LEARN_EVERY !== 0 || step < FIRST_STEP || (onset !== null && step >= onset)) return [];
     return [
-      { x: features[at] ?? [], y: onset !== null && onset - step <= HORIZON_STEPS ? (1 as const) : (0 as const) },
+      {
+        x: features[at] ?? [],
+        y: onset !== null && onset - step <= HORIZON_STEPS ? (1 as const) : (0 as const),
+        weight: 1,
+      },
     ];
   });
 }

@@ -6,7 +6,6 @@ import { benchForecastCommand } from '../commands/bench-forecast.ts';
 import { BASELINES } from './baselines.ts';
 import { foldsOf } from './folds.ts';
 import type { BenchRun } from './labelled-runs.ts';
-import { fitLogistic, logit } from './logistic.ts';
 import { scoreOf } from './score.ts';
 
 let folder: string;
@@ -41,18 +40,6 @@ test('folds test every run once, on a model that never saw it, and spread each k
   }
   expect(foldsOf(runs, 5, 1)).toEqual(folds);
   expect(foldsOf(runs, 5, 2)).not.toEqual(folds);
-});
-
-test('a logistic regression finds the weights that made its examples', () => {
-  const examples = Array.from({ length: 20_000 }, (_, at) => {
-    const x = [Math.sin(at * 1.7) * 2, Math.cos(at * 0.9) * 2];
-    const p = 1 / (1 + Math.exp(-logit([-1, 2, -0.5], x)));
-    return { x, y: (at * 0.618034) % 1 < p ? (1 as const) : (0 as const) };
-  });
-  const [bias, first, second] = fitLogistic(examples);
-  expect(bias).toBeCloseTo(-1, 0);
-  expect(first).toBeCloseTo(2, 0);
-  expect(second).toBeCloseTo(-0.5, 0);
 });
 
 test('no baseline alarms while nothing changes, and each does at what it is for', () => {
@@ -102,7 +89,7 @@ test('scores a folder of recordings and draws the result', async () => {
   await benchForecastCommand().parseAsync(args, { from: 'user' });
   log.mockRestore();
   expect(await readFile(join(folder, 'out/forecast.md'), 'utf8')).toContain(
-    '| tev-growth, cross-validated | 100 % (6/6) |',
+    '| tev-growth, cross-validated, given TEV | 100 % (6/6) |',
   );
   expect(await readFile(join(folder, 'out/forecast.svg'), 'utf8')).toMatch(/^<svg/);
 });

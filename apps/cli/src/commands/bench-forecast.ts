@@ -10,6 +10,7 @@ import {
   coverageOf,
   crossFit,
   forecastAlarm,
+  type Given,
   type Models,
   stepsAt,
 } from '../bench-forecast/forecast.ts';
@@ -20,7 +21,8 @@ import { Failure } from '../failure.ts';
 import { readCount } from '../numbers.ts';
 
 const INTERVALS = [1, 10, 50];
-const OURS = 'tev-growth, cross-validated';
+const OURS: readonly Given[] = ['TEV', 'TEV and gradients'];
+const nameOf = (given: Given) => `tev-growth, cross-validated, given ${given}`;
 
 interface Options {
   runs: string;
@@ -59,10 +61,7 @@ async function bench(runs: readonly BenchRun[], { folds, repeats, out }: Options
     `${runs.length} runs; ${folds} folds, split anew ${repeats} times; what is learnt is averaged over the splits.`,
     ...INTERVALS.flatMap((every) => ['', `## Logged each ${every} steps`, '', ...detectorTable(runs, models, every)]),
     '',
-    '## The forecast by kind',
-    '',
-    ...kindTable(runs, models),
-    '',
+    ...OURS.flatMap((given) => [`## By kind, given ${given}`, '', ...kindTable(runs, models, given), '']),
     '## What each signal is worth',
     '',
     ...ablationTable(runs, folds, seeds),
@@ -89,8 +88,8 @@ function baselineAlarms(runs: readonly BenchRun[], newAlarm: () => Alarm, every:
   );
 }
 
-function ourAlarms(models: Models, every: number): FirstAlarms {
-  return new Map([...models].map(([run, model]) => [run, forecastAlarm(run, model, every)]));
+function ourAlarms(models: Models, every: number, given: Given): FirstAlarms {
+  return new Map([...models].map(([run, model]) => [run, forecastAlarm(run, model, every, given)]));
 }
 
 const HEADINGS = ['detector', 'ramps', 'lead', 'others', 'lead', 'all', 'false alarms'];
@@ -99,8 +98,13 @@ function detectorTable(runs: readonly BenchRun[], models: readonly Models[], eve
   const baselines = Object.entries(BASELINES).map(([name, alarm]) =>
     detectorRow(name, [baselineAlarms(runs, alarm, every)]),
   );
-  const ours = models.map((model) => ourAlarms(model, every));
-  return markdown([HEADINGS, ...baselines, detectorRow(OURS, ours)]);
+  const ours = OURS.map((given) =>
+    detectorRow(
+      nameOf(given),
+      models.map((model) => ourAlarms(model, every, given)),
+    ),
+  );
+  return markdown([HEADINGS, ...baselines, ...ours]);
 }
 
 /** The mean of several splits; one where nothing is learnt. */
@@ -111,9 +115,9 @@ function detectorRow(name: string, splits: readonly FirstAlarms[]): string[] {
   return [name, recall(ramps), lead(ramps), recall(others), lead(others), recall(all), falseAlarms(all)];
 }
 
-function kindTable(runs: readonly BenchRun[], models: readonly Models[]): string[] {
+function kindTable(runs: readonly BenchRun[], models: readonly Models[], given: Given): string[] {
   const kinds = [...new Set(runs.map(({ kind }) => kind))].sort();
-  const alarms = INTERVALS.map((every) => models.map((model) => ourAlarms(model, every)));
+  const alarms = INTERVALS.map((every) => models.map((model) => ourAlarms(model, every, given)));
   const rows = kinds.map((kind) => {
     const cells = alarms.flatMap((splits) => {
       const scores = splits.map((split) => scoreOf(split, (run) => run.kind === kind));
@@ -159,8 +163,9 @@ async function plot(runs: readonly BenchRun[], models: Models): Promise<string> 
   const scores = Object.entries(BASELINES).map(
     ([name, alarm]) => [name, scoreOf(baselineAlarms(runs, alarm, 1))] as const,
   );
-  const ours = ourAlarms(models, 1);
-  const points = [...scores, [OURS, scoreOf(ours)] as const].map(([name, score]) => pointOf(name, score));
+  const mine = OURS.map((given) => [nameOf(given), scoreOf(ourAlarms(models, 1, given))] as const);
+  const ours = ourAlarms(models, 1, 'TEV and gradients');
+  const points = [...scores, ...mine].map(([name, score]) => pointOf(name, score));
   const leads = [
     ['ramps', scoreOf(ours, isRamp)],
     ['others', scoreOf(ours, (run) => !isRamp(run))],

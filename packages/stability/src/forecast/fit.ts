@@ -1,13 +1,14 @@
 import type { Signals } from '../signals.ts';
 import { growthOf } from './growth.ts';
+import { fitLogistic, type Weights } from './logistic.ts';
 import {
   type ForecastModel,
-  growthScore,
+  growthInputs,
+  growthRisk,
   HORIZON_STEPS,
   LEAST_SURGE,
   type Lead,
-  type Logistic,
-  probability,
+  surgeRisk,
   surgeScore,
 } from './model.ts';
 import { Trail } from './trail.ts';
@@ -20,7 +21,8 @@ export interface LabelledRun {
 
 /** A step of a run before its onset, as the forecast sees it. */
 interface Example {
-  growth: number;
+  /** The growth score, and the growth of agreement where gradients are known. */
+  growth: number[];
   surge: number;
   /** Steps to onset; infinite in a healthy run. */
   lead: number;
@@ -38,16 +40,28 @@ const LEAST_GROWTH = 0;
 /** Learns a forecast from labelled runs: what is likely at each score, and how much time is left. */
 export function fitForecast(runs: readonly LabelledRun[]): ForecastModel {
   const examples = runs.flatMap((run) => INTERVALS.flatMap((every) => examplesOf(run, every)));
-  const growing = examples.filter(({ growth, isLate }) => isLate && growth > LEAST_GROWTH);
+  const growing = examples.filter(({ growth: [score = 0], isLate }) => isLate && score > LEAST_GROWTH);
   const surging = examples.filter(({ surge }) => surge > LEAST_SURGE);
-  const growth = fitLogistic(growing, 'growth');
-  const surge = fitLogistic(surging, 'surge');
+  const growth = learn(growing, ({ growth: [score = 0] }) => [score]);
+  const agreeing = growing.filter((example) => example.growth.length === 2);
+  const growthAndAgreement = agreeing.length > 0 ? learn(agreeing, (example) => example.growth) : [...growth, 0];
+  const surge = learn(surging, (example) => [example.surge]);
+  const model = { growth, growthAndAgreement, surge };
   return {
-    growth,
-    surge,
-    growthLeads: leadsOf(growing, (example) => probability(growth, example.growth), GROWTH_RISKS),
-    surgeLeads: leadsOf(surging, (example) => probability(surge, example.surge), SURGE_RISKS),
+    ...model,
+    growthLeads: leadsOf(growing, (example) => growthRisk(model, example.growth), GROWTH_RISKS),
+    surgeLeads: leadsOf(surging, (example) => surgeRisk(model, example.surge), SURGE_RISKS),
   };
+}
+
+function learn(examples: readonly Example[], inputs: (example: Example) => number[]): Weights {
+  return fitLogistic(
+    examples.map((example) => ({
+      x: inputs(example),
+      y: example.lead <= HORIZON_STEPS ? 1 : 0,
+      weight: example.weight,
+    })),
+  );
 }
 
 function examplesOf({ steps, onset }: LabelledRun, every: number): Example[] {
@@ -59,7 +73,7 @@ function examplesOf({ steps, onset }: LabelledRun, every: number): Example[] {
     const growth = trail.add(signals) ? growthOf(trail) : null;
     if (!growth) continue;
     examples.push({
-      growth: growthScore(growth),
+      growth: growthInputs(growth),
       surge: growth.surge ? surgeScore(growth.surge) : LEAST_SURGE,
       lead: onset === null ? Number.POSITIVE_INFINITY : onset - signals.step,
       isLate: onset === null || onset > HORIZON_STEPS,
@@ -67,32 +81,6 @@ function examplesOf({ steps, onset }: LabelledRun, every: number): Example[] {
     });
   }
   return examples;
-}
-
-/** The likeliest curve, by Newton's method; the ridge keeps it finite where one threshold parts all examples. */
-export function fitLogistic(examples: readonly Example[], score: 'growth' | 'surge'): Logistic {
-  const ridge = 1e-3;
-  let [bias, weight] = [0, 0];
-  for (let round = 0; round < 50; round++) {
-    let [g0, g1, h00, h01, h11] = [-ridge * bias, -ridge * weight, ridge, 0, ridge];
-    for (const example of examples) {
-      const x = example[score];
-      const p = probability({ bias, weight }, x);
-      const error = example.weight * ((example.lead <= HORIZON_STEPS ? 1 : 0) - p);
-      const curvature = example.weight * p * (1 - p);
-      g0 += error;
-      g1 += error * x;
-      h00 += curvature;
-      h01 += curvature * x;
-      h11 += curvature * x * x;
-    }
-    const determinant = h00 * h11 - h01 * h01;
-    const [d0, d1] = [(h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant];
-    bias += d0;
-    weight += d1;
-    if (Math.abs(d0) + Math.abs(d1) < 1e-9) break;
-  }
-  return { bias, weight };
 }
 
 /** The bounds of the bins in which leads are counted. */

@@ -1,19 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Signals } from '../signals.ts';
-import { fitLogistic } from './fit.ts';
 import { type Forecast, Forecaster } from './forecaster.ts';
+import { fitLogistic, probability } from './logistic.ts';
 import { MODEL } from './model.ts';
 
 /** What the forecaster computes step by step, here from the whole history by the definitions. */
 function reference(history: readonly Signals[]): { growthRisk: number; surgeRisk: number } | null {
   const points = history
     .filter(({ tevMean }) => tevMean != null && tevMean > 0 && Number.isFinite(tevMean))
-    .map(({ step, tevMean, tevStd }) => ({
+    .map(({ step, tevMean, tevStd, gradVar, gradNorm }) => ({
       step,
+      agreement: 2 * usableLog(gradNorm) - usableLog(gradVar),
       x: Math.log(step + 1),
       y: Math.log(tevMean as number),
-      spread: tevStd != null && tevStd > 0 && Number.isFinite(tevStd) ? Math.log(tevStd / (tevMean as number)) : -1,
+      spread: tevStd != null && tevStd > 0 && Number.isFinite(tevStd) ? Math.log(tevStd / (tevMean as number)) : null,
     }));
   const newest = points.at(-1);
   if (!newest || newest.step - (points[0]?.step ?? 0) < 14) return null;
@@ -26,10 +27,31 @@ function reference(history: readonly Signals[]): { growthRisk: number; surgeRisk
   const excess = newest.y - newest.x - Math.min(...points.map(({ x, y }) => y - x));
   const slow = 4 * Math.max(0, Math.log(0.004 / Math.max(1e-6, rate)));
   const growth = Math.min(...exponents, 4) + 6 * Math.min(excess, 0.5) - slow;
-  return { growthRisk: risk('growth', Math.min(7, Math.max(-2, growth))), surgeRisk: referenceSurge(points) };
+  const score = Math.min(7, Math.max(-2, growth));
+  const agreed = average(points, 5, 3) - average(points, 40, 12);
+  const growthRisk = Number.isNaN(agreed)
+    ? probability(MODEL.growth, [score])
+    : probability(MODEL.growthAndAgreement, [score, Math.min(5, Math.max(-5, agreed))]);
+  return { growthRisk, surgeRisk: referenceSurge(points) };
 }
 
-function referenceSurge(points: { step: number; y: number; spread: number }[]): number {
+function usableLog(value: number | null | undefined): number {
+  return value != null && value > 0 && Number.isFinite(value) ? Math.log(value) : Number.NaN;
+}
+
+/** The moving average of what is known of the agreement; NaN where nothing is. */
+function average(points: { step: number; agreement: number }[], steps: number, gaps: number): number {
+  let mean = Number.NaN;
+  points.forEach(({ step, agreement }, at) => {
+    if (!Number.isFinite(agreement)) return;
+    const gap = step - (points[at - 1]?.step ?? step);
+    const kept = Math.exp(-gap / Math.max(steps, gaps * gap));
+    mean = Number.isNaN(mean) ? agreement : kept * mean + (1 - kept) * agreement;
+  });
+  return mean;
+}
+
+function referenceSurge(points: { step: number; y: number; spread: number | null }[]): number {
   const newest = points.at(-1);
   const inside = points.filter(({ step }) => step >= (newest?.step ?? 0) - 7);
   const [a, b, c, d] = points.slice(-4);
@@ -44,14 +66,10 @@ function referenceSurge(points: { step: number; y: number; spread: number }[]): 
     return [(from.step + to.step) / 2, Math.log(Math.max(1e-3, speed))] as [number, number];
   });
   const speed = Math.min(1, Math.max(1e-3, slope(inside.map(({ step, y }) => [step, y]))));
-  const acceleration = Math.min(1, Math.max(-0.5, slope(speeds)));
-  const score = Math.max(-9, Math.min(-2, Math.log(speed) + 2 * acceleration + d.spread / 2));
-  return score > -4 ? risk('surge', score) : 0;
-}
-
-function risk(scale: 'growth' | 'surge', score: number): number {
-  const { bias, weight } = MODEL[scale];
-  return 1 / (1 + Math.exp(-bias - weight * score));
+  const acceleration = Math.min(0.4, Math.max(-0.5, slope(speeds)));
+  const ahead = d.spread === null ? 4 * acceleration - 0.23 : 2 * acceleration + d.spread / 2;
+  const score = Math.max(-9, Math.min(-2, Math.log(speed) + ahead));
+  return score > -4 ? probability(MODEL.surge, [score]) : 0;
 }
 
 function slope(points: [number, number][]): number {
@@ -82,16 +100,18 @@ const run = (minLength: number) =>
         gap: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.integer({ min: 1, max: 60 })),
         growth: fc.double({ min: -0.05, max: 0.2, noNaN: true }),
         bad: fc.option(unusable, { freq: 8 }),
+        gradNorm: fc.oneof({ weight: 3, arbitrary: fc.double({ min: 0.1, max: 10, noNaN: true }) }, unusable),
+        gradVar: fc.oneof({ weight: 3, arbitrary: fc.double({ min: 0.1, max: 10, noNaN: true }) }, unusable),
         tevStd: fc.oneof(fc.double({ min: 1e-4, max: 10, noNaN: true }), unusable),
       }),
       { minLength, maxLength: 200, size: 'max' },
     )
     .map((events) => {
       let [step, logTev] = [-1, -4];
-      return events.map(({ gap, growth, bad, tevStd }): Signals => {
+      return events.map(({ gap, growth, bad, ...signals }): Signals => {
         step += gap;
         logTev += growth;
-        return { step, tevMean: bad === null ? Math.exp(logTev) : bad, tevStd };
+        return { ...signals, step, tevMean: bad === null ? Math.exp(logTev) : bad };
       });
     });
 
@@ -145,12 +165,19 @@ describe('the forecaster', () => {
     );
   });
 
-  test('keeps less than 8 KiB, and numbers alone', () => {
+  test('keeps less than 12 KiB, and numbers alone', () => {
     const forecaster = new Forecaster();
     for (let step = 0; step < 5000; step++)
-      forecaster.observe({ step, tevMean: 0.1234567890123 + step / 7, tevStd: 0.1 / 3, gradVar: step / 9, lr: 1 / 3 });
+      forecaster.observe({
+        step,
+        tevMean: 0.1234567890123 + step / 7,
+        tevStd: 0.1 / 3,
+        gradVar: step / 9,
+        gradNorm: step / 3,
+        lr: 1 / 3,
+      });
     const stored = JSON.stringify(forecaster.state());
-    expect(stored.length).toBeLessThan(8 * 1024);
+    expect(stored.length).toBeLessThan(12 * 1024);
     expect(JSON.stringify(Forecaster.restore(JSON.parse(stored)).state())).toBe(stored);
   });
 
@@ -196,17 +223,19 @@ describe('the forecaster', () => {
 });
 
 test('a fit finds the curve that made its examples', () => {
-  const truth = { bias: -3, weight: 1.5 };
-  const scores = Array.from({ length: 400 }, (_, at) => at / 100);
-  const examples = scores.flatMap((growth) => {
-    const p = 1 / (1 + Math.exp(-truth.bias - truth.weight * growth));
-    const example = { growth, surge: 0, isLate: true };
-    return [
-      { ...example, lead: 50, weight: p },
-      { ...example, lead: Number.POSITIVE_INFINITY, weight: 1 - p },
-    ];
+  const truth = [-3, 1.5, -0.5];
+  const grid = Array.from({ length: 20 }, (_, at) => at / 5);
+  const examples = grid.flatMap((first) =>
+    grid.flatMap((second) => {
+      const x = [first, second];
+      const p = probability(truth, x);
+      return [
+        { x, y: 1 as const, weight: p },
+        { x, y: 0 as const, weight: 1 - p },
+      ];
+    }),
+  );
+  fitLogistic(examples).forEach((weight, at) => {
+    expect(weight).toBeCloseTo(truth[at] as number, 2);
   });
-  const { bias, weight } = fitLogistic(examples, 'growth');
-  expect(bias).toBeCloseTo(truth.bias, 2);
-  expect(weight).toBeCloseTo(truth.weight, 2);
 });

@@ -3,12 +3,13 @@ import type { Signals } from '../signals.ts';
 import { type Growth, growthOf } from './growth.ts';
 import {
   type ForecastModel,
-  growthScore,
+  growthInputs,
+  growthRisk as growthRiskOf,
   HORIZON_STEPS,
   LEAST_SURGE,
   type Lead,
   MODEL,
-  probability,
+  surgeRisk as surgeRiskOf,
   surgeScore,
 } from './model.ts';
 import { Trail, type TrailPoint, type TrailState } from './trail.ts';
@@ -42,7 +43,8 @@ export interface ForecasterState {
  * any interval, repeated and rewound, and may lack TEV; the forecast is then the last one.
  *
  * Two logistic risks, each of one score (model.ts): the slow one of the exponent and the excess of TEV's growth, the fast
- * one of its speed. Neither knows the learning rate, so that a schedule that is meant to rise does not alarm by itself.
+ * one of its speed. TEV alone is enough; where gradients are known, the slow one also asks whether the micro-batches come
+ * to agree. Neither knows the learning rate, so that a schedule that is meant to rise does not alarm by itself.
  */
 export class Forecaster {
   readonly #model: ForecastModel;
@@ -72,9 +74,8 @@ export class Forecaster {
 
   #forecast(step: number, growth: Growth): Forecast {
     const model = this.#model;
-    const growthRisk = probability(model.growth, growthScore(growth));
-    const surge = growth.surge ? surgeScore(growth.surge) : LEAST_SURGE;
-    const surgeRisk = surge > LEAST_SURGE ? probability(model.surge, surge) : 0;
+    const growthRisk = growthRiskOf(model, growthInputs(growth));
+    const surgeRisk = surgeRiskOf(model, growth.surge ? surgeScore(growth.surge) : LEAST_SURGE);
     const risk = Math.max(growthRisk, surgeRisk);
     const lead = leadAt(growthRisk >= surgeRisk ? model.growthLeads : model.surgeLeads, risk);
     const evidence = evidenceOf(growth, lead ? this.#trail.points : []);
@@ -107,6 +108,7 @@ function evidenceOf(growth: Growth, points: readonly TrailPoint[]): Record<strin
   const evidence: Record<string, number> = { exponent: growth.exponent, excess: growth.excess, rate: growth.rate };
   if (growth.rate > 0) evidence.doublingSteps = Math.LN2 / growth.rate;
   evidence.accelerates = growth.accelerates ? 1 : 0;
+  if (growth.agreement !== null) evidence.agreement = growth.agreement;
   if (growth.surge) {
     evidence.speed = growth.surge.speed;
     evidence.acceleration = growth.surge.acceleration;

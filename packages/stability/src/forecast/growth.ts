@@ -10,6 +10,11 @@ export interface Growth {
   excess: number;
   /** E-folds of TEV in a step, over the last 40. */
   rate: number;
+  /**
+   * By how much log(gradNorm² / gradVar) has lately grown: towards divergence the micro-batches come to agree on a
+   * gradient that only overshoots. Null where gradients are unknown.
+   */
+  agreement: number | null;
   /** The fast time scale; null where steps are logged too seldom to see it. */
   surge: Surge | null;
 }
@@ -19,8 +24,8 @@ export interface Surge {
   speed: number;
   /** By how much the logarithm of the speed changes in a step, over the last three increments. */
   acceleration: number;
-  /** log(tevStd / tevMean), or what is usual where it is unknown. */
-  logSpread: number;
+  /** log(tevStd / tevMean); null where it is unknown. */
+  logSpread: number | null;
 }
 
 /** Both in steps: noise dominates a window that is shorter, and a divergence has come before one that is longer. */
@@ -34,8 +39,6 @@ const SURGE_POINTS = 4;
 const INCREMENT_STEPS = 9;
 /** Slower than this, in e-folds a step, is not told from rest. */
 const LEAST_SPEED = 1e-3;
-/** Of the recorded runs on Adam, early on. */
-const USUAL_LOG_SPREAD = -1;
 
 /** In the first steps every run's TEV shoots up. */
 const FIRST_STEPS = 14;
@@ -52,6 +55,7 @@ export function growthOf({ points, first }: Pick<Trail, 'points' | 'first'>): Gr
     accelerates: short.exponent > long.exponent,
     excess: newest.excess,
     rate: long.rate,
+    agreement: newest.agreement && newest.agreement.fast - newest.agreement.slow,
     surge: surgeOf(points, newest),
   };
 }
@@ -68,7 +72,7 @@ function surgeOf(points: readonly TrailPoint[], newest: TrailPoint): Surge | nul
       [(a.step + b.step) / 2, (b.step + c.step) / 2, (c.step + newest.step) / 2],
       [logSpeed(a, b), logSpeed(b, c), logSpeed(c, newest)],
     ),
-    logSpread: newest.logSpread ?? USUAL_LOG_SPREAD,
+    logSpread: newest.logSpread,
   };
 }
 

@@ -1,10 +1,5 @@
 import type { Growth, Surge } from './growth.ts';
-
-/** risk = 1 / (1 + exp(−(bias + weight · score))) */
-export interface Logistic {
-  bias: number;
-  weight: number;
-}
+import { probability, type Weights } from './logistic.ts';
 
 /** How many steps remain until onset at a risk, of the runs that do diverge: the 10th, 50th and 90th percentile. */
 export interface Lead {
@@ -16,8 +11,12 @@ export interface Lead {
 
 /** What is learnt from labelled runs. All else is fixed by what it means. */
 export interface ForecastModel {
-  growth: Logistic;
-  surge: Logistic;
+  /** Of 1 and the growth score. */
+  growth: Weights;
+  /** Of 1, the growth score, and the growth of agreement: where gradients are known. */
+  growthAndAgreement: Weights;
+  /** Of 1 and the surge score. */
+  surge: Weights;
   /** In the order of their risks. */
   growthLeads: readonly Lead[];
   surgeLeads: readonly Lead[];
@@ -49,7 +48,12 @@ export function growthScore({ exponent, excess, rate }: Growth): number {
 
 /** The speed is taken as it will be in so many steps, if it goes on changing as it does. */
 const LOOK_AHEAD = 2;
+/** A learning rate that jumps makes TEV's speed jump once; only what goes on is believed. */
+const ACCELERATION_RANGE = [-0.5, 0.4] as const;
 const SPREAD_WEIGHT = 0.5;
+/** Where tevStd is unknown the change of the speed has to tell more; at even odds both scores are the same. */
+const BLIND_LOOK_AHEAD = 4;
+const BLIND_OFFSET = -0.23;
 const SURGE_RANGE = [-9, -2] as const;
 
 /**
@@ -57,15 +61,37 @@ const SURGE_RANGE = [-9, -2] as const;
  * tokens' embeddings are flung out first, where a high but stable learning rate moves all alike.
  */
 export function surgeScore({ speed, acceleration, logSpread }: Surge): number {
-  const ahead = Math.log(clamp(speed, [1e-3, 1])) + LOOK_AHEAD * clamp(acceleration, [-0.5, 1]);
-  return clamp(ahead + SPREAD_WEIGHT * logSpread, SURGE_RANGE);
+  const logSpeed = Math.log(clamp(speed, [1e-3, 1]));
+  const change = clamp(acceleration, ACCELERATION_RANGE);
+  const score =
+    logSpread === null
+      ? logSpeed + BLIND_LOOK_AHEAD * change + BLIND_OFFSET
+      : logSpeed + LOOK_AHEAD * change + SPREAD_WEIGHT * logSpread;
+  return clamp(score, SURGE_RANGE);
 }
 
 /** Below this score, about 2 % a step, there is no surge to speak of, and none was learnt from. */
 export const LEAST_SURGE = -4;
 
-export function probability({ bias, weight }: Logistic, score: number): number {
-  return 1 / (1 + Math.exp(-(bias + weight * score)));
+const AGREEMENT_RANGE = [-5, 5] as const;
+
+/** What the logistic risk of the slow scale is taken of. */
+export function growthInputs(growth: Growth): number[] {
+  const { agreement } = growth;
+  return agreement === null ? [growthScore(growth)] : [growthScore(growth), clamp(agreement, AGREEMENT_RANGE)];
+}
+
+/** Of onset within the horizon, by the slow scale; sharper where gradients are known. */
+export function growthRisk(
+  model: Pick<ForecastModel, 'growth' | 'growthAndAgreement'>,
+  inputs: readonly number[],
+): number {
+  return probability(inputs.length === 1 ? model.growth : model.growthAndAgreement, inputs);
+}
+
+/** The same by the fast scale; 0 where there is no surge to speak of. */
+export function surgeRisk({ surge }: Pick<ForecastModel, 'surge'>, score: number): number {
+  return score > LEAST_SURGE ? probability(surge, [score]) : 0;
 }
 
 function clamp(value: number, [least, most]: readonly [number, number]): number {
@@ -77,15 +103,16 @@ function clamp(value: number, [least, most]: readonly [number, number]): number 
  * models learnt from nine tenths of the runs do on the last tenth.
  */
 export const MODEL: ForecastModel = {
-  growth: { bias: -4.514, weight: 1.1475 },
-  surge: { bias: 4.915, weight: 1.7966 },
+  growth: [-4.514, 1.1475],
+  growthAndAgreement: [-4.55, 1.1398, 1.1063],
+  surge: [5.0, 1.8197],
   growthLeads: [
-    { risk: 0.3, low: 26, middle: 97, high: 222 },
-    { risk: 0.598, low: 22, middle: 72, high: 114 },
-    { risk: 0.75, low: 17, middle: 55, high: 103 },
-    { risk: 0.857, low: 12, middle: 43, high: 92 },
-    { risk: 0.927, low: 9, middle: 41, high: 92 },
-    { risk: 0.968, low: 6, middle: 34, high: 86 },
+    { risk: 0.3, low: 36, middle: 96, high: 185 },
+    { risk: 0.601, low: 23, middle: 72, high: 120 },
+    { risk: 0.751, low: 19, middle: 57, high: 115 },
+    { risk: 0.858, low: 14, middle: 45, high: 96 },
+    { risk: 0.928, low: 11, middle: 42, high: 90 },
+    { risk: 0.972, low: 5, middle: 30, high: 85 },
   ],
   surgeLeads: [
     { risk: 0.3, low: 7, middle: 39, high: 301 },

@@ -16,10 +16,24 @@ export interface TrailPoint {
    * keeps growing.
    */
   excess: number;
+  /** Moving averages of log(gradNorm² / gradVar): how far the micro-batches agree. Null before the first. */
+  agreement: Agreement | null;
   /** For the evidence alone: no risk is computed from these. Null where unknown. */
   gradVar: number | null;
   lr: number | null;
 }
+
+export interface Agreement {
+  fast: number;
+  slow: number;
+}
+
+/** What the averages reach over, in steps … */
+const FAST_STEPS = 5;
+const SLOW_STEPS = 40;
+/** … and at least so many times the gap between two: a single one is noise. */
+const FAST_GAPS = 3;
+const SLOW_GAPS = 12;
 
 /** Points that are kept: more than the longest window holds, so that a short rewind finds its past. */
 const MOST_POINTS = 64;
@@ -30,6 +44,7 @@ export type TrailState = [
   logTev: number,
   logSpread: number | null,
   excess: number,
+  agreement: [fast: number, slow: number] | null,
   gradVar: number | null,
   lr: number | null,
 ][];
@@ -43,24 +58,21 @@ export class Trail {
   static restore(first: number | null, state: TrailState): Trail {
     const trail = new Trail();
     trail.first = first;
-    for (const [step, logTev, logSpread, excess, gradVar, lr] of state)
-      trail.points.push({ step, logStep: Math.log(step + 1), logTev, logSpread, excess, gradVar, lr });
+    for (const [step, logTev, logSpread, excess, averages, gradVar, lr] of state) {
+      const agreement = averages && { fast: averages[0], slow: averages[1] };
+      trail.points.push({ step, logStep: Math.log(step + 1), logTev, logSpread, excess, agreement, gradVar, lr });
+    }
     return trail;
   }
 
   state(): TrailState {
-    return this.points.map(({ step, logTev, logSpread, excess, gradVar, lr }) => [
-      step,
-      logTev,
-      logSpread,
-      excess,
-      gradVar,
-      lr,
-    ]);
+    return this.points.map(({ step, logTev, logSpread, excess, agreement, gradVar, lr }) => {
+      return [step, logTev, logSpread, excess, agreement && [agreement.fast, agreement.slow], gradVar, lr];
+    });
   }
 
   /** Takes a step after rewinding to before it. Returns whether the forecast has anything to go by in it. */
-  add({ step, tevMean, tevStd, gradVar, lr }: Signals): boolean {
+  add({ step, tevMean, tevStd, gradVar, gradNorm, lr }: Signals): boolean {
     this.rewind(step);
     if (!isPositive(tevMean)) return false;
     const logStep = Math.log(step + 1);
@@ -72,6 +84,10 @@ export class Trail {
       logTev,
       logSpread: isPositive(tevStd) ? Math.log(tevStd) - logTev : null,
       excess: before ? Math.max(0, before.excess + (logTev - before.logTev) - (logStep - before.logStep)) : 0,
+      agreement:
+        isPositive(gradVar) && isPositive(gradNorm)
+          ? follow(before, step, 2 * Math.log(gradNorm) - Math.log(gradVar))
+          : (before?.agreement ?? null),
       gradVar: isPositive(gradVar) ? gradVar : null,
       lr: isPositive(lr) ? lr : null,
     });
@@ -85,6 +101,17 @@ export class Trail {
     while ((this.points.at(-1)?.step ?? Number.NEGATIVE_INFINITY) >= step) this.points.pop();
     if (this.points.length === 0) this.first = null;
   }
+}
+
+function follow(before: TrailPoint | undefined, step: number, value: number): Agreement {
+  if (!before?.agreement) return { fast: value, slow: value };
+  const { fast, slow } = before.agreement;
+  const gap = step - before.step;
+  const share = (steps: number, gaps: number) => 1 - Math.exp(-gap / Math.max(steps, gaps * gap));
+  return {
+    fast: fast + share(FAST_STEPS, FAST_GAPS) * (value - fast),
+    slow: slow + share(SLOW_STEPS, SLOW_GAPS) * (value - slow),
+  };
 }
 
 /** Whether a step carries TEV that has a logarithm. */
