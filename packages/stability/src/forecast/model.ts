@@ -40,7 +40,7 @@ const SLOW_WEIGHT = 4;
 const GROWTH_RANGE = [-2, 7] as const;
 
 /** How far TEV has left the way of healthy runs on the slow scale: about 1 for TEV ∝ step, above 5 before divergence. */
-export function growthScore({ exponent, excess, rate }: Growth): number {
+function growthScore({ exponent, excess, rate }: Growth): number {
   const slow = SLOW_WEIGHT * Math.max(0, Math.log(SLOW_RATE / Math.max(1e-6, rate)));
   const grown = Math.min(exponent, MOST_EXPONENT) + EXCESS_WEIGHT * Math.min(excess, MOST_EXCESS);
   return clamp(grown - slow, GROWTH_RANGE);

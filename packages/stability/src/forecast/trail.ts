@@ -23,7 +23,7 @@ export interface TrailPoint {
   lr: number | null;
 }
 
-export interface Agreement {
+interface Agreement {
   fast: number;
   slow: number;
 }
