@@ -1,9 +1,11 @@
 import { benchTrainCommand, studyCommand, trainCommand } from '@evenkeel/trainer';
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { benchForecastCommand } from './commands/bench-forecast.ts';
 import { demoCommand } from './commands/demo.ts';
 import { importCommand } from './commands/import.ts';
 import { keyCommand } from './commands/key.ts';
+import { replayCommand } from './commands/replay.ts';
 import { runsCommand } from './commands/runs.ts';
 import { serveCommand } from './commands/serve.ts';
 import { report } from './failure.ts';
@@ -16,10 +18,18 @@ const program = new Command('evenkeel')
   .addCommand(serveCommand())
   .addCommand(trainCommand())
   .addCommand(studyCommand())
-  .addCommand(new Command('bench').description('measure Evenkeel on this machine').addCommand(benchTrainCommand()))
   .addCommand(importCommand())
+  .addCommand(replayCommand())
+  .addCommand(benchCommand())
   .addCommand(runsCommand())
   .addCommand(keyCommand());
+
+function benchCommand(): Command {
+  return new Command('bench')
+    .description('measure Evenkeel on this machine')
+    .addCommand(benchTrainCommand())
+    .addCommand(benchForecastCommand());
+}
 
 try {
   await program.parseAsync();

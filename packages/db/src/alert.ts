@@ -50,6 +50,17 @@ export async function resolveAlert(db: Database, key: AlertKey, now: Date): Prom
   return resolved ?? findAlert(db, key);
 }
 
+/** Resolves the alert that a rule opened at a step; null where there is none, or it is resolved already. */
+export async function resolveRule(
+  db: Database,
+  { run, rule, step }: Pick<Alert, 'run' | 'rule' | 'step'>,
+  now: Date,
+): Promise<Alert | null> {
+  const isOpen = and(eq(alert.run, run), eq(alert.rule, rule), eq(alert.step, step), ne(alert.status, 'resolved'));
+  const [resolved] = await db.sql.update(alert).set({ status: 'resolved', resolvedAt: now }).where(isOpen).returning();
+  return resolved ?? null;
+}
+
 /** Newest first. */
 export async function listAlerts(
   db: Database,

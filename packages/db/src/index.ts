@@ -1,4 +1,4 @@
-export { acknowledgeAlert, listAlerts, openAlert, resolveAlert } from './alert.ts';
+export { acknowledgeAlert, listAlerts, openAlert, resolveAlert, resolveRule } from './alert.ts';
 export {
   type ApiKey,
   anyApiKey,

@@ -13,12 +13,33 @@ const insert = (db: Database, run: string, step: number, attempt = 1) =>
 describeDatabases('judged steps', (db) => {
   test('how far an attempt was judged never goes back', async () => {
     const run = await begin(db());
-    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: null, firstStep: null, lastStep: null });
+    expect(await judgedTo(db(), run)).toEqual({
+      attempt: 1,
+      judgedTo: null,
+      detector: null,
+      firstStep: null,
+      lastStep: null,
+    });
     await insert(db(), run, 7);
-    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: null, firstStep: 7, lastStep: 7 });
-    await markJudged(db(), { run, attempt: 1, step: 7 });
-    await markJudged(db(), { run, attempt: 1, step: 3 });
-    expect(await judgedTo(db(), run)).toEqual({ attempt: 1, judgedTo: 7, firstStep: 7, lastStep: 7 });
+    expect(await judgedTo(db(), run)).toEqual({
+      attempt: 1,
+      judgedTo: null,
+      detector: null,
+      firstStep: 7,
+      lastStep: 7,
+    });
+    await markJudged(db(), { run, attempt: 1, step: null, detector: { at: null } });
+    expect(await judgedTo(db(), run)).toMatchObject({ judgedTo: null, detector: { at: null } });
+    await markJudged(db(), { run, attempt: 1, step: 7, detector: { at: 7 } });
+    await markJudged(db(), { run, attempt: 1, step: 3, detector: { at: 3 } });
+    await markJudged(db(), { run, attempt: 1, step: null, detector: { at: null } });
+    expect(await judgedTo(db(), run)).toEqual({
+      attempt: 1,
+      judgedTo: 7,
+      detector: { at: 7 },
+      firstStep: 7,
+      lastStep: 7,
+    });
     expect(await judgedTo(db(), randomUUID())).toBeNull();
   });
 
@@ -30,9 +51,15 @@ describeDatabases('judged steps', (db) => {
     expect(await runsToJudge(db())).not.toContain(start.run);
     await insert(db(), start.run, 5, 2);
     expect(await runsToJudge(db())).toContain(start.run);
-    await markJudged(db(), { run: start.run, attempt: 2, step: 5 });
-    await markJudged(db(), { run: start.run, attempt: 1, step: 2 ** 40 });
-    expect(await judgedTo(db(), start.run)).toEqual({ attempt: 2, judgedTo: 5, firstStep: 5, lastStep: 5 });
+    await markJudged(db(), { run: start.run, attempt: 2, step: 5, detector: 2 });
+    await markJudged(db(), { run: start.run, attempt: 1, step: 2 ** 40, detector: 1 });
+    expect(await judgedTo(db(), start.run)).toEqual({
+      attempt: 2,
+      judgedTo: 5,
+      detector: 2,
+      firstStep: 5,
+      lastStep: 5,
+    });
     expect(await runsToJudge(db())).not.toContain(start.run);
   });
 
@@ -44,7 +71,7 @@ describeDatabases('judged steps', (db) => {
     ];
     await begin(db());
     for (const run of [old, young, judged]) await insert(db(), run, 0);
-    await markJudged(db(), { run: judged, attempt: 1, step: 0 });
+    await markJudged(db(), { run: judged, attempt: 1, step: 0, detector: null });
     await finishRun(db(), { run: young, attempt: 1, status: 'finished', reason: null }, NOW);
     expect(await runsToJudge(db())).toEqual([young, old]);
     await insert(db(), judged, 1);

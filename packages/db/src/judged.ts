@@ -1,4 +1,4 @@
-import { and, desc, eq, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { attempt, run } from './schema.ts';
 
@@ -8,16 +8,32 @@ const MAX_RUNS_TO_JUDGE = 1_000;
 export interface Judged {
   attempt: number;
   judgedTo: number | null;
+  /** What the detector remembered then, null where it has not been noted. */
+  detector: unknown;
   firstStep: number | null;
   lastStep: number | null;
 }
 
-/** Notes that an attempt was judged up to a step. Never goes back. */
-export async function markJudged(db: Database, at: { run: string; attempt: number; step: number }): Promise<void> {
+interface Mark {
+  run: string;
+  attempt: number;
+  /** Null where the attempt begins: the detector then remembers the attempt before. */
+  step: number | null;
+  detector: unknown;
+}
+
+/** Notes how far an attempt was judged, and what the detector remembered then. Never goes back. */
+export async function markJudged(db: Database, { run, attempt: number, step, detector }: Mark): Promise<void> {
   await db.sql
     .update(attempt)
-    .set({ judgedTo: sql`greatest(${attempt.judgedTo}, ${at.step}::int8)` })
-    .where(and(eq(attempt.run, at.run), eq(attempt.number, at.attempt)));
+    .set({ judgedTo: step, detector })
+    .where(
+      and(
+        eq(attempt.run, run),
+        eq(attempt.number, number),
+        or(isNull(attempt.judgedTo), step === null ? undefined : lt(attempt.judgedTo, step)),
+      ),
+    );
 }
 
 /** @returns null where there is no such run. */
@@ -26,6 +42,7 @@ export async function judgedTo(db: Database, id: string): Promise<Judged | null>
     .select({
       attempt: attempt.number,
       judgedTo: attempt.judgedTo,
+      detector: attempt.detector,
       firstStep: attempt.firstStep,
       lastStep: attempt.lastStep,
     })

@@ -77,6 +77,8 @@ export const attempt = pgTable(
     stale: count('stale').array().notNull(),
     /** The last step that was judged. */
     judgedTo: count('judged_to'),
+    /** What the detector remembered then; after a restart it goes on from here. */
+    detector: jsonb().$type<unknown>(),
   },
   (t) => [primaryKey({ columns: [t.run, t.number] })],
 );

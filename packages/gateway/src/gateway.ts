@@ -109,8 +109,9 @@ export class Gateway {
   }
 
   #startSweep(): void {
-    this.#inBackground('the sweep for lost runs', async () => {
+    this.#inBackground('the sweep for silent runs', async () => {
       await this.#ingest.checkKeys();
+      this.#judge.elapse();
       const now = this.#options.now();
       await touchRuns(this.#options.db, this.#ingest.connectedRuns(), now);
       const silentSince = new Date(now.getTime() - LOST_AFTER_MS);

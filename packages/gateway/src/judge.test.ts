@@ -15,9 +15,9 @@ afterAll(async () => {
   await db.close();
 });
 
-function newJudge(): Judge {
+function newJudge(now = () => new Date()): Judge {
   const log = (_level: string, message: string, error?: unknown) => problems.push(`${message}: ${error}`);
-  return new Judge({ db, now: () => new Date(), log, onAlert: () => {} });
+  return new Judge({ db, now, log, onAlert: () => {} });
 }
 
 async function startedRun(run: string = randomUUID(), attempt = 1): Promise<string> {
@@ -132,4 +132,75 @@ test('ghosts of a superseded attempt raise nothing, also when they come first af
   second.observe(await store(run, stepsFrom(150, 10), 2));
   await second.close();
   expect(await alertSteps(run)).toEqual([]);
+});
+
+/** TEV that grows like the root of the step up to step 200, doubles every 40 steps up to 320, then rests. */
+const ramp = (first: number, count: number): StepEvent[] =>
+  stepsFrom(first, count).map((event) => {
+    const doublings = Math.max(0, Math.min(event.step, 320) - 200) / 40;
+    return { ...event, tevMean: 0.02 * Math.min(event.step + 1, 200) ** 0.5 * 2 ** doublings };
+  });
+
+async function story(run: string) {
+  const alerts = await listAlerts(db, { run, limit: 100 });
+  return alerts.map(({ rule, step, severity, status }) => `${rule} ${step} ${severity} ${status}`).sort();
+}
+
+test('a judge that is killed between any two batches raises and resolves what one that lives on does', async () => {
+  const batches = 40;
+  const whole = await startedRun();
+  const steady = newJudge();
+  for (let at = 0; at < batches; at++) steady.observe(await store(whole, ramp(25 * at, 25)));
+  await steady.close();
+  expect(await story(whole)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical resolved$/)]);
+
+  const killed = await startedRun();
+  for (let at = 0; at < batches; at++) {
+    // Never closed: what it has not noted by itself is lost with it.
+    const judge = newJudge();
+    judge.observe(await store(killed, ramp(25 * at, 25)));
+    await judge.settled(killed);
+  }
+  expect(await story(killed)).toEqual(await story(whole));
+});
+
+test('an attempt goes on with what is known of the one before, also after a restart in between', async () => {
+  const run = await startedRun();
+  const first = newJudge();
+  first.observe(await store(run, ramp(0, 240)));
+  await startedRun(run, 2);
+  first.observe(await store(run, ramp(230, 1), 2));
+  await first.settled(run);
+  const second = newJudge();
+  second.observe(await store(run, ramp(231, 100), 2));
+  await second.close();
+  const [alert] = await listAlerts(db, { run, limit: 1 });
+  // A detector that knew nothing before step 230 would not see TEV leave its way.
+  expect(alert).toMatchObject({ rule: 'tev-growth', severity: 'critical' });
+});
+
+test('a run that falls silent is told as stalled, by the server’s clock, and resolved by its next step', async () => {
+  const run = await startedRun();
+  let seconds = 0;
+  const judge = newJudge(() => new Date(Date.UTC(2026, 0, 1) + 1_000 * seconds));
+  const everySecond = (steps: StepEvent[]) => steps.map((step) => ({ ...step, time: 1_000 * step.step })); // since 1970
+  const stalled = async () => {
+    await judge.settled(run);
+    const alerts = await listAlerts(db, { run, limit: 10 });
+    return alerts
+      .filter(({ rule }) => rule === 'stalled')
+      .map(({ severity, status, step }) => [severity, status, step]);
+  };
+  judge.observe(await store(run, everySecond(stepsFrom(0, 20))));
+  judge.elapse();
+  expect(await stalled()).toEqual([]);
+  seconds = 61;
+  judge.elapse();
+  expect(await stalled()).toEqual([['warning', 'open', 19]]);
+  seconds = 601;
+  judge.elapse();
+  expect(await stalled()).toEqual([['critical', 'open', 19]]);
+  judge.observe(await store(run, everySecond(stepsFrom(20, 1))));
+  expect(await stalled()).toEqual([['critical', 'resolved', 19]]);
+  await judge.close();
 });

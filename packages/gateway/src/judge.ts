@@ -1,18 +1,19 @@
-import { type Database, judgedTo, listAlerts, markJudged, openAlert, recentSteps } from '@evenkeel/db';
+import { type Database, judgedTo, listAlerts, markJudged, openAlert, recentSteps, resolveRule } from '@evenkeel/db';
 import type { Alert, StepBatch, StepEvent } from '@evenkeel/protocol';
-import { DETECTOR_MEMORY_STEPS, Detector, type Finding } from '@evenkeel/stability';
+import { Detector, type DetectorState, type Finding, type Verdict } from '@evenkeel/stability';
 import type { Log } from './log.ts';
 
 /** How many steps may be judged before it is noted how far; what is not noted is judged again after a crash. */
 const MARK_EVERY_STEPS = 256;
-/** Steps that are read to rebuild a detector: its memory, and what may have been stored but not judged. */
+/** Steps that are read to go on after a restart: what may have been stored but not judged, and, where the detector's
+ * memory is of another version, what it has to see again. */
 const REBUILD_STEPS = 10_000;
 
 export interface JudgeOptions {
   db: Database;
   now: () => Date;
   log: Log;
-  /** Called for each alert that was opened or escalated. */
+  /** Called for each alert that was opened, escalated or resolved. */
   onAlert: (alert: Alert) => void;
 }
 
@@ -23,12 +24,14 @@ interface Case {
   judged: number | null;
   /** The newest step that the database knows to be judged. */
   marked: number | null;
+  /** The end of the newest step by the trainer's clock, and when it was judged by ours; null before the first. */
+  heard: { time: number; at: number } | null;
 }
 
 /**
- * Watches committed steps with one detector per run and opens alerts.
- * Detectors live in memory; after a restart a run's is rebuilt from its newest stored steps, and whatever was
- * committed but not judged before the restart is judged then.
+ * Watches committed steps with one detector per run, and opens and resolves alerts.
+ * Detectors live in memory; what one remembers is stored with how far it has judged. After a restart it goes on from
+ * there, and whatever was committed but not judged before the restart is judged then.
  */
 export class Judge {
   readonly #options: JudgeOptions;
@@ -47,9 +50,9 @@ export class Judge {
     this.#enqueue(run, async (known) => {
       if (!known) return this.#rebuild(run);
       if (attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
-      const judged = attempt === known.attempt ? (known.judged ?? -1) : -1;
-      const unjudged = steps.filter(({ step }) => step > judged);
-      return this.#judge(run, { ...known, attempt }, unjudged);
+      if (attempt > known.attempt) return this.#judge(run, await this.#begin(run, known, attempt), steps);
+      const unjudged = steps.filter(({ step }) => step > (known.judged ?? -1));
+      return this.#judge(run, known, unjudged);
     });
   }
 
@@ -57,6 +60,20 @@ export class Judge {
   resume(run: string): void {
     this.#enqueue(run, (known) => known ?? this.#rebuild(run));
     this.forget(run);
+  }
+
+  /** Judges the silence of every run that is being watched. */
+  elapse(): void {
+    for (const run of this.#cases.keys()) {
+      this.#enqueue(run, async (known) => {
+        if (!known?.heard) return known;
+        // counted by our clock alone: the trainer's may be wrong
+        const { time, at } = known.heard;
+        const now = time + this.#options.now().getTime() - at;
+        for (const verdict of known.detector.elapse(now)) await this.#carryOut(run, verdict, []);
+        return known;
+      });
+    }
   }
 
   /** Lets go of a run that has ended or gone silent; should it come back, its detector is rebuilt. */
@@ -73,6 +90,11 @@ export class Judge {
     await Promise.all(this.#cases.values());
   }
 
+  /** Resolves when everything observed of a run so far has been judged. */
+  async settled(run: string): Promise<void> {
+    await this.#cases.get(run);
+  }
+
   #enqueue(run: string, act: (known: Case | null) => Promise<Case | null> | Case): void {
     const former = this.#cases.get(run) ?? Promise.resolve(null);
     const next = former.then(act).catch((error) => {
@@ -85,6 +107,12 @@ export class Judge {
     });
   }
 
+  /** An attempt goes on with what the detector remembers of the one before, also after a crash. */
+  async #begin(run: string, { detector }: Case, attempt: number): Promise<Case> {
+    await markJudged(this.#options.db, { run, attempt, step: null, detector: detector.state() });
+    return { detector, attempt, judged: null, marked: null, heard: null };
+  }
+
   async #rebuild(run: string): Promise<Case | null> {
     const { db } = this.#options;
     const known = await judgedTo(db, run);
@@ -93,42 +121,47 @@ export class Judge {
     const firstUnjudged = Math.max(known.firstStep ?? 0, (known.judgedTo ?? -1) + 1);
     const unjudged = steps.findIndex(({ step }) => step >= firstUnjudged);
     const start = unjudged < 0 ? steps.length : unjudged;
-    const detector = new Detector();
-    for (const step of steps.slice(Math.max(0, start - DETECTOR_MEMORY_STEPS), start)) detector.observe(step);
-    const rebuilt = { detector, attempt: known.attempt, judged: known.judgedTo, marked: known.judgedTo };
-    return this.#judge(run, rebuilt, steps.slice(start), await this.#raised(run));
+    const state = known.detector as DetectorState | null;
+    const isKnown = state !== null && Detector.understands(state);
+    const detector = isKnown ? Detector.restore(state) : new Detector();
+    if (!isKnown) for (const step of steps.slice(0, start)) detector.observe(step);
+    const time = steps.at(-1)?.time;
+    const heard = time === undefined ? null : { time, at: this.#options.now().getTime() };
+    const rebuilt = { detector, attempt: known.attempt, judged: known.judgedTo, marked: known.judgedTo, heard };
+    return this.#judge(run, rebuilt, steps.slice(start), await listAlerts(db, { run, limit: 1_000 }));
   }
 
-  async #judge(run: string, known: Case, steps: readonly StepEvent[], raised?: Set<string>): Promise<Case> {
+  /** `raised` is what may have been raised by these very steps, before a crash. */
+  async #judge(run: string, known: Case, steps: readonly StepEvent[], raised: readonly Alert[] = []): Promise<Case> {
     for (const step of steps) {
-      const findings = known.detector.observe(step);
-      await this.#raise(run, raised ? findings.filter((finding) => !raised.has(nameOf(finding))) : findings);
+      for (const verdict of known.detector.observe(step)) await this.#carryOut(run, verdict, raised);
     }
-    const judged = { ...known, judged: steps.at(-1)?.step ?? known.judged };
+    const newest = steps.at(-1);
+    const heard = newest ? { time: newest.time, at: this.#options.now().getTime() } : known.heard;
+    const judged = { ...known, judged: newest?.step ?? known.judged, heard };
     const isDue = Math.abs((judged.judged ?? 0) - (judged.marked ?? 0)) >= MARK_EVERY_STEPS;
     return isDue ? this.#mark(run, judged) : judged;
   }
 
   async #mark(run: string, known: Case): Promise<Case> {
-    const { attempt, judged, marked } = known;
-    if (judged !== null && judged !== marked) await markJudged(this.#options.db, { run, attempt, step: judged });
+    const { attempt, judged, marked, detector } = known;
+    if (judged !== null && judged !== marked)
+      await markJudged(this.#options.db, { run, attempt, step: judged, detector: detector.state() });
     return { ...known, marked: judged };
   }
 
-  /** What has been raised for the run, so that judging some steps twice raises nothing twice. */
-  async #raised(run: string): Promise<Set<string>> {
-    const alerts = await listAlerts(this.#options.db, { run, limit: 1_000 });
-    return new Set(alerts.map(nameOf));
-  }
-
-  async #raise(run: string, findings: readonly Finding[]): Promise<void> {
-    for (const finding of findings) {
-      const alert = await openAlert(this.#options.db, run, finding, this.#options.now());
-      if (alert) this.#options.onAlert(alert);
-    }
+  async #carryOut(run: string, verdict: Verdict, raised: readonly Alert[]): Promise<void> {
+    const { db, now, onAlert } = this.#options;
+    if (verdict.kind !== 'resolved' && raised.some((alert) => covers(alert, verdict.finding))) return;
+    const alert =
+      verdict.kind === 'resolved'
+        ? await resolveRule(db, { run, rule: verdict.rule, step: verdict.since }, now())
+        : await openAlert(db, run, verdict.finding, now());
+    if (alert) onAlert(alert);
   }
 }
 
-function nameOf({ rule, step }: { rule: string; step: number }): string {
-  return `${rule} ${step}`;
+/** Whether an alert tells of a finding already, be it resolved since or not. */
+function covers(alert: Alert, { rule, since, severity }: Finding): boolean {
+  return alert.rule === rule && alert.step === since && (alert.severity === 'critical' || severity === 'warning');
 }

@@ -5,6 +5,7 @@ export * from './limits.ts';
 export * from './live.ts';
 export * from './recording.ts';
 export * from './refusal.ts';
+export * from './rule-settings.ts';
 export * from './run.ts';
 export * from './step.ts';
 export * from './text.ts';

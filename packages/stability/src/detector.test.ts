@@ -1,19 +1,40 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DETECTOR_MEMORY_STEPS, Detector } from './detector.ts';
-import type { Finding, Signals } from './finding.ts';
+import { Detector } from './detector.ts';
+import type { Finding, Verdict } from './finding.ts';
+import type { RuleName, RuleOverrides } from './rules/settings.ts';
+import type { Signals } from './signals.ts';
 
-function judge(steps: Iterable<Signals>, detector = new Detector()): Finding[] {
+function judge(steps: Iterable<Signals>, detector = new Detector()): Verdict[] {
   return Array.from(steps, (step) => detector.observe(step)).flat();
 }
 
-/** TEV that grows as step^exponent from step `from` to `to`, each `every` steps. */
-function powerLaw(exponent: number, from: number, to: number, every = 1): Signals[] {
-  const length = Math.floor((to - from) / every) + 1;
-  return Array.from({ length }, (_, at) => from + at * every).map((step) => ({
-    step,
-    tevMean: 1e-3 * step ** exponent,
-  }));
+function findings(verdicts: readonly Verdict[]): Finding[] {
+  return verdicts.flatMap((verdict) => (verdict.kind === 'resolved' ? [] : [verdict.finding]));
+}
+
+/** What happened to the alerts, in short: `opened warning 7`. */
+function story(verdicts: readonly Verdict[]): string[] {
+  return verdicts.map((verdict) =>
+    verdict.kind === 'resolved'
+      ? `resolved ${verdict.step}`
+      : `${verdict.kind} ${verdict.finding.severity} ${verdict.finding.step}`,
+  );
+}
+
+/** Only one rule, as told. */
+function only<Name extends RuleName>(name: Name, settings: RuleOverrides[Name] = {}): Detector {
+  const names: RuleName[] = ['tev-growth', 'grad-variance', 'loss-spike', 'non-finite', 'stalled'];
+  const off = Object.fromEntries(names.map((other) => [other, { enabled: false }]));
+  return new Detector({ ...off, [name]: { ...settings, enabled: true } });
+}
+
+/** TEV that grows like the root of the step up to step 200, from there doubles every 40 steps up to `until`, then rests. */
+function ramp(until = 400, length = 400): Signals[] {
+  return Array.from({ length }, (_, step) => {
+    const doublings = Math.max(0, Math.min(step, until) - 200) / 40;
+    return { step, tevMean: 0.02 * Math.min(step, 200) ** 0.5 * 2 ** doublings };
+  });
 }
 
 /** Losses around 3 with a standard deviation of 0.1, the same at each call. */
@@ -22,61 +43,77 @@ function losses(count: number, from = 0): Signals[] {
 }
 
 describe('tev-growth', () => {
-  test('a run that turns from a falling exponent to a rising one is found, once', () => {
-    const healthy = powerLaw(0.5, 0, 149);
-    const level = 1e-3 * 150 ** 0.5;
-    const rising = powerLaw(3, 150, 300).map(({ step }) => ({ step, tevMean: level * (step / 150) ** 3 }));
-    const findings = judge([...healthy, ...rising]);
-    expect(findings).toHaveLength(1);
-    const [finding] = findings;
-    expect(finding).toMatchObject({ rule: 'tev-growth', severity: 'critical', evidence: { steps: 30 } });
-    expect(finding?.step).toBeGreaterThan(150);
-    expect(finding?.step).toBeLessThan(180); // by then the window holds nothing but step^3
-    expect(finding?.message).toMatch(
-      /^TEV grows as step\^2\.\d{1,3} over the last 30 steps: faster than step\^2, which healthy runs stay below$/,
-    );
+  test('opens as a warning, escalates, and resolves once TEV rests', () => {
+    const verdicts = judge(ramp(280, 900));
+    expect(story(verdicts)).toEqual([
+      expect.stringMatching(/^opened warning 2\d\d$/),
+      expect.stringMatching(/^escalated critical 2\d\d$/),
+      expect.stringMatching(/^resolved \d{3}$/),
+    ]);
+    const [warning, critical] = findings(verdicts);
+    expect(critical?.step).toBeGreaterThan(warning?.step as number);
+    expect(critical).toMatchObject({ rule: 'tev-growth', severity: 'critical' });
+    expect(critical?.risk).toBeGreaterThanOrEqual(0.8);
+    expect(critical?.divergenceStep).toBeGreaterThan(critical?.step as number);
+    expect(critical?.since).toBe(warning?.step);
+    expect(critical?.from).toBe((critical?.step as number) - 63);
+    expect(critical?.message).toContain('risk of divergence within 100 steps');
   });
 
-  test('judges from step 80 on', () => {
-    expect(judge(powerLaw(3, 0, 79))).toEqual([]);
-    const [finding] = judge(powerLaw(3, 0, 80));
-    expect(finding?.step).toBe(80);
-    expect(finding?.evidence.exponent).toBeCloseTo(3, 9);
+  test('opens at the risks it is told', () => {
+    const [early] = findings(judge(ramp(), only('tev-growth', { warning: 0.2, critical: 0.3 })));
+    const [usual] = findings(judge(ramp(), only('tev-growth')));
+    expect(early?.step).toBeLessThan(usual?.step as number);
+    expect(judge(ramp(), only('tev-growth', { warning: 1.1, critical: 1.1 }))).toEqual([]);
   });
 
-  test.each([-3, 0, 0.5, 1, 1.99])('an exponent of %d is healthy', (exponent) => {
-    expect(judge(powerLaw(exponent, 1, 600))).toEqual([]);
+  test('says nothing at steps without TEV, and stays open through them', () => {
+    const detector = new Detector();
+    const open = judge(ramp(), detector);
+    expect(story(open).at(-1)).toMatch(/^escalated critical/);
+    const blind = Array.from({ length: 300 }, (_, at) => ({ step: 400 + at, loss: 3 }));
+    expect(judge(blind, detector)).toEqual([]);
+  });
+});
+
+describe('an alert', () => {
+  const spike = (step: number) => ({ step, loss: 9 });
+
+  test('that resolved stays shut for the cool-down, then opens again', () => {
+    const detector = () => only('loss-spike', { resolveSteps: 10, cooldownSteps: 50 });
+    const calm = (from: number, to: number) => losses(to - from, from);
+    const start = [...losses(100), spike(100), ...calm(101, 140)];
+    expect(story(judge(start, detector()))).toEqual(['opened warning 100', 'resolved 111']);
+    const soon = [...start, spike(140), ...calm(141, 161)];
+    expect(story(judge(soon, detector()))).toHaveLength(2);
+    const later = [...start, ...calm(140, 240), spike(240)];
+    expect(story(judge(later, detector())).slice(2)).toEqual(['opened warning 240']);
   });
 
-  test.each([2, 5, 10, 40])('sees growth that is logged each %d steps', (every) => {
-    const [finding] = judge(powerLaw(3, 0, 400, every));
-    expect(finding?.evidence.exponent).toBeCloseTo(3, 9);
-    expect(judge(powerLaw(1.5, 0, 400, every))).toEqual([]);
+  test('resolves when the run is rewound to before it, and may open again at once', () => {
+    const detector = only('loss-spike');
+    expect(story(judge([...losses(100), spike(100)], detector))).toEqual(['opened warning 100']);
+    expect(story(judge([...losses(10, 90), spike(100)], detector))).toEqual(['resolved 90', 'opened warning 100']);
   });
 
-  test('sees growth through steps that carry no TEV, or none whose logarithm is finite', () => {
-    const unusable = [null, undefined, 0, -1];
-    const steps = powerLaw(3, 0, 200).map((step, at) => (at % 3 ? { ...step, tevMean: unusable[at % 4] } : step));
-    const [finding] = judge(steps);
-    expect(finding?.evidence.exponent).toBeCloseTo(3, 9);
+  test('stays open when the run is rewound to after it', () => {
+    const detector = only('loss-spike');
+    judge([...losses(100), spike(100), ...losses(5, 101)], detector);
+    expect(judge([{ step: 103, loss: 3 }, spike(104)], detector)).toEqual([]);
   });
 
-  test('a few steps after a start in the middle are too short a lever', () => {
-    expect(judge(powerLaw(3, 1000, 1019))).toEqual([]);
-    expect(judge(powerLaw(3, 1000, 1020))).toHaveLength(1);
-  });
-
-  test('a gap is bridged', () => {
-    const [finding] = judge([...powerLaw(3, 60, 70), ...powerLaw(3, 500, 500)]);
-    expect(finding).toMatchObject({ step: 500 });
+  test('of a rule that is off never opens', () => {
+    const off = new Detector({ 'loss-spike': { enabled: false }, 'tev-growth': { enabled: false } });
+    expect(judge([...losses(100), spike(100)], off)).toEqual([]);
+    expect(judge(ramp(), off)).toEqual([]);
   });
 });
 
 describe('loss-spike', () => {
   test('a loss above mean + 6 sigma is found, one below is not', () => {
     expect(judge([...losses(128), { step: 128, loss: 3.55 }])).toEqual([]);
-    const [finding] = judge([...losses(128), { step: 128, loss: 3.65 }]);
-    expect(finding).toMatchObject({ rule: 'loss-spike', severity: 'warning', step: 128 });
+    const [finding] = findings(judge([...losses(128), { step: 128, loss: 3.65 }]));
+    expect(finding).toMatchObject({ rule: 'loss-spike', severity: 'warning', step: 128, from: 0, risk: null });
     expect(finding?.evidence).toMatchObject({ loss: 3.65, losses: 128 });
     expect(finding?.evidence.mean).toBeCloseTo(3, 12);
     expect(finding?.evidence.std).toBeCloseTo(0.1, 12);
@@ -90,8 +127,8 @@ describe('loss-spike', () => {
 
   test('losses that are not finite are left out of the mean', () => {
     const steps = losses(128).map((step, at) => (at % 2 ? step : { ...step, loss: at % 4 ? Number.NaN : Infinity }));
-    const spikes = judge([...steps, { step: 128, loss: 9 }]).filter(({ rule }) => rule === 'loss-spike');
-    expect(spikes).toMatchObject([{ step: 128, evidence: { losses: 64 } }]);
+    const spikes = judge([...steps, { step: 128, loss: 9 }], only('loss-spike'));
+    expect(findings(spikes)).toMatchObject([{ step: 128, evidence: { losses: 64 } }]);
   });
 
   test('a loss that stands still to the last float32 digit does not spike by rounding', () => {
@@ -100,37 +137,65 @@ describe('loss-spike', () => {
     expect(judge([...still, { step: 128, loss: 2.4 }])).toHaveLength(1);
   });
 
-  test('reports a second spike once 64 steps have been quiet', () => {
-    const spike = (step: number) => ({ step, loss: 9 });
-    const soon = [...losses(100), spike(100), ...losses(63, 101), spike(164)];
-    expect(judge(soon).map(({ step }) => step)).toEqual([100]);
-    const later = [...losses(100), spike(100), ...losses(128, 101), spike(229)];
-    expect(judge(later).map(({ step }) => step)).toEqual([100, 229]);
+  test('a loss that rises and stays is critical after 40 steps, one that comes back is not', () => {
+    const learnt = Array.from({ length: 100 }, (_, step) => ({ step, loss: 6 - step / 50 }));
+    const lost = (count: number) => Array.from({ length: count }, (_, at) => ({ step: 100 + at, loss: 5.5 }));
+    const verdicts = judge([...learnt, ...lost(60)], only('loss-spike'));
+    expect(story(verdicts)).toEqual(['opened critical 144']); // the fifth of nine is the median; 40 steps on
+    expect(findings(verdicts)).toMatchObject([{ divergenceStep: 104, from: 104 }]);
+    const back = Array.from({ length: 100 }, (_, at) => ({ step: 138 + at, loss: 4 }));
+    expect(judge([...learnt, ...lost(38), ...back], only('loss-spike'))).toEqual([]);
+  });
+});
+
+describe('grad-variance', () => {
+  const noisy = (count: number, factor = 1, from = 0) =>
+    Array.from({ length: count }, (_, at) => ({ step: from + at, gradVar: factor * Math.exp(at % 2 ? 0.2 : -0.2) }));
+
+  test('five steps far above the 64 before are found, a single one is not', () => {
+    const detector = () => only('grad-variance');
+    expect(judge([...noisy(69), ...noisy(1, 20, 69), ...noisy(40, 1, 70)], detector())).toEqual([]);
+    const [finding] = findings(judge([...noisy(69), ...noisy(5, 20, 69)], detector()));
+    expect(finding).toMatchObject({ rule: 'grad-variance', from: expect.any(Number) });
+    expect(finding?.evidence.sigmas).toBeGreaterThan(4.5);
+  });
+
+  test('needs 37 gradient variances, and leaves out what has no logarithm', () => {
+    expect(judge([...noisy(31), ...noisy(5, 1e3, 31)], only('grad-variance'))).toEqual([]);
+    expect(judge([...noisy(32), ...noisy(5, 1e3, 32)], only('grad-variance'))).not.toEqual([]);
+    const unusable = [0, -1, Number.NaN, null, Number.POSITIVE_INFINITY].map((gradVar, at) => ({
+      step: 69 + at,
+      gradVar,
+    }));
+    expect(judge([...noisy(69), ...unusable], only('grad-variance'))).toEqual([]);
   });
 });
 
 describe('non-finite', () => {
   test.each(['loss', 'tevMean', 'gradVar', 'gradNorm'] as const)('%s', (field) => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-      const findings = judge([
+      const verdicts = judge([
         { step: 7, [field]: 1.23456789 },
         { step: 8, [field]: value },
       ]);
-      expect(findings).toEqual([
-        {
-          rule: 'non-finite',
-          severity: 'critical',
-          step: 8,
-          message: `${field} is ${value}; last finite: ${field} 1.235`,
-          evidence: { [field]: 1.23456789 },
-        },
-      ]);
+      const finding = {
+        rule: 'non-finite',
+        severity: 'critical',
+        step: 8,
+        since: 8,
+        message: `${field} is ${value}; last finite: ${field} 1.235`,
+        evidence: { [field]: 1.23456789 },
+        from: 7,
+        risk: null,
+        divergenceStep: null,
+      };
+      expect(verdicts).toEqual([{ kind: 'opened', finding }]);
     }
   });
 
   test('at the first step there is nothing to compare with', () => {
-    expect(judge([{ step: 0, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY }])).toMatchObject([
-      { message: 'loss is NaN, gradNorm is Infinity', evidence: {} },
+    expect(findings(judge([{ step: 0, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY }]))).toMatchObject([
+      { message: 'loss is NaN, gradNorm is Infinity', evidence: {}, from: 0 },
     ]);
   });
 
@@ -140,15 +205,44 @@ describe('non-finite', () => {
   });
 });
 
+describe('stalled', () => {
+  const HOUR = 3_600_000;
+  const steps = Array.from({ length: 100 }, (_, step) => ({ step, time: step * 1000 + (step >= 50 ? 20_000 : 0) }));
+  const last = steps.at(-1)?.time as number;
+
+  test('warns after five times the longest wait, is critical after twenty, and resolves at the next step', () => {
+    const detector = only('stalled');
+    expect(judge(steps, detector)).toEqual([]);
+    expect(detector.elapse(last + 104_000)).toEqual([]); // 5 × 21 s
+    expect(story(detector.elapse(last + 106_000))).toEqual(['opened warning 99']);
+    expect(detector.elapse(last + 107_000)).toEqual([]);
+    expect(story(detector.elapse(last + HOUR))).toEqual(['escalated critical 99']);
+    expect(story(detector.observe({ step: 100, time: last + 2 * HOUR }))).toEqual(['resolved 100']);
+    expect(detector.elapse(last + 2 * HOUR + 1000)).toEqual([]);
+  });
+
+  test('knows nothing of a run that has taken few steps, or tells no time', () => {
+    const young = only('stalled');
+    judge(steps.slice(0, 3), young);
+    expect(young.elapse(HOUR)).toEqual([]);
+    const timeless = only('stalled');
+    judge(losses(100), timeless);
+    expect(timeless.elapse(HOUR)).toEqual([]);
+  });
+});
+
 describe('a detector', () => {
   const value = fc.oneof(
     { weight: 6, arbitrary: fc.double({ min: 0.01, max: 10, noNaN: true }) },
     { weight: 1, arbitrary: fc.constantFrom(null, undefined, 0, -1, 1e308, -1e308, 5e-324) },
     { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY) },
   );
-  const signals = fc.record({ loss: value, tevMean: value, gradVar: value, gradNorm: value }, { requiredKeys: [] });
-  /** Runs that grow, jump, lack values and are logged at uneven intervals, so that every rule fires and re-arms. */
-  const run = (minLength: number, maxLength = 600) =>
+  const signals = fc.record(
+    { loss: value, tevMean: value, tevStd: value, gradVar: value, gradNorm: value, lr: value, time: value },
+    { requiredKeys: [] },
+  );
+  /** Runs that grow, jump, lack values and are logged at uneven intervals, so that every rule opens and resolves. */
+  const run = (minLength: number, maxLength = 500) =>
     fc
       .tuple(
         fc.array(fc.tuple(fc.integer({ min: 1, max: 12 }), fc.boolean(), signals), {
@@ -164,42 +258,43 @@ describe('a detector', () => {
           step += gap;
           const calm = {
             loss: 3 + Math.sin(at) / 10,
+            gradVar: Math.exp(Math.sin(at)),
             tevMean: 1e-3 * (step * (1 + Math.sin(at / 90) / 2)) ** exponent,
           };
-          return at % 70 === 0 && wild ? { step, ...fields } : { step, ...calm };
+          if (at % 70 === 0 && wild) return { step, ...fields };
+          return exponent > 3 && at > 100 ? { step, ...calm, loss: 9 } : { step, ...calm };
         });
       });
 
-  test('that is fed the last DETECTOR_MEMORY_STEPS steps goes on as one that was fed all', () => {
-    let found = 0;
+  test('restored from its state at any step, goes on as one that never stopped', () => {
+    const kinds = new Set<string>();
     fc.assert(
-      fc.property(run(DETECTOR_MEMORY_STEPS + 2), fc.nat(), (steps, at) => {
-        const cut = DETECTOR_MEMORY_STEPS + (at % (steps.length - DETECTOR_MEMORY_STEPS));
+      fc.property(run(2), fc.nat(), (steps, at) => {
+        const cut = at % steps.length;
         const whole = new Detector();
         judge(steps.slice(0, cut), whole);
-        const restored = new Detector();
-        judge(steps.slice(cut - DETECTOR_MEMORY_STEPS, cut), restored);
+        const restored = Detector.restore(JSON.parse(JSON.stringify(whole.state())));
         const expected = judge(steps.slice(cut), whole);
-        found += expected.length;
+        for (const { kind } of expected) kinds.add(kind);
         expect(judge(steps.slice(cut), restored)).toEqual(expected);
       }),
     );
-    expect(found).toBeGreaterThan(0);
+    expect([...kinds].sort()).toEqual(['escalated', 'opened', 'resolved']);
   });
 
-  test('needs all of these steps, in the worst case', () => {
-    // A spike that was judged by 64 losses as old as a window reaches, then calm up to the last step of the re-arming.
-    const quiet = Array.from({ length: 64 }, (_, at) => ({ step: 64 + at }));
-    const steps = [...losses(64), ...quiet, { step: 128, loss: 9 }, ...losses(63, 129)];
-    expect(steps).toHaveLength(DETECTOR_MEMORY_STEPS);
-    const again = { step: 192, loss: 900 };
-    const restored = (missing: number) => {
-      const detector = new Detector();
-      judge(steps.slice(missing), detector);
-      return detector.observe(again);
-    };
-    expect(restored(0)).toEqual([]);
-    expect(restored(1)).toMatchObject([{ rule: 'loss-spike', step: 192 }]);
+  test('keeps less than 24 KiB', () => {
+    const detector = new Detector();
+    const odd = (step: number) => 1 / 3 + 1 / (step + 1);
+    for (let step = 0; step < 3000; step++)
+      detector.observe({
+        step,
+        time: step * 1e3,
+        loss: odd(step),
+        tevMean: odd(step),
+        gradVar: odd(step),
+        lr: odd(step),
+      });
+    expect(JSON.stringify(detector.state()).length).toBeLessThan(24 * 1024);
   });
 
   test('whatever it is fed, does not throw and reports finite evidence at the step it was fed', () => {
@@ -208,39 +303,14 @@ describe('a detector', () => {
       fc.property(wild, (steps) => {
         const detector = new Detector();
         for (const [step, fields] of steps) {
-          for (const finding of detector.observe({ step, ...fields })) {
+          for (const finding of findings(detector.observe({ step, ...fields }))) {
             expect(finding.step).toBe(step);
+            expect(finding.from).toBeLessThanOrEqual(step);
             expect(Object.values(finding.evidence).every(Number.isFinite)).toBe(true);
+            expect(finding.risk ?? 0).toBeLessThanOrEqual(1);
           }
         }
       }),
     );
-  });
-
-  test('that rewinds goes on as one that never saw what it forgot', () => {
-    fc.assert(
-      fc.property(
-        run(2, DETECTOR_MEMORY_STEPS),
-        fc.nat(),
-        fc.array(signals, { maxLength: 50 }),
-        (steps, at, detour) => {
-          const turn = at % steps.length;
-          const from = steps[turn]?.step ?? 0;
-          const detector = new Detector();
-          const findings = judge(steps.slice(0, turn), detector);
-          judge(
-            detour.map((fields, after) => ({ step: from + after, ...fields })),
-            detector,
-          );
-          expect([...findings, ...judge(steps.slice(turn), detector)]).toEqual(judge(steps));
-        },
-      ),
-    );
-  });
-
-  test('that rewinds behind a finding reports it again', () => {
-    const detector = new Detector();
-    expect(judge(powerLaw(3, 0, 100), detector)).toMatchObject([{ step: 80 }]);
-    expect(judge(powerLaw(3, 60, 100), detector)).toMatchObject([{ step: 80 }]);
   });
 });

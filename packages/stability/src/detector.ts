@@ -1,50 +1,102 @@
-import { type Finding, type Rule, type Signals, WINDOW_STEPS } from './finding.ts';
-import { lossSpike } from './rules/loss-spike.ts';
-import { nonFinite } from './rules/non-finite.ts';
-import { tevGrowth } from './rules/tev-growth.ts';
+import type { Verdict } from './finding.ts';
+import type { ForecastModel } from './forecast/model.ts';
+import { GradVariance } from './rules/grad-variance.ts';
+import { LossSpike } from './rules/loss-spike.ts';
+import { NonFinite } from './rules/non-finite.ts';
+import type { Rule } from './rules/rule.ts';
+import { type RuleName, type RuleOverrides, withDefaults } from './rules/settings.ts';
+import { Stalled } from './rules/stalled.ts';
+import { TevGrowth } from './rules/tev-growth.ts';
+import type { Signals } from './signals.ts';
+import { Watch, type WatchState } from './watch.ts';
 
-const RULES: readonly Rule[] = [tevGrowth, lossSpike, nonFinite];
+/** Plain data, a few KiB. Another version's is not understood. */
+export interface DetectorState {
+  version: typeof STATE_VERSION;
+  step: number | null;
+  rules: { [Name in RuleName]?: { rule: unknown; watch: WatchState } };
+}
 
-/** A rule that has reported stays silent until its condition has not held for so many steps on end. */
-const REARM_STEPS = 64;
+/** Of what rules remember: to be raised with every change of it. */
+const STATE_VERSION = 1;
 
-/**
- * A detector that is fed the last so many steps of a run goes on as one that was fed all of them: whether a rule may
- * report rests on whether it held at the steps of the re-arming, and each of those judgements on its own window.
- */
-export const DETECTOR_MEMORY_STEPS = REARM_STEPS + WINDOW_STEPS;
-
-interface JudgedStep extends Signals {
-  /** The rules whose condition held. */
-  held: readonly Finding['rule'][];
+interface Watched<R> {
+  rule: R;
+  watch: Watch;
 }
 
 /**
- * Judges one run step by step, in constant time and memory. Steps are counted as they come: a trainer that logs each
- * tenth has a window that reaches ten times as far, and a step without a rule's signals is one at which it did not hold.
+ * Judges one run step by step, in constant time and memory, by the rules that are enabled. A step that is not after the
+ * last rewinds: what was known from there on is forgotten.
  */
 export class Detector {
-  private readonly history: JudgedStep[] = [];
+  readonly #rules = new Map<RuleName, Watched<Rule>>();
+  readonly #stalled: Watched<Stalled> | null = null;
+  #step: number | null = null;
 
-  /**
-   * Takes the next step and returns what has just become true. A step that is not after the last rewinds: what was
-   * known from there on is forgotten, and the rules make do with what is left until their windows have filled again.
-   */
-  observe({ step, loss, tevMean, gradVar, gradNorm }: Signals): Finding[] {
-    this.rewind(step);
-    const newest: JudgedStep = { step, loss, tevMean, gradVar, gradNorm, held: [] };
-    this.history.push(newest);
-    const findings = RULES.map((rule) => rule(this.history)).filter((finding) => finding !== null);
-    newest.held = findings.map(({ rule }) => rule);
-    if (this.history.length > DETECTOR_MEMORY_STEPS) this.history.shift();
-    return findings.filter(({ rule }) => this.isArmed(rule));
+  constructor(overrides?: RuleOverrides, state?: DetectorState, model?: ForecastModel) {
+    const settings = withDefaults(overrides);
+    const known = state && Detector.understands(state) ? state : null;
+    this.#step = known?.step ?? null;
+    const stateOf = <T>(name: RuleName) => known?.rules[name]?.rule as T;
+    const watch = (name: RuleName) => new Watch(name, settings[name], known?.rules[name]?.watch);
+    const rules: [RuleName, Rule][] = [
+      ['tev-growth', new TevGrowth(settings['tev-growth'], stateOf('tev-growth'), model)],
+      ['grad-variance', new GradVariance(settings['grad-variance'], stateOf('grad-variance'))],
+      ['loss-spike', new LossSpike(settings['loss-spike'], stateOf('loss-spike'))],
+      ['non-finite', new NonFinite(stateOf('non-finite'))],
+    ];
+    for (const [name, rule] of rules) if (settings[name].enabled) this.#rules.set(name, { rule, watch: watch(name) });
+    if (settings.stalled.enabled)
+      this.#stalled = { rule: new Stalled(settings.stalled, stateOf('stalled')), watch: watch('stalled') };
   }
 
-  private rewind(step: number): void {
-    while ((this.history.at(-1)?.step ?? Number.NEGATIVE_INFINITY) >= step) this.history.pop();
+  /** Whether a state is of this version, and can be gone on from. */
+  static understands(state: Pick<DetectorState, 'version'>): boolean {
+    return state.version === STATE_VERSION;
   }
 
-  private isArmed(rule: Finding['rule']): boolean {
-    return !this.history.slice(-1 - REARM_STEPS, -1).some(({ held }) => held.includes(rule));
+  /** A detector that goes on as the one whose state it was, under the rules it is told. */
+  static restore(state: DetectorState, overrides?: RuleOverrides): Detector {
+    return new Detector(overrides, state);
+  }
+
+  state(): DetectorState {
+    const watched: [RuleName, Watched<{ state(): unknown }>][] = [...this.#rules];
+    if (this.#stalled) watched.push(['stalled', this.#stalled]);
+    const rules = watched.map(([name, { rule, watch }]) => [name, { rule: rule.state(), watch: watch.state() }]);
+    return { version: STATE_VERSION, step: this.#step, rules: Object.fromEntries(rules) };
+  }
+
+  /** Takes the next step and returns what has just changed. */
+  observe(signals: Signals): Verdict[] {
+    const { step } = signals;
+    const rewinds = this.#step !== null && step <= this.#step;
+    this.#step = step;
+    const verdicts: Verdict[] = [];
+    for (const { rule, watch } of this.#rules.values()) {
+      const rewound = rewinds ? watch.rewind(step) : null;
+      if (rewound) verdicts.push(rewound);
+      const reading = rule.observe(signals);
+      const verdict = reading && watch.observe(step, reading);
+      if (verdict) verdicts.push(verdict);
+    }
+    const woken = this.#wake(signals);
+    if (woken) verdicts.push(woken);
+    return verdicts;
+  }
+
+  /** Returns what has changed since the last step because none has come, `now` in milliseconds since 1970. */
+  elapse(now: number): Verdict[] {
+    const silence = this.#stalled?.rule.elapse(now);
+    const verdict = silence && this.#stalled?.watch.observe(silence.step, silence.reading);
+    return verdict ? [verdict] : [];
+  }
+
+  #wake(signals: Signals): Verdict | null {
+    if (!this.#stalled) return null;
+    const { rule, watch } = this.#stalled;
+    rule.observe(signals);
+    return watch.resume(signals.step);
   }
 }

@@ -1,31 +1,26 @@
-/** What a rule reads of a step; a protocol step event is one. TEV alone is enough to be judged by. */
-export interface Signals {
-  step: number;
-  loss?: number | null | undefined;
-  tevMean?: number | null | undefined;
-  gradVar?: number | null | undefined;
-  gradNorm?: number | null | undefined;
-}
+import type { RuleName } from './rules/settings.ts';
 
-/** A rule's condition that has just become true. */
+export type Severity = 'warning' | 'critical';
+
+/** What a rule saw when its alert opened or became worse. */
 export interface Finding {
-  rule: 'tev-growth' | 'loss-spike' | 'non-finite';
-  severity: 'warning' | 'critical';
+  rule: RuleName;
+  severity: Severity;
   step: number;
+  /** The step at which the alert opened: `step`, unless it has become worse. */
+  since: number;
   /** One sentence for a person, its numbers rounded. */
   message: string;
   /** The numbers behind the message, by name; all are finite. */
   evidence: Record<string, number>;
+  /** The first step that the rule looked at; the last is `step`. */
+  from: number;
+  /** Of divergence within 100 steps; null where the rule does not forecast. */
+  risk: number | null;
+  divergenceStep: number | null;
 }
 
-/**
- * How many steps before the newest a rule may read. The memory of a detector, and so what must be read back to restore
- * one, follows from it.
- */
-export const WINDOW_STEPS = 128;
-
-/**
- * Says whether a rule's condition holds at the newest step, the last of `history`, which is in the order of the steps.
- * Pure, and blind to all but the newest step and the {@link WINDOW_STEPS} before it.
- */
-export type Rule = (history: readonly Signals[]) => Finding | null;
+/** What happens to the one alert that a rule may have open for a run. */
+export type Verdict =
+  | { kind: 'opened' | 'escalated'; finding: Finding }
+  | { kind: 'resolved'; rule: RuleName; step: number; since: number; message: string };

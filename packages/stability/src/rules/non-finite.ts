@@ -1,37 +1,55 @@
-import type { Rule, Signals } from '../finding.ts';
-import { WINDOW_STEPS } from '../finding.ts';
 import { readable } from '../readable.ts';
+import type { Signals } from '../signals.ts';
+import { CALM, type Reading, type Rule } from './rule.ts';
 
 const FIELDS = ['loss', 'tevMean', 'gradVar', 'gradNorm'] as const;
 type Field = (typeof FIELDS)[number];
 
-/** Loss, TEV, gradient variance or gradient norm is NaN or infinite. */
-export const nonFinite: Rule = (history) => {
-  const newest = history.at(-1);
-  const broken = FIELDS.filter((field) => isNonFinite(newest?.[field]));
-  if (!newest || broken.length === 0) return null;
-  const values = broken.map((field) => `${field} is ${newest[field]}`).join(', ');
-  const before = lastFinite(history, broken);
-  const known = Object.entries(before).map(([field, value]) => `${field} ${readable(value)}`);
-  return {
-    rule: 'non-finite',
-    severity: 'critical',
-    step: newest.step,
-    message: known.length > 0 ? `${values}; last finite: ${known.join(', ')}` : values,
-    evidence: before,
-  };
-};
+/** The newest finite value of each field, and its step. */
+type State = Partial<Record<Field, [step: number, value: number]>>;
 
-/** The newest finite value of each field that has one in the window. */
-function lastFinite(history: readonly Signals[], fields: readonly Field[]): Partial<Record<Field, number>> {
-  const window = history.slice(-1 - WINDOW_STEPS);
-  const entries = fields.flatMap((field) => {
-    const value = window.findLast((signals) => Number.isFinite(signals[field]))?.[field];
-    return value == null ? [] : [[field, value] as const];
-  });
-  return Object.fromEntries(entries);
+/** Loss, TEV, gradient variance or gradient norm is NaN or infinite. Always critical: training does not come back from it. */
+export class NonFinite implements Rule<State> {
+  readonly #known: State;
+
+  constructor(state: State = {}) {
+    this.#known = { ...state };
+  }
+
+  state(): State {
+    return { ...this.#known };
+  }
+
+  observe(signals: Signals): Reading | null {
+    const { step } = signals;
+    const broken: Field[] = [];
+    let present = false;
+    for (const field of FIELDS) {
+      if ((this.#known[field]?.[0] ?? Number.NEGATIVE_INFINITY) >= step) delete this.#known[field];
+      const value = signals[field];
+      if (value == null) continue;
+      present = true;
+      if (Number.isFinite(value)) this.#known[field] = [step, value];
+      else broken.push(field);
+    }
+    if (!present) return null;
+    if (broken.length === 0) return CALM;
+    const known = broken.flatMap((field) => {
+      const last = this.#known[field];
+      return last ? [[field, ...last] as const] : [];
+    });
+    return { level: 'critical', explain: () => explain(signals, broken, known) };
+  }
 }
 
-function isNonFinite(value: number | null | undefined): boolean {
-  return value != null && !Number.isFinite(value);
+function explain(signals: Signals, broken: readonly Field[], known: readonly (readonly [Field, number, number])[]) {
+  const values = broken.map((field) => `${field} is ${signals[field]}`).join(', ');
+  const before = known.map(([field, , value]) => `${field} ${readable(value)}`).join(', ');
+  return {
+    message: before ? `${values}; last finite: ${before}` : values,
+    evidence: Object.fromEntries(known.map(([field, , value]) => [field, value])),
+    from: Math.min(signals.step, ...known.map(([, step]) => step)),
+    risk: null,
+    divergenceStep: null,
+  };
 }

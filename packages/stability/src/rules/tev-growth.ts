@@ -1,62 +1,44 @@
-import type { Rule, Signals } from '../finding.ts';
-import { WINDOW_STEPS } from '../finding.ts';
-import { localExponent, type Point } from '../growth.ts';
-import { readable } from '../readable.ts';
-
-/** Healthy runs grow TEV like a power of the step whose exponent falls; one that diverges raises it above this. */
-const MAX_EXPONENT = 2;
-/** The growth is taken over as many of the last steps. */
-const GROWTH_STEPS = 30;
-/** Where the trainer logs too seldom for so many points in these steps, over the last so many points instead. */
-const MIN_POINTS = 3;
-/** Fewer steps than this between the oldest point and the newest are too short a lever: noise would pass for growth. */
-const MIN_SPAN = 20;
-/** Before this step healthy runs grow as fast. */
-const FIRST_STEP = 80;
+import { Forecaster, type ForecasterState } from '../forecast/forecaster.ts';
+import type { ForecastModel } from '../forecast/model.ts';
+import { isForecastable } from '../forecast/trail.ts';
+import type { Signals } from '../signals.ts';
+import type { Level, Reading, Rule } from './rule.ts';
+import type { RuleSettings } from './settings.ts';
 
 /**
- * TEV grows faster than healthy runs grow it: its local exponent d log tevMean / d log step is above 2.
+ * The risk of divergence that {@link Forecaster} reads from the growth of TEV is above a limit.
  *
- * On 251 recorded small GPT-2 runs this finds 74 % of the divergences, in the median 90 steps ahead, and alarms on 4 %
- * of the healthy runs; logged every 10 steps it does the same, every 50 it finds 60 %. It sees divergence under a rising
- * learning rate; a run at the edge of stability blows up before its window fills. Nothing recorded is longer than a few
- * hundred steps: far beyond, 30 steps are a short lever for an exponent, and noise weighs more.
+ * Source: Chung et al., arXiv 2409.07787, for TEV as the sign; the limits and what they cost are measured by
+ * `evenkeel bench forecast`.
  */
-export const tevGrowth: Rule = (history) => {
-  const points = recentPoints(history);
-  const first = points.at(-1);
-  const newest = points[0];
-  if (!first || !newest || newest.step < FIRST_STEP) return null;
-  if (points.length < MIN_POINTS || newest.step - first.step < MIN_SPAN) return null;
-  const exponent = localExponent(points);
-  if (!(exponent > MAX_EXPONENT)) return null;
-  const steps = newest.step - first.step + 1;
-  return {
-    rule: 'tev-growth',
-    severity: 'critical',
-    step: newest.step,
-    message: `TEV grows as step^${readable(exponent)} over the last ${steps} steps: faster than step^${MAX_EXPONENT}, which healthy runs stay below`,
-    evidence: { exponent, steps, tevBefore: first.value, tevMean: newest.value },
-  };
-};
+export class TevGrowth implements Rule<ForecasterState> {
+  readonly #limits: RuleSettings['tev-growth'];
+  readonly #forecaster: Forecaster;
 
-/** The points to judge by, newest first; none where the newest step has no TEV. */
-function recentPoints(history: readonly Signals[]): Point[] {
-  const newest = history.at(-1);
-  if (!newest || !toPoint(newest)) return [];
-  const points: Point[] = [];
-  const oldest = Math.max(0, history.length - 1 - WINDOW_STEPS);
-  for (let at = history.length - 1; at >= oldest; at--) {
-    const signals = history[at] as Signals;
-    if (signals.step <= newest.step - GROWTH_STEPS && points.length >= MIN_POINTS) break;
-    const point = toPoint(signals);
-    if (point) points.push(point);
+  constructor(limits: RuleSettings['tev-growth'], state?: ForecasterState, model?: ForecastModel) {
+    this.#limits = limits;
+    this.#forecaster = state ? Forecaster.restore(state, model) : new Forecaster(model);
   }
-  return points;
-}
 
-/** Null where a logarithm would not be finite. */
-function toPoint({ step, tevMean }: Signals): Point | null {
-  const usable = step > 0 && tevMean != null && tevMean > 0 && Number.isFinite(tevMean);
-  return usable ? { step, value: tevMean } : null;
+  state(): ForecasterState {
+    return this.#forecaster.state();
+  }
+
+  observe(signals: Signals): Reading | null {
+    const forecast = this.#forecaster.observe(signals);
+    if (!forecast || !isForecastable(signals)) return null;
+    const { message, evidence, risk, divergenceStep } = forecast;
+    const from = signals.step - (evidence.steps ?? 0);
+    return {
+      level: this.#level(forecast),
+      explain: () => ({ message, evidence, from, risk, divergenceStep }),
+    };
+  }
+
+  #level({ growthRisk, surgeRisk }: { growthRisk: number; surgeRisk: number }): Level {
+    const { warning, critical, surgeWarning, surgeCritical, calm } = this.#limits;
+    if (growthRisk >= critical || surgeRisk >= surgeCritical) return 'critical';
+    if (growthRisk >= warning || surgeRisk >= surgeWarning) return 'warning';
+    return growthRisk < calm && surgeRisk < calm ? 'calm' : 'uneasy';
+  }
 }

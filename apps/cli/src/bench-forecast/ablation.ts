@@ -1,0 +1,150 @@
+import { Forecaster, fitLogistic, HORIZON_STEPS, logit, type Signals } from '@evenkeel/stability';
+import { foldsOf } from './folds.ts';
+import type { BenchRun } from './labelled-runs.ts';
+import type { FirstAlarms } from './score.ts';
+
+/** Reads some numbers from a run, step by step. */
+type Reader = (signals: Signals) => number[];
+
+/** What each signal alone has to say, and how it is said: levels and growth on two time scales, whatever its unit. */
+const READERS = { tev, gradVar, gradNorm, loss, lr } satisfies Record<string, () => Reader>;
+type Signal = keyof typeof READERS;
+
+export const ABLATIONS: Record<string, readonly Signal[]> = {
+  'TEV alone': ['tev'],
+  'gradient variance alone': ['gradVar'],
+  'loss alone': ['loss'],
+  'learning rate alone': ['lr'],
+  'TEV and learning rate': ['tev', 'lr'],
+  'TEV, gradients, loss': ['tev', 'gradVar', 'gradNorm', 'loss'],
+  'all together': ['tev', 'gradVar', 'gradNorm', 'loss', 'lr'],
+};
+
+/** As many healthy runs may alarm in training; so is the limit of each found. */
+const FALSE_ALARMS = 0.015;
+const FIRST_STEP = 14;
+/** Keeps weights small that some runs would blow up. */
+const RIDGE = 1;
+/** Steps of a run that are learnt from: neighbours say the same. */
+const LEARN_EVERY = 4;
+
+/** The first alarms of a logistic risk that is learnt from some signals, each run by one that was learnt without it. */
+export function ablate(
+  runs: readonly BenchRun[],
+  signals: readonly Signal[],
+  folds: number,
+  seed: number,
+): FirstAlarms {
+  const features = new Map(runs.map((run) => [run, featuresOf(run, signals)]));
+  const alarms = new Map<BenchRun, number | null>();
+  for (const { train, test } of foldsOf(runs, folds, seed)) {
+    const examples = train.flatMap((run) => examplesOf(run, features.get(run) ?? []));
+    const weights = fitLogistic(examples, RIDGE);
+    const risks = (run: BenchRun) => (features.get(run) ?? []).map((x) => logit(weights, x));
+    const worst = train
+      .filter(({ onset }) => onset === null)
+      .map((run) => Math.max(...risks(run)))
+      .sort((a, b) => b - a);
+    const limit = worst[Math.floor(FALSE_ALARMS * worst.length)] ?? 0;
+    for (const run of test) {
+      const at = risks(run).findIndex((risk) => risk > limit);
+      alarms.set(run, at < 0 ? null : (run.steps[at]?.step ?? null));
+    }
+  }
+  return alarms;
+}
+
+function featuresOf({ steps }: BenchRun, signals: readonly Signal[]): number[][] {
+  const readers = signals.map((signal) => READERS[signal]());
+  return steps.map((step) => {
+    const x = readers.flatMap((reader) => reader(step));
+    return step.step < FIRST_STEP ? x.map(() => 0) : x.map((value) => (Number.isFinite(value) ? value : 0));
+  });
+}
+
+function examplesOf({ steps, onset }: BenchRun, features: readonly number[][]) {
+  return steps.flatMap(({ step }, at) => {
+    if (at % LEARN_EVERY !== 0 || step < FIRST_STEP || (onset !== null && step >= onset)) return [];
+    return [
+      {
+        x: features[at] ?? [],
+        y: onset !== null && onset - step <= HORIZON_STEPS ? (1 as const) : (0 as const),
+        weight: 1,
+      },
+    ];
+  });
+}
+
+function tev(): Reader {
+  const forecaster = new Forecaster();
+  const odds = (risk: number) => Math.log(Math.max(1e-3, risk) / Math.max(1e-3, 1 - risk));
+  return ({ step, tevMean, tevStd }) => {
+    const forecast = forecaster.observe({ step, tevMean, tevStd });
+    return [odds(forecast?.growthRisk ?? 0), odds(forecast?.surgeRisk ?? 0)];
+  };
+}
+
+function gradVar(): Reader {
+  const grown = growth();
+  return (signals) => grown(Math.log(signals.gradVar ?? Number.NaN));
+}
+
+/** The norm, and how far the micro-batches agree: |G|² over its variance. */
+function gradNorm(): Reader {
+  const [norm, agreement] = [growth(), growth()];
+  return (signals) => {
+    const log = Math.log(signals.gradNorm ?? Number.NaN);
+    return [...norm(log), ...agreement(2 * log - Math.log(signals.gradVar ?? Number.NaN))];
+  };
+}
+
+function loss(): Reader {
+  const grown = growth();
+  const level = average(5);
+  let best = Number.POSITIVE_INFINITY;
+  return (signals) => {
+    const now = level(signals.loss ?? Number.NaN);
+    if (signals.step >= 5) best = Math.min(best, now);
+    return [...grown(signals.loss ?? Number.NaN), clip(now - best)];
+  };
+}
+
+/** How far above its warm-up peak, and by how much it rose in 40 steps. */
+function lr(): Reader {
+  const past: number[] = [];
+  let peak = 0;
+  let isWarm = false;
+  return (signals) => {
+    const now = signals.lr ?? Number.NaN;
+    if (!isWarm && now <= peak) isWarm = true;
+    if (!isWarm) peak = now;
+    past.push(now);
+    if (past.length > 41) past.shift();
+    return [isWarm ? clip(Math.log(now / peak)) : 0, isWarm ? clip(Math.log(now / (past[0] ?? now))) : 0];
+  };
+}
+
+/** How far the average of 5 is above that of 40, and above the lowest it has been. */
+function growth(): (value: number) => number[] {
+  const [fast, slow] = [average(5), average(40)];
+  let [least, count] = [Number.POSITIVE_INFINITY, 0];
+  return (value) => {
+    const [now, usual] = [fast(value), slow(value)];
+    if (++count >= 20) least = Math.min(least, now);
+    return [clip(now - usual), Number.isFinite(least) ? clip(now - least) : 0];
+  };
+}
+
+/** An exponential average that passes over what is not finite. */
+function average(steps: number): (value: number) => number {
+  const share = 1 - Math.exp(-1 / steps);
+  let mean = Number.NaN;
+  return (value) => {
+    if (Number.isFinite(value)) mean = Number.isFinite(mean) ? mean + share * (value - mean) : value;
+    return mean;
+  };
+}
+
+function clip(value: number): number {
+  return Math.min(5, Math.max(-5, value));
+}

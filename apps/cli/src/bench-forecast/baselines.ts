@@ -1,0 +1,161 @@
+import type { Signals } from '@evenkeel/stability';
+
+/** Says whether a detector alarms at a step; made anew for every run. */
+export type Alarm = (signals: Signals) => boolean;
+
+/** What is in use, and what is simple; none has anything to learn. */
+export const BASELINES: Record<string, () => Alarm> = {
+  'non-finite; 5 losses above twice the mean of 100': lossDoubled,
+  'loss above mean + 6 sigma of the last 128': () => sigmas('loss'),
+  'robust z > 8 on the loss': robustZ,
+  'CUSUM on the loss (k 0.5, h 5 sigma)': cusum,
+  'gradient norm above mean + 6 sigma of the last 128': () => sigmas('gradNorm'),
+  'ZClip: z > 2.5 on the gradient norm, EMA 0.97': zClip,
+  'gradient variance above mean + 6 sigma of the last 128': () => sigmas('gradVar'),
+  'learning rate above its warm-up peak': aboveWarmup,
+  'TEV: exponent over 30 steps above 2, from step 80': tevExponent,
+  'TEV: slope over 8 steps above 0.05, from step 16': () => tevSlope(16),
+  'TEV: either of the two, the slope from step 24': () => either(tevExponent(), tevSlope(24)),
+};
+
+type Field = 'loss' | 'gradNorm' | 'gradVar';
+
+function isFiniteNumber(value: number | null | undefined): value is number {
+  return value != null && Number.isFinite(value);
+}
+
+/** The newest `most` finite values before a step. */
+function memory(most: number): { values: number[]; add: (value: number) => void } {
+  const values: number[] = [];
+  return {
+    values,
+    add: (value) => {
+      values.push(value);
+      if (values.length > most) values.shift();
+    },
+  };
+}
+
+function spread(values: readonly number[]): { mean: number; std: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mean, std: Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length) };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] as number;
+}
+
+function lossDoubled(): Alarm {
+  const { values, add } = memory(100);
+  let above = 0;
+  return ({ loss }) => {
+    if (loss == null) return false;
+    if (!Number.isFinite(loss)) return true;
+    above = values.length === 100 && loss > 2 * spread(values).mean ? above + 1 : 0;
+    add(loss);
+    return above >= 5;
+  };
+}
+
+/** The rule by which OLMo-core skips updates; 64 values at least, as it does. */
+function sigmas(field: Field): Alarm {
+  const { values, add } = memory(128);
+  return (signals) => {
+    const value = signals[field];
+    if (!isFiniteNumber(value)) return false;
+    const { mean, std } = spread(values);
+    const alarms = values.length >= 64 && value > mean + 6 * std;
+    add(value);
+    return alarms;
+  };
+}
+
+function robustZ(): Alarm {
+  const { values, add } = memory(128);
+  return ({ loss }) => {
+    if (!isFiniteNumber(loss)) return false;
+    let alarms = false;
+    if (values.length >= 64) {
+      const middle = median(values);
+      const scale = 1.4826 * median(values.map((value) => Math.abs(value - middle)));
+      alarms = loss > middle + 8 * scale;
+    }
+    add(loss);
+    return alarms;
+  };
+}
+
+/** Page's test with the usual constants: half a sigma of slack, alarm at five. */
+function cusum(): Alarm {
+  const { values, add } = memory(128);
+  let sum = 0;
+  return ({ loss }) => {
+    if (!isFiniteNumber(loss)) return false;
+    const { mean, std } = spread(values);
+    if (values.length >= 64) sum = Math.max(0, sum + (loss - mean) / std - 0.5);
+    add(loss);
+    return sum > 5;
+  };
+}
+
+/** Kumar et al., arXiv 2504.02507: mean and variance of the gradient norm as moving averages, after 25 steps of warm-up. */
+function zClip(): Alarm {
+  const { values, add } = memory(25);
+  let state: { mean: number; variance: number } | null = null;
+  return ({ gradNorm }) => {
+    if (!isFiniteNumber(gradNorm)) return false;
+    if (!state) {
+      add(gradNorm);
+      if (values.length === 25) state = { mean: spread(values).mean, variance: spread(values).std ** 2 };
+      return false;
+    }
+    const z = (gradNorm - state.mean) / Math.sqrt(state.variance);
+    // What is clipped enters the averages as what it is clipped to.
+    const taken = z > 2.5 ? state.mean + (2.5 ** 2 / z) * Math.sqrt(state.variance) : gradNorm;
+    state.variance = 0.97 * state.variance + 0.03 * (taken - state.mean) ** 2;
+    state.mean = 0.97 * state.mean + 0.03 * taken;
+    return z > 2.5;
+  };
+}
+
+/** Above the peak that it had when it first stopped rising. */
+function aboveWarmup(): Alarm {
+  let peak = 0;
+  let isWarm = false;
+  return ({ lr }) => {
+    if (!isFiniteNumber(lr)) return false;
+    if (!isWarm && lr <= peak) isWarm = true;
+    if (!isWarm) peak = lr;
+    return isWarm && lr > 1.001 * peak;
+  };
+}
+
+/** The line through log TEV of the last `steps` steps, three points at least, against something of the step. */
+function tevLine(steps: number, x: (step: number) => number): (signals: Signals) => number | null {
+  const points: [step: number, x: number, y: number][] = [];
+  return ({ step, tevMean }) => {
+    if (!isFiniteNumber(tevMean) || tevMean <= 0 || step === 0) return null;
+    points.push([step, x(step), Math.log(tevMean)]);
+    while (points.length > 3 && (points[0] as [number, number, number])[0] <= step - steps) points.shift();
+    if (points.length < 3) return null;
+    const meanX = points.reduce((sum, [, at]) => sum + at, 0) / points.length;
+    const meanY = points.reduce((sum, [, , y]) => sum + y, 0) / points.length;
+    const covariance = points.reduce((sum, [, at, y]) => sum + (at - meanX) * (y - meanY), 0);
+    return covariance / points.reduce((sum, [, at]) => sum + (at - meanX) ** 2, 0);
+  };
+}
+
+function tevExponent(): Alarm {
+  const exponent = tevLine(30, Math.log);
+  return (signals) => (exponent(signals) ?? 0) > 2 && signals.step >= 80;
+}
+
+function tevSlope(from: number): Alarm {
+  const slope = tevLine(8, (step) => step);
+  return (signals) => (slope(signals) ?? 0) > 0.05 && signals.step >= from;
+}
+
+function either(...alarms: readonly Alarm[]): Alarm {
+  return (signals) => alarms.map((alarm) => alarm(signals)).some(Boolean);
+}

@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { parse, RefusedError, type RuleSettings, ruleSettings } from '@evenkeel/protocol';
+import { Detector, type Finding } from '@evenkeel/stability';
+import { Command } from 'commander';
+import { Failure } from '../failure.ts';
+import { readCount } from '../numbers.ts';
+import { type RecordedAttempt, readRecordings } from '../recordings.ts';
+
+export function replayCommand(): Command {
+  return new Command('replay')
+    .description('judge recorded runs by the rules that live ones are judged by')
+    .argument('<file...>', 'recordings (JSON lines, plain or .gz), or patterns of them')
+    .option('--json', 'print one JSON object a line for each alert that opens or becomes worse, and nothing else')
+    .option('--every <n>', 'keep each n-th step, as if the trainer had logged so seldom', readCount, 1)
+    .option('--rules <file>', 'a JSON file with settings of rules that differ from the defaults')
+    .action(async (files: string[], { json, every, rules }: { json?: true; every: number; rules?: string }) => {
+      const settings = rules === undefined ? {} : await readSettings(rules);
+      const print = json ? printJson : printLine;
+      let runs = 0;
+      let alerts = 0;
+      for await (const recording of readRecordings(files, (message) => console.error(message))) {
+        for (const attempts of byRun(recording.runs)) {
+          runs += 1;
+          for await (const { run, finding } of replay(attempts, { every, settings })) {
+            print(run, finding);
+            alerts += 1;
+          }
+        }
+      }
+      if (!json) console.error(`${runs} runs, ${alerts} alerts opened or made worse.`);
+    });
+}
+
+async function readSettings(file: string): Promise<RuleSettings> {
+  try {
+    return parse(ruleSettings, JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    if (error instanceof RefusedError)
+      throw new SettingsError(`${file}: ${error.field ? `${error.field}: ` : ''}${error.message}`);
+    throw new SettingsError(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+class SettingsError extends Failure {
+  override readonly exitCode = 2;
+}
+
+/** The attempts of each run, in the order of the file. */
+function byRun(attempts: readonly RecordedAttempt[]): Iterable<RecordedAttempt[]> {
+  const runs = new Map<string, RecordedAttempt[]>();
+  for (const attempt of attempts) runs.set(attempt.start.id, [...(runs.get(attempt.start.id) ?? []), attempt]);
+  return runs.values();
+}
+
+interface ReplayOptions {
+  every: number;
+  settings: RuleSettings;
+}
+
+/**
+ * As the gateway judges: one detector for all attempts of a run, and a superseded attempt says nothing. `stalled` needs a
+ * clock that goes on while nothing comes, and so has nothing to say here.
+ */
+async function* replay(attempts: readonly RecordedAttempt[], { every, settings }: ReplayOptions) {
+  const detector = new Detector(settings);
+  let newest = 0;
+  for (const attempt of attempts) {
+    if (attempt.start.attempt < newest) continue;
+    newest = attempt.start.attempt;
+    let at = 0;
+    let judged = -1;
+    for await (const step of attempt.readSteps()) {
+      // What an attempt tells again replaces what it told, and is not judged again.
+      if (at++ % every !== 0 || step.step <= judged) continue;
+      judged = step.step;
+      for (const verdict of detector.observe(step))
+        if (verdict.kind !== 'resolved') yield { run: attempt.start.id, finding: verdict.finding };
+    }
+  }
+}
+
+function printJson(run: string, { step, rule, severity, risk, divergenceStep, message }: Finding): void {
+  console.log(JSON.stringify({ run, step, rule, severity, risk, divergenceStep, message }));
+}
+
+function printLine(run: string, { step, rule, severity, message }: Finding): void {
+  console.log(`${run}  step ${step}  ${severity} ${rule}: ${message}`);
+}

@@ -1,0 +1,12 @@
+/** What is read of a step; a protocol step event is one. TEV alone is enough to be judged by. */
+export interface Signals {
+  step: number;
+  /** When the step ended, in milliseconds since 1970. */
+  time?: number | null | undefined;
+  loss?: number | null | undefined;
+  tevMean?: number | null | undefined;
+  tevStd?: number | null | undefined;
+  gradVar?: number | null | undefined;
+  gradNorm?: number | null | undefined;
+  lr?: number | null | undefined;
+}

@@ -1,0 +1,79 @@
+import type { Severity, Verdict } from './finding.ts';
+import type { Reading } from './rules/rule.ts';
+import type { RuleName } from './rules/settings.ts';
+
+export interface WatchState {
+  /** Of the open alert; null where none is open. */
+  open: Severity | null;
+  /** The step at which it opened. */
+  since: number;
+  /** The first of the calm steps that go on until now; null where the last was not calm. */
+  calmSince: number | null;
+  /** No alert opens before this step. */
+  quietUntil: number;
+}
+
+/** Turns a rule's readings into the life of its one alert: opened, escalated, resolved. */
+export class Watch {
+  readonly #rule: RuleName;
+  readonly #limits: { resolveSteps: number; cooldownSteps: number };
+  readonly #state: WatchState;
+
+  constructor(rule: RuleName, limits: { resolveSteps: number; cooldownSteps: number }, state?: WatchState) {
+    this.#rule = rule;
+    this.#limits = limits;
+    this.#state = state ? { ...state } : { open: null, since: 0, calmSince: null, quietUntil: 0 };
+  }
+
+  state(): WatchState {
+    return { ...this.#state };
+  }
+
+  /** The run goes on from before the alert: it has not happened any more, and may happen again. */
+  rewind(step: number): Verdict | null {
+    const state = this.#state;
+    if (state.calmSince !== null && state.calmSince >= step) state.calmSince = null;
+    if (state.open === null || state.since < step) {
+      // A cool-down that began after the step has not begun any more.
+      if (state.open === null && state.since >= step) state.quietUntil = Math.min(state.quietUntil, step);
+      return null;
+    }
+    state.quietUntil = step;
+    return this.#resolve(step, `the run was rewound to step ${step}, before the alert`);
+  }
+
+  /** What the alert was about is over, for certain and at once. */
+  resume(step: number): Verdict | null {
+    return this.#state.open === null ? null : this.#resolve(step, `steps come again, the first is ${step}`);
+  }
+
+  observe(step: number, reading: Reading): Verdict | null {
+    const { level } = reading;
+    this.#state.calmSince = level === 'calm' ? (this.#state.calmSince ?? step) : null;
+    if (level === 'warning' || level === 'critical') return this.#raise(step, level, reading);
+    return level === 'calm' ? this.#settle(step) : null;
+  }
+
+  #raise(step: number, severity: Severity, { explain }: Reading): Verdict | null {
+    const state = this.#state;
+    if (state.open === 'critical' || state.open === severity) return null;
+    if (state.open === null && step < state.quietUntil) return null;
+    const kind = state.open === null ? 'opened' : 'escalated';
+    if (kind === 'opened') state.since = step;
+    state.open = severity;
+    return { kind, finding: { rule: this.#rule, severity, step, since: state.since, ...explain() } };
+  }
+
+  #settle(step: number): Verdict | null {
+    const state = this.#state;
+    const { resolveSteps, cooldownSteps } = this.#limits;
+    if (state.open === null || state.calmSince === null || step - state.calmSince < resolveSteps) return null;
+    state.quietUntil = step + cooldownSteps;
+    return this.#resolve(step, `calm for ${step - state.calmSince} steps`);
+  }
+
+  #resolve(step: number, message: string): Verdict {
+    this.#state.open = null;
+    return { kind: 'resolved', rule: this.#rule, step, since: this.#state.since, message };
+  }
+}
