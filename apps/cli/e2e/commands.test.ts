@@ -34,6 +34,22 @@ test('runs --json prints one line per run', async () => {
   });
 });
 
+test('stop reaches the trainer of a run, and says so where it cannot', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  const run = await startRun({ server: server.url, project: 'p', name: 'n' });
+  run.log({ step: 0, loss: 2 });
+  await run.drained();
+  await using stop = evenkeel(['stop', run.id, '--server', server.url, '--reason', 'too expensive']);
+  expect([await stop.ended, stop.output()]).toEqual([0, `${run.id} has been asked to stop.\n`]);
+  expect(run.signal.reason).toEqual(new Error('too expensive'));
+  await run.finish('stopped', 'too expensive');
+  await using again = evenkeel(['stop', run.id, '--server', server.url]);
+  expect([await again.ended, again.output()]).toEqual([1, 'evenkeel: the trainer of this run is not connected\n']);
+  await using wrong = evenkeel(['stop', 'abc', '--server', server.url]);
+  expect([await wrong.ended, wrong.output()]).toEqual([1, 'evenkeel: run: Invalid UUID\n']);
+});
+
 test('emit, as it is installed, runs in plain Node', async () => {
   using folder = temporaryFolder();
   await using server = await serve(folder.path);

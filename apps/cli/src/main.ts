@@ -8,6 +8,7 @@ import { keyCommand } from './commands/key.ts';
 import { replayCommand } from './commands/replay.ts';
 import { runsCommand } from './commands/runs.ts';
 import { serveCommand } from './commands/serve.ts';
+import { stopCommand } from './commands/stop.ts';
 import { report } from './failure.ts';
 
 const program = new Command('evenkeel')
@@ -22,6 +23,7 @@ const program = new Command('evenkeel')
   .addCommand(replayCommand())
   .addCommand(benchCommand())
   .addCommand(runsCommand())
+  .addCommand(stopCommand())
   .addCommand(keyCommand());
 
 function benchCommand(): Command {
