@@ -49,7 +49,7 @@ describe('a bad file is told with its field', () => {
     [`project: p\n${BASE}\ngrid: [{ seed: { from: 1 } }]`, 'grid[0].seed: expected a value, or a list of values'],
     [`project: p\n${BASE}\ngrid: [{}, { record: x.jsonl }]`, 'grid[1].record: is set by the study itself'],
     [`project: p\n${BASE}\ngrid: [{ lr: fast }]`, 'grid[0]: with base, lr is not right'],
-    [`project: p\nbase: { layers: 2 }\ngrid: [{}]`, 'grid[0]: with base, attention is not right'],
+    [`project: p\nbase: { layers: 2 }\ngrid: [{}]`, 'grid[0]: with base, attention is missing'],
     [`project: p\n${BASE}\nparallel: 0\ngrid: [{}]`, 'parallel'],
     [`project: p\n${BASE}\ngrid: [{}]\nsteps: 3`, 'steps'],
     ['project: [', 'line 1'],

@@ -125,7 +125,9 @@ function parseNeeded(settings: Settings, where: string): z.infer<typeof needed> 
     return parse(needed, settings);
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    throw new RefusedError(where, `with base, ${error.field} is not right: ${error.message}`);
+    const isMissing = !Object.hasOwn(settings, error.field);
+    const problem = isMissing ? 'is missing: it stands in base or in grid' : `is not right: ${error.message}`;
+    throw new RefusedError(where, `with base, ${error.field} ${problem}`);
   }
 }
 
