@@ -115,7 +115,8 @@ function timeOf(startedAt: number, step: number): number {
 function guessedEnd({ runs }: Recording, { start, lastLoss }: RecordedAttempt): Pick<Import, 'status' | 'reason'> {
   const next = runs.find((later) => later.start.id === start.id && later.start.attempt > start.attempt);
   if (next) return { status: 'stopped', reason: `went on as attempt ${next.start.attempt}` };
-  if (!lastLoss || Number.isFinite(lastLoss.loss)) return { status: 'finished', reason: 'its recording does not say how it ended' };
+  if (!lastLoss || Number.isFinite(lastLoss.loss))
+    return { status: 'finished', reason: 'its recording does not say how it ended' };
   return { status: 'failed', reason: `loss is not finite at step ${lastLoss.step}` };
 }
 
