@@ -3,7 +3,7 @@ import { ADAM, defaultRank, SIZES, type TrainConfig } from './config.ts';
 import { addFlags, type TrainFlags } from './flags.ts';
 import type { OptimiserConfig } from './optimiser.ts';
 import { applySettings, readSettings, settingsToYaml } from './settings.ts';
-import { UsageError } from './usage-error.ts';
+import { tellUsageErrors, UsageError } from './usage-error.ts';
 
 /** What is of one start of the command and not of the run: it does not come from a file, nor is it kept in one. */
 const OF_THE_COMMAND = ['key', 'config', 'dryRun', 'resume'];
@@ -18,14 +18,7 @@ const OF_THE_PLACE = ['server', 'offline', 'record', 'checkpoint'];
 export function trainCommand(): Command {
   const command = new Command('train').description('train a small GPT-2 and stream every step to a server');
   addFlags(command);
-  return command.action(async () => {
-    try {
-      await run(command);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      command.error(`error: ${error.message}`);
-    }
-  });
+  return command.action(() => tellUsageErrors(command, () => run(command)));
 }
 
 async function run(command: Command): Promise<void> {

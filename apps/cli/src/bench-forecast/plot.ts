@@ -1,4 +1,5 @@
 import { DEFAULT_RULES } from '@evenkeel/stability';
+import { draw } from '@evenkeel/trainer';
 import type { TopLevelSpec } from 'vega-lite';
 import { forecastsOf, type Models } from './forecast.ts';
 import type { BenchRun } from './labelled-runs.ts';
@@ -84,15 +85,4 @@ export function plotOf(
     resolve: { scale: { color: 'independent' } },
   };
   return draw(spec);
-}
-
-/** Vega is loaded when it is first wanted: it takes a while. */
-async function draw(spec: TopLevelSpec): Promise<string> {
-  const [{ parse, View }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
 }

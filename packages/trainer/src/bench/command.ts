@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { BACKENDS, type BackendName } from '../config.ts';
 import { whole } from '../flags.ts';
-import { UsageError } from '../usage-error.ts';
+import { tellUsageErrors, UsageError } from '../usage-error.ts';
 import { measureApart, measureTorch } from './processes.ts';
 import { type Bench, reportOf } from './report.ts';
 import type { Workload } from './workload.ts';
@@ -24,14 +24,7 @@ export function benchTrainCommand(): Command {
     .option('--steps <count>', 'steps to time, at most', whole(1), 10)
     .addOption(new Option('--backend <name>', 'time this one alone, in this process').choices(BACKENDS))
     .option('--json', 'print one line of JSON', false);
-  return command.action(async () => {
-    try {
-      await run(command);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      command.error(`error: ${error.message}`);
-    }
-  });
+  return command.action(() => tellUsageErrors(command, () => run(command)));
 }
 
 async function run(command: Command): Promise<void> {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { basename, extname } from 'node:path';
 import { Command, Option } from 'commander';
 import { whole } from '../flags.ts';
-import { UsageError } from '../usage-error.ts';
+import { tellUsageErrors, UsageError } from '../usage-error.ts';
 import { report } from './report.ts';
 import { runStudy, type StudyEnd } from './study.ts';
 import { readStudy, type Study } from './study-file.ts';
@@ -36,14 +36,11 @@ export function studyCommand(): Command {
     .option('--parallel <count>', 'runs at a time (default: the file’s, or one a core)', whole(1))
     .option('--dry-run', 'list the runs, and train nothing', false)
     .option('--report', 'write tables and plots of what is done, and train nothing', false);
-  return command.action(async (file: string, flags: StudyFlags) => {
-    try {
+  return command.action((file: string, flags: StudyFlags) =>
+    tellUsageErrors(command, async () => {
       process.exitCode = await act(file, flags);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      command.error(`error: ${error.message}`);
-    }
-  });
+    }),
+  );
 }
 
 /** Resolves to the exit code. */
