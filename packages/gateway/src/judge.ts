@@ -5,8 +5,10 @@ import type { Log } from './log.ts';
 
 /** How many steps may be judged before it is noted how far; what is not noted is judged again after a crash. */
 const MARK_EVERY_STEPS = 256;
-/** Steps that are read to go on after a restart: what may have been stored but not judged, and, where the detector's
- * memory is of another version, what it has to see again. */
+/**
+ * Steps that are read to go on after a restart: what may have been stored but not judged, and, where the detector's
+ * memory is of another version, what it has to see again.
+ */
 const REBUILD_STEPS = 10_000;
 
 export interface JudgeOptions {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -63,6 +63,12 @@ test('a checkpoint that cannot be written leaves the former one, and nothing els
   await expect(writeCheckpoint(path, ABOUT, [broken])).rejects.toThrow();
   const { tensors } = await readCheckpoint(path);
   expect([...(tensors.get('w')?.values ?? [])]).toEqual([1]);
+  expect(await readdir(folder)).toEqual(['a.safetensors']);
+});
+
+test('a checkpoint that cannot take its place leaves nothing behind', async () => {
+  await mkdir(path);
+  await expect(writeCheckpoint(path, ABOUT, [named('w', [1], [1])])).rejects.toThrow();
   expect(await readdir(folder)).toEqual(['a.safetensors']);
 });
 

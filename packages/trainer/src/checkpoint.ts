@@ -61,16 +61,20 @@ export async function writeCheckpoint(
   length.writeBigUInt64LE(BigInt(text.length));
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await using file = await open(temporary, 'w');
-    // appendFile, since write may write less than it is given, on a full disk for one
-    await file.appendFile(Buffer.concat([length, text]));
-    for (const { variable } of variables) await file.appendFile(bytesOf(await variable.data<'float32'>()));
-    await file.sync();
+    await writeParts(temporary, Buffer.concat([length, text]), variables);
+    await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  await rename(temporary, path);
+}
+
+async function writeParts(path: string, head: Uint8Array, variables: readonly NamedVariable[]): Promise<void> {
+  await using file = await open(path, 'w');
+  // appendFile, since write may write less than it is given, on a full disk for one
+  await file.appendFile(head);
+  for (const { variable } of variables) await file.appendFile(bytesOf(await variable.data<'float32'>()));
+  await file.sync();
 }
 
 /**

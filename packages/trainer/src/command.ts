@@ -86,10 +86,10 @@ function omit(settings: Record<string, unknown>, names: readonly string[]): Reco
 
 /** What resolved flags come to, with a vocabulary of so many tokens. */
 export function toConfig(flags: TrainFlags, vocabulary: number): TrainConfig {
-  const { layers, heads, dim, context, rank, tie, attention, norm } = flags as Required<TrainFlags>;
+  const { layers, heads, dim, context, tie, attention, norm } = flags as Required<TrainFlags>;
   const { steps, batch, microBatches, clip, seed, rampFrom, rampFactor, schedule: kind, lr: peak, warmup } = flags;
   return {
-    model: { layers, heads, dim, context, vocabulary, tie, attention, rank: attention === 'mlra' ? rank : null, norm },
+    model: { layers, heads, dim, context, vocabulary, tie, attention, rank: flags.rank ?? null, norm },
     optimiser: optimiserOf(flags),
     schedule: { kind, peak, warmup, steps, rampFrom, rampFactor },
     ...{ steps, batch, microBatches, clip, seed },

@@ -137,6 +137,21 @@ describe('the forecaster', () => {
     expect(told).toBeGreaterThan(1000);
   });
 
+  test('a learning rate or gradient variance that grows beyond a number’s range is left out of the evidence', () => {
+    const forecaster = new Forecaster();
+    const jump = (step: number) => (step < 80 ? 5e-324 : 1e308);
+    let told = 0;
+    for (let step = 0; step < 120; step++) {
+      const tevMean = 0.02 * (step + 1) * 1.05 ** Math.max(0, step - 40);
+      const forecast = forecaster.observe({ step, tevMean, lr: jump(step), gradVar: jump(step) });
+      if (!forecast) continue;
+      if (step >= 90 && forecast.divergenceStep !== null) told++;
+      expect(Object.values(forecast.evidence).every(Number.isFinite)).toBe(true);
+      expect(forecast.message).not.toMatch(/NaN|Infinity/);
+    }
+    expect(told).toBeGreaterThan(0);
+  });
+
   test('restored from its state at any step, goes on as one that never stopped', () => {
     fc.assert(
       fc.property(run(2), fc.nat(), (steps, at) => {

@@ -105,20 +105,26 @@ function leadAt(leads: readonly Lead[], risk: number): Omit<Lead, 'risk'> | null
 const AVERAGED = 5;
 
 function evidenceOf(growth: Growth, points: readonly TrailPoint[]): Record<string, number> {
-  const evidence: Record<string, number> = { exponent: growth.exponent, excess: growth.excess, rate: growth.rate };
-  if (growth.rate > 0) evidence.doublingSteps = Math.LN2 / growth.rate;
-  evidence.accelerates = growth.accelerates ? 1 : 0;
-  if (growth.agreement !== null) evidence.agreement = growth.agreement;
+  const evidence: Record<string, number> = {};
+  // what is unknown, or beyond a number's range, is no evidence
+  const tell = (name: string, value: number | null) => {
+    if (value !== null && Number.isFinite(value)) evidence[name] = value;
+  };
+  tell('exponent', growth.exponent);
+  tell('excess', growth.excess);
+  tell('rate', growth.rate);
+  if (growth.rate > 0) tell('doublingSteps', Math.LN2 / growth.rate);
+  tell('accelerates', growth.accelerates ? 1 : 0);
+  tell('agreement', growth.agreement);
   if (growth.surge) {
-    evidence.speed = growth.surge.speed;
-    evidence.acceleration = growth.surge.acceleration;
+    tell('speed', growth.surge.speed);
+    tell('acceleration', growth.surge.acceleration);
   }
   const [oldest, newest] = [points[0], points.at(-1)];
   if (!oldest || !newest || points.length < 2 * AVERAGED) return evidence;
-  evidence.steps = newest.step - oldest.step;
-  if (newest.lr !== null && oldest.lr !== null) evidence.lrRatio = newest.lr / oldest.lr;
-  const gradVar = meanLog(points.slice(-AVERAGED)) - meanLog(points.slice(0, AVERAGED));
-  if (Number.isFinite(gradVar)) evidence.gradVarRatio = Math.exp(gradVar);
+  tell('steps', newest.step - oldest.step);
+  if (newest.lr !== null && oldest.lr !== null) tell('lrRatio', newest.lr / oldest.lr);
+  tell('gradVarRatio', Math.exp(meanLog(points.slice(-AVERAGED)) - meanLog(points.slice(0, AVERAGED))));
   return evidence;
 }
 

@@ -15,7 +15,7 @@ export interface Reading {
 export interface Rule<State = unknown> {
   /** Null where the step has nothing that the rule could judge by. */
   observe(signals: Signals): Reading | null;
-  /** Plain data; see {@link restoreRules}. */
+  /** Plain data, from which the rule's constructor goes on. */
   state(): State;
 }
 
