@@ -81,7 +81,8 @@ async function open(
   const api: ApiContext = {
     db,
     now,
-    stopRun: (run, reason) => gateway.stopRun(run, reason),
+    command: (given) => gateway.command(given),
+    rulesChanged: (project, rules) => gateway.rulesChanged(project, rules),
     alertChanged: (alert) => gateway.alertChanged(alert),
     keysChanged: () => gateway.keysChanged(),
   };

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Database, insertSteps, openAlert, openDatabase, startRun } from '@evenkeel/db';
-import { type Alert, parse, runStart } from '@evenkeel/protocol';
+import { type Database, giveCommand, insertSteps, openDatabase, raiseAlert, startRun } from '@evenkeel/db';
+import { type Alert, parse, type RuleSettings, runStart } from '@evenkeel/protocol';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import superjson from 'superjson';
@@ -14,7 +14,7 @@ const NOW = new Date('2026-01-02T03:04:05Z');
 
 let db: Database;
 let client: ReturnType<typeof createTRPCClient<AppRouter>>;
-const connected = new Set<string>();
+const retuned: [string, RuleSettings][] = [];
 const changed: Alert[] = [];
 const http = createServer();
 
@@ -33,7 +33,8 @@ beforeAll(async () => {
   const context = {
     db,
     now: () => NOW,
-    stopRun: async (run: string) => connected.has(run),
+    command: (given: Parameters<typeof giveCommand>[1]) => giveCommand(db, given, NOW),
+    rulesChanged: (project: string, rules: RuleSettings) => void retuned.push([project, rules]),
     alertChanged: (alert: Alert) => void changed.push(alert),
     keysChanged: async () => {},
   };
@@ -85,16 +86,45 @@ test('a chart has the steps of its range, and marks what is not finite', async (
   });
 });
 
-test('a stop that no trainer acknowledges fails, one that is acknowledged succeeds', async () => {
-  await expect(client.run.stop.mutate({ run: RUN })).rejects.toMatchObject({ data: { code: 'PRECONDITION_FAILED' } });
-  connected.add(RUN);
-  expect(await client.run.stop.mutate({ run: RUN })).toEqual({ delivered: true });
+test('a command of a person is given, and listed with what came of it', async () => {
+  const action = { kind: 'reduce-lr', factor: 0.5 } as const;
+  const given = await client.run.command.mutate({ run: RUN, action, by: 'ada', reason: 'it rises' });
+  expect(given).toMatchObject({
+    run: RUN,
+    ...action,
+    by: 'ada',
+    reason: 'it rises',
+    status: 'pending',
+    createdAt: NOW,
+  });
+  expect(await client.run.commands.query({ run: RUN })).toEqual([given]);
+  const grow = { run: RUN, action: { ...action, factor: 2 } };
+  await expect(client.run.command.mutate(grow)).rejects.toThrow(/^action\.factor: /);
+  await expect(client.run.command.mutate({ run: UNKNOWN, action })).rejects.toThrow(/^run: no such run/);
+});
+
+test('the rules of a project are set whole, hold at once, and are refused where they make no sense', async () => {
+  const settings = { 'tev-growth': { warning: 0.6 }, stalled: { enabled: false } };
+  await client.project.setRules.mutate({ project: 'p', settings });
+  expect(retuned).toEqual([['p', settings]]);
+  const read = await client.project.rules.query({ project: 'p' });
+  expect(read.settings).toEqual(settings);
+  expect(read.defaults['tev-growth'].critical).toBeGreaterThan(0.5);
+  expect(await client.project.list.query()).toEqual(['p']);
+  const set = (wrong: object) => client.project.setRules.mutate({ project: 'p', settings: wrong });
+  await expect(set({ 'tev-growth': { warning: 0.9 } })).rejects.toThrow(/^settings\.tev-growth\.critical: must not be/);
+  await expect(set({ 'tev-growth': { warnning: 0.9 } })).rejects.toThrow(/warnning/);
+  await expect(client.project.rules.query({ project: 'nobody' })).rejects.toThrow(/^project: no such project/);
+  expect((await client.project.rules.query({ project: 'p' })).settings).toEqual(settings);
 });
 
 test('an alert is acknowledged, then resolved, and viewers hear of both', async () => {
-  const finding = { rule: 'non-finite', severity: 'critical', step: 50, message: 'm', evidence: { loss: 1 } } as const;
-  const opened = await openAlert(db, RUN, finding, NOW);
-  const key = { run: RUN, id: opened?.id ?? '' };
+  const finding = {
+    ...{ rule: 'non-finite', severity: 'critical', attempt: 1, step: 50, message: 'm', evidence: { loss: 1 } },
+    ...{ window: [49, 50], risk: null, divergenceStep: null },
+  } satisfies Parameters<typeof raiseAlert>[2];
+  const raised = await raiseAlert(db, RUN, finding, NOW);
+  const key = { run: RUN, id: raised?.alert.id ?? '' };
   expect(await client.alert.acknowledge.mutate(key)).toMatchObject({ status: 'acknowledged', acknowledgedAt: NOW });
   expect(await client.alert.resolve.mutate(key)).toMatchObject({ status: 'resolved', resolvedAt: NOW });
   expect(changed.map(({ status }) => status)).toEqual(['acknowledged', 'resolved']);

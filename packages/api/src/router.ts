@@ -1,10 +1,17 @@
 import { alertRouter } from './router/alert.ts';
 import { apiKeyRouter } from './router/api-key.ts';
+import { projectRouter } from './router/project.ts';
 import { runRouter } from './router/run.ts';
 import { stepRouter } from './router/step.ts';
 import { createCallerFactory, router } from './trpc.ts';
 
-export const appRouter = router({ run: runRouter, step: stepRouter, alert: alertRouter, apiKey: apiKeyRouter });
+export const appRouter = router({
+  project: projectRouter,
+  run: runRouter,
+  step: stepRouter,
+  alert: alertRouter,
+  apiKey: apiKeyRouter,
+});
 export type AppRouter = typeof appRouter;
 
 /** Calls the router without HTTP, for pages rendered on the server. */

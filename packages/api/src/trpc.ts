@@ -1,5 +1,5 @@
-import type { Database } from '@evenkeel/db';
-import { type Alert, RefusedError } from '@evenkeel/protocol';
+import type { CommandRow, Database } from '@evenkeel/db';
+import { type Action, type Alert, type Command, RefusedError, type RuleSettings } from '@evenkeel/protocol';
 import { initTRPC, TRPCError } from '@trpc/server';
 import superjson from 'superjson';
 import { ZodError } from 'zod';
@@ -7,8 +7,10 @@ import { ZodError } from 'zod';
 export interface ApiContext {
   db: Database;
   now: () => Date;
-  /** Sends a stop to the run's emitter; false where none is connected or it did not acknowledge. */
-  stopRun: (run: string, reason: string) => Promise<boolean>;
+  /** Gives a command to a run's trainer; resolves to what has come of it so far. */
+  command: (given: Pick<Command, 'run' | 'by' | 'reason'> & { action: Action }) => Promise<CommandRow>;
+  /** Makes a project's rules hold for runs that are under way. */
+  rulesChanged: (project: string, rules: RuleSettings) => void;
   /** Tells live viewers that somebody acknowledged or resolved an alert. */
   alertChanged: (alert: Alert) => void;
   /** Makes a created or revoked key hold for emitters that are already connected. */

@@ -1,23 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Alert } from '@evenkeel/protocol';
 import { expect, test } from 'vitest';
-import { acknowledgeAlert, type Finding, listAlerts, openAlert, resolveAlert } from './alert.ts';
+import { acknowledgeAlert, type Finding, listAlerts, raiseAlert, resolveAlert } from './alert.ts';
 import { describeDatabases } from './testing.ts';
-import { begin, later, NOW } from './testing-data.ts';
+import { aFinding, begin, later, NOW } from './testing-data.ts';
 
-const finding: Finding = {
-  rule: 'tev-growth',
-  severity: 'warning',
-  step: 70,
-  message: 'TEV grows',
-  evidence: { k: 1.5 },
-};
+const finding = aFinding();
 
 describeDatabases('alerts', (db) => {
   const open = async (run: string, over: Partial<Finding> = {}, now = NOW): Promise<Alert> => {
-    const alert = await openAlert(db(), run, { ...finding, ...over }, now);
-    if (!alert) throw new Error('no alert was opened');
-    return alert;
+    const raised = await raiseAlert(db(), run, aFinding(over), now);
+    if (!raised) throw new Error('no alert was opened');
+    return raised.alert;
   };
 
   test('an alert goes from open to acknowledged to resolved, each once', async () => {
@@ -38,12 +32,15 @@ describeDatabases('alerts', (db) => {
   test('a rule has one unresolved alert of a run, which can only get worse', async () => {
     const run = await begin(db());
     const warning = await open(run);
-    expect(await openAlert(db(), run, { ...finding, step: 71 }, later(1))).toBeNull();
-    const worse = { ...finding, severity: 'critical', step: 72, message: 'TEV explodes', evidence: { k: 3 } } as const;
-    const critical = { ...warning, severity: 'critical', message: 'TEV explodes', evidence: { k: 3 } };
-    expect(await openAlert(db(), run, worse, later(2))).toEqual(critical);
-    expect(await openAlert(db(), run, worse, later(3))).toBeNull();
-    expect(await openAlert(db(), run, finding, later(3))).toBeNull();
+    expect(await raiseAlert(db(), run, { ...finding, step: 71 }, later(1))).toBeNull();
+    const seen: Partial<Finding> = {
+      ...{ severity: 'critical', message: 'TEV explodes', evidence: { k: 3 } },
+      ...{ window: [45, 72], risk: 0.9, divergenceStep: 120 },
+    };
+    const worse = aFinding({ ...seen, step: 72 });
+    expect(await raiseAlert(db(), run, worse, later(2))).toEqual({ alert: { ...warning, ...seen }, command: null });
+    expect(await raiseAlert(db(), run, worse, later(3))).toBeNull();
+    expect(await raiseAlert(db(), run, finding, later(3))).toBeNull();
     await resolveAlert(db(), warning, later(4));
     expect((await open(run, {}, later(5))).id).not.toBe(warning.id);
     expect(await listAlerts(db(), { run, status: ['open'], limit: 9 })).toHaveLength(1);
@@ -51,7 +48,7 @@ describeDatabases('alerts', (db) => {
 
   test('one of many findings at once opens the alert', async () => {
     const run = await begin(db());
-    const opened = await Promise.all(Array.from({ length: 8 }, () => openAlert(db(), run, finding, NOW)));
+    const opened = await Promise.all(Array.from({ length: 8 }, () => raiseAlert(db(), run, finding, NOW)));
     expect(opened.filter((alert) => alert !== null)).toHaveLength(1);
   });
 

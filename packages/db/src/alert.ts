@@ -1,30 +1,52 @@
 import { randomUUID } from 'node:crypto';
 import { type Alert, type AlertStatus, RefusedError } from '@evenkeel/protocol';
 import { and, desc, eq, inArray, ne } from 'drizzle-orm';
-import type { Database } from './database.ts';
+import { type CommandRow, react } from './command.ts';
+import type { Database, Sql } from './database.ts';
 import { alert } from './schema.ts';
 
 /** What a rule found in a run. */
-export type Finding = Pick<Alert, 'rule' | 'severity' | 'step' | 'message' | 'evidence'>;
+export type Finding = Pick<
+  Alert,
+  'rule' | 'severity' | 'attempt' | 'step' | 'message' | 'evidence' | 'window' | 'risk' | 'divergenceStep'
+>;
 
 type AlertKey = Pick<Alert, 'run' | 'id'>;
 
+/** An alert that is new or has become worse, and the command with which the policy of its attempt answers. */
+interface Raised {
+  alert: Alert;
+  command: CommandRow | null;
+}
+
 /**
- * Opens an alert, or makes the unresolved one of the same rule critical.
- * @returns the alert where it is new or has become worse, otherwise null.
+ * Opens an alert, or makes the unresolved one of the same rule critical, and gives the command that the policy of the
+ * attempt asks for, both or neither.
+ * @returns null where nothing is new.
  */
-export async function openAlert(db: Database, run: string, finding: Finding, now: Date): Promise<Alert | null> {
+export async function raiseAlert(db: Database, run: string, finding: Finding, now: Date): Promise<Raised | null> {
+  return db.sql.transaction(async (tx) => {
+    const raised = (await openAlert(tx, run, finding, now)) ?? (await escalate(tx, run, finding));
+    return raised && { alert: raised, command: await react(tx, raised, now) };
+  });
+}
+
+async function openAlert(tx: Sql, run: string, finding: Finding, now: Date): Promise<Alert | undefined> {
   const opened = { ...finding, id: randomUUID(), run, status: 'open', openedAt: now } as const;
-  const [inserted] = await db.sql.insert(alert).values(opened).onConflictDoNothing().returning();
-  if (inserted) return inserted;
-  return finding.severity === 'critical' ? escalate(db, run, finding) : null;
+  const [inserted] = await tx.insert(alert).values(opened).onConflictDoNothing().returning();
+  return inserted;
 }
 
 /** The alert keeps its step and status: it says when the trouble was first seen, and by whom it was noted. */
-async function escalate(db: Database, run: string, { rule, severity, message, evidence }: Finding) {
-  const [escalated] = await db.sql
+async function escalate(
+  tx: Sql,
+  run: string,
+  { rule, severity, step: _step, ...seen }: Finding,
+): Promise<Alert | null> {
+  if (severity !== 'critical') return null;
+  const [escalated] = await tx
     .update(alert)
-    .set({ severity, message, evidence })
+    .set({ severity, ...seen })
     .where(and(eq(alert.run, run), eq(alert.rule, rule), ne(alert.status, 'resolved'), ne(alert.severity, severity)))
     .returning();
   return escalated ?? null;

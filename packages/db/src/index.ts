@@ -1,4 +1,4 @@
-export { acknowledgeAlert, listAlerts, openAlert, resolveAlert, resolveRule } from './alert.ts';
+export { acknowledgeAlert, listAlerts, raiseAlert, resolveAlert, resolveRule } from './alert.ts';
 export {
   type ApiKey,
   anyApiKey,
@@ -8,6 +8,15 @@ export {
   revokeApiKey,
 } from './api-key.ts';
 export { type Chart, readChart } from './chart.ts';
+export {
+  acknowledgeCommand,
+  type CommandRow,
+  findCommand,
+  giveCommand,
+  listCommands,
+  pendingCommands,
+  settleCommand,
+} from './command.ts';
 export type { Database } from './database.ts';
 export { judgedTo, markJudged, runsToJudge } from './judged.ts';
 export { type LayerChart, readLayerChart } from './layer-chart.ts';
@@ -15,6 +24,7 @@ export { DirectoryHeldError, holderOf } from './lock.ts';
 export { markLostRuns, touchRuns } from './lost-run.ts';
 export { openDatabase } from './open.ts';
 export { pingDatabase } from './ping.ts';
+export { listProjects, readRules, rulesOfRun, writeRules } from './project.ts';
 export { recentSteps } from './recent-steps.ts';
 export { rollUp, runsToRollUp } from './rollup.ts';
 export {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { acknowledgeAlert, openAlert, resolveAlert } from './alert.ts';
+import { acknowledgeAlert, raiseAlert, resolveAlert } from './alert.ts';
 import { markLostRuns, touchRuns } from './lost-run.ts';
 import { recentSteps } from './recent-steps.ts';
 import { finishRun, getRun, listRuns, startRun } from './run.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
-import { aRun, aStep, begin, later, NOW } from './testing-data.ts';
+import { aFinding, aRun, aStep, begin, later, NOW } from './testing-data.ts';
 
 describeDatabases('runs', (db) => {
   test('a new run is what it was started with', async () => {
@@ -31,7 +31,12 @@ describeDatabases('runs', (db) => {
       notes: 'n',
       layers: ['h0', 'h1'],
       customNames: [],
-      attempts: [{ number: 1, status: null, startedAt: NOW, endedAt: null, firstStep: null, lastStep: null }],
+      attempts: [
+        {
+          ...{ number: 1, status: null, policy: start.policy },
+          ...{ startedAt: NOW, endedAt: null, firstStep: null, lastStep: null },
+        },
+      ],
     });
     expect(await getRun(db(), randomUUID())).toBeNull();
   });
@@ -192,12 +197,11 @@ describeDatabases('runs', (db) => {
 
   test('a list shows the alerts that are not resolved', async () => {
     const run = await begin(db());
-    const finding = { severity: 'warning', step: 7, message: 'm', evidence: {} } as const;
-    const spike = await openAlert(db(), run, { ...finding, rule: 'loss-spike' }, later(1));
-    await openAlert(db(), run, { ...finding, rule: 'stalled', step: 9 }, later(2));
-    const gone = await openAlert(db(), run, { ...finding, rule: 'non-finite' }, later(3));
-    await resolveAlert(db(), { run, id: gone?.id ?? '' }, NOW);
-    await acknowledgeAlert(db(), { run, id: spike?.id ?? '' }, NOW);
+    const spike = await raiseAlert(db(), run, aFinding({ rule: 'loss-spike', step: 7 }), later(1));
+    await raiseAlert(db(), run, aFinding({ rule: 'stalled', step: 9 }), later(2));
+    const gone = await raiseAlert(db(), run, aFinding({ rule: 'non-finite', step: 7 }), later(3));
+    await resolveAlert(db(), { run, id: gone?.alert.id ?? '' }, NOW);
+    await acknowledgeAlert(db(), { run, id: spike?.alert.id ?? '' }, NOW);
     const [summary] = await listRuns(db(), { limit: 1, ids: [run] });
     expect(summary?.openAlerts).toEqual([
       { rule: 'stalled', severity: 'warning', step: 9 },

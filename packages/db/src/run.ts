@@ -1,6 +1,7 @@
 import {
   type EndStatus,
   type OpenAlert,
+  type Policy,
   RefusedError,
   type RunFinish,
   type RunStart,
@@ -8,7 +9,9 @@ import {
 } from '@evenkeel/protocol';
 import { and, asc, desc, eq, ilike, inArray, max, ne, or, type SQL, sql } from 'drizzle-orm';
 import { arrayOf, UUID } from './array-wire.ts';
+import { endCommands, expireBefore } from './command.ts';
 import type { Database, Sql } from './database.ts';
+import { projectOf } from './project.ts';
 import { alert, attempt, project, run } from './schema.ts';
 
 export interface RunSummary {
@@ -34,6 +37,7 @@ export interface RunSummary {
 interface AttemptSummary {
   number: number;
   status: EndStatus | null;
+  policy: Policy;
   startedAt: Date;
   endedAt: Date | null;
   firstStep: number | null;
@@ -68,20 +72,13 @@ export async function startRun(db: Database, start: RunStart, now: Date): Promis
       .onConflictDoNothing()
       .returning({ id: run.id });
     if (created.length === 0) await continueRun(tx, start, projectId, now);
+    const ofRun = { run: start.run, startedAt: startedAt(start) };
     await tx
       .insert(attempt)
-      .values({ run: start.run, number: start.attempt, startedAt: startedAt(start), rolledTo: 0, stale: [] })
+      .values({ ...ofRun, number: start.attempt, policy: start.policy, rolledTo: 0, stale: [] })
       .onConflictDoNothing();
+    await expireBefore(tx, start.run, start.attempt, now);
   });
-}
-
-async function projectOf(tx: Sql, name: string, now: Date): Promise<number> {
-  await tx.execute(sql`
-    insert into ${project} (name, created_at) select ${name}, ${now.toISOString()}::timestamptz
-    where not exists (select from ${project} where name = ${name}) on conflict do nothing`);
-  const [found] = await tx.select({ id: project.id }).from(project).where(eq(project.name, name));
-  if (!found) throw new Error(`the database inserted no project ${name}`);
-  return found.id;
 }
 
 async function continueRun(tx: Sql, start: RunStart, projectId: number, now: Date): Promise<void> {
@@ -138,6 +135,7 @@ export async function finishRun(db: Database, finish: RunFinish, now: Date): Pro
     if (!ending) throw new RefusedError('attempt', 'the run has no such attempt');
     if (ending.status) return;
     await tx.update(attempt).set({ status, endedAt }).where(isAttempt);
+    await endCommands(tx, finish.run, finish.attempt, { stopped: status === 'stopped', at: now });
     if (finish.attempt < (await newestAttempt(tx, finish.run))) return;
     await tx.update(run).set({ status, reason, endedAt, heardAt: now }).where(eq(run.id, finish.run));
   });
@@ -170,6 +168,7 @@ export async function getRun(db: Database, id: string): Promise<RunDetail | null
     .select({
       number: attempt.number,
       status: attempt.status,
+      policy: attempt.policy,
       startedAt: attempt.startedAt,
       endedAt: attempt.endedAt,
       firstStep: attempt.firstStep,

@@ -1,4 +1,14 @@
-import type { AlertStatus, EndStatus, Rule, RunStatus, Severity } from '@evenkeel/protocol';
+import type {
+  Action,
+  AlertStatus,
+  CommandStatus,
+  EndStatus,
+  Policy,
+  Rule,
+  RuleSettings,
+  RunStatus,
+  Severity,
+} from '@evenkeel/protocol';
 import { sql } from 'drizzle-orm';
 import {
   bigint,
@@ -25,6 +35,8 @@ export const project = pgTable('project', {
   id: integer().primaryKey().generatedAlwaysAsIdentity(),
   name: text().notNull().unique(),
   createdAt: instant('created_at').notNull(),
+  /** What the rules are told for its runs; what is absent is as the rules have it by default. */
+  rules: jsonb().$type<RuleSettings>().notNull().default({}),
 });
 
 export const run = pgTable(
@@ -68,6 +80,11 @@ export const attempt = pgTable(
     startedAt: instant('started_at').notNull(),
     endedAt: instant('ended_at'),
     status: text().$type<EndStatus>(),
+    /** What it wants done about alerts. */
+    policy: jsonb()
+      .$type<Policy>()
+      .notNull()
+      .default({ warning: { kind: 'observe' }, critical: { kind: 'observe' } }),
     /** The attempt owns the run's timeline from here on, until a later attempt's first step. */
     firstStep: count('first_step'),
     lastStep: count('last_step'),
@@ -151,9 +168,14 @@ export const alert = pgTable(
     rule: text().$type<Rule>().notNull(),
     severity: text().$type<Severity>().notNull(),
     status: text().$type<AlertStatus>().notNull(),
+    attempt: integer().notNull(),
     step: count('step').notNull(),
     message: text().notNull(),
     evidence: jsonb().$type<Record<string, number>>().notNull(),
+    /** First and last step that the rule looked at. */
+    window: count('window').array().$type<[number, number]>().notNull(),
+    risk: doublePrecision(),
+    divergenceStep: count('divergence_step'),
     openedAt: instant('opened_at').notNull(),
     acknowledgedAt: instant('acknowledged_at'),
     resolvedAt: instant('resolved_at'),
@@ -163,6 +185,38 @@ export const alert = pgTable(
     uniqueIndex('alert_one_unresolved').on(t.run, t.rule).where(sql`${t.status} <> 'resolved'`),
     index('alert_opened_at').on(t.openedAt),
   ],
+);
+
+/** What a run's trainer was told to do, and what came of it. */
+export const command = pgTable(
+  'command',
+  {
+    id: uuid().notNull(),
+    run: uuid()
+      .notNull()
+      .references(() => run.id, { onDelete: 'cascade' }),
+    /** Whom it is for: a later attempt does not obey it. */
+    attempt: integer().notNull(),
+    kind: text().$type<Action['kind']>().notNull(),
+    /** Of `reduce-lr` alone. */
+    factor: doublePrecision(),
+    /** A rule, or the name of a person; null where that was not told. */
+    by: text(),
+    reason: text().notNull(),
+    /** The alert that the run's policy answers with it; null where a person gave it. */
+    alert: uuid(),
+    /** The newest step when it was given. */
+    step: count('step'),
+    status: text().$type<CommandStatus>().notNull(),
+    /** What came of it, or why nothing did, in the trainer's words. */
+    result: text(),
+    error: text(),
+    createdAt: instant('created_at').notNull(),
+    acknowledgedAt: instant('acknowledged_at'),
+    /** When the trainer told that it is done or has failed, or it expired. */
+    settledAt: instant('settled_at'),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.id] })],
 );
 
 /** A key for `/ingest`. The secret itself is shown once and never stored. */

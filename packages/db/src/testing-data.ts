@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RunStart, StepEvent } from '@evenkeel/protocol';
+import type { Finding } from './alert.ts';
 import type { Database } from './database.ts';
 import { startRun } from './run.ts';
 
@@ -17,6 +18,7 @@ export function aRun(over: Partial<RunStart> = {}): RunStart {
     notes: '',
     layers: [],
     startedAt: NOW.getTime(),
+    policy: { warning: { kind: 'observe' }, critical: { kind: 'observe' } },
     ...over,
   };
 }
@@ -26,6 +28,14 @@ export async function begin(db: Database, over: Partial<RunStart> = {}): Promise
   const start = aRun(over);
   await startRun(db, start, NOW);
   return start.run;
+}
+
+export function aFinding(over: Partial<Finding> = {}): Finding {
+  return {
+    ...{ rule: 'tev-growth', severity: 'warning', attempt: 1, step: 70, message: 'TEV grows', evidence: { k: 1.5 } },
+    ...{ window: [40, 70], risk: 0.6, divergenceStep: 130 },
+    ...over,
+  };
 }
 
 export function aStep(step: number, over: Partial<StepEvent> = {}): StepEvent {

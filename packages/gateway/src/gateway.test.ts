@@ -119,20 +119,6 @@ test('a run that turns non-finite gets one alert, which a viewer hears of', asyn
   expect(await listAlerts(server.db, { run, limit: 10 })).toHaveLength(1);
 });
 
-test('a stop command reaches the emitter of the run and no other', async () => {
-  const [wanted, other] = await Promise.all([server.emitter(), server.emitter()]);
-  const commands: unknown[] = [];
-  for (const { socket } of [wanted, other]) {
-    socket.on('command', (command, ack) => {
-      commands.push(command);
-      ack({ ok: true });
-    });
-  }
-  expect(await server.gateway.stopRun(wanted.run, 'enough')).toBe(true);
-  expect(commands).toMatchObject([{ run: wanted.run, kind: 'stop', reason: 'enough' }]);
-  expect(await server.gateway.stopRun('00000000-0000-7000-8000-000000000000', 'x')).toBe(false);
-});
-
 test('a finished run stays finished when its start is repeated, and runs again with the next attempt', async () => {
   const { run, socket } = await server.emitter();
   await send(socket, 'run:finish', { run, attempt: 1, status: 'stopped', reason: 'by hand' });

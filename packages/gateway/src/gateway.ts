@@ -1,7 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type Database, insertSteps, markLostRuns, rollUp, runsToJudge, runsToRollUp, touchRuns } from '@evenkeel/db';
-import type { Alert, RefusedError, StepBatch } from '@evenkeel/protocol';
+import { setTimeout } from 'node:timers/promises';
+import {
+  type CommandRow,
+  type Database,
+  findCommand,
+  giveCommand,
+  insertSteps,
+  markLostRuns,
+  rollUp,
+  runsToJudge,
+  runsToRollUp,
+  touchRuns,
+} from '@evenkeel/db';
+import type { Action, Alert, Command, RefusedError, RuleSettings, StepBatch } from '@evenkeel/protocol';
 import type { Server } from 'socket.io';
 import { GroupCommit } from './group-commit.ts';
 import { Ingest } from './ingest.ts';
@@ -13,6 +24,8 @@ const SWEEP_MS = 10_000;
 const ROLL_UP_MS = 1_000;
 /** A run whose emitter has been gone this long counts as lost, until it comes back. */
 const LOST_AFTER_MS = 60_000;
+/** How long the giver of a command waits for the trainer to acknowledge it. */
+const COMMAND_ANSWER_MS = 5_000;
 
 interface GatewayOptions {
   /** A socket.io server with `maxHttpBufferSize` of MAX_FRAME_BYTES; its owner closes it. */
@@ -45,7 +58,11 @@ export class Gateway {
     viewers.use((socket, next) => next(options.mayWatch(socket.request) ? undefined : new Error('sign in first')));
     this.#commits = new GroupCommit((batches) => insertSteps(db, batches, now()), log);
     this.#live = new Live({ namespace: viewers, db, log });
-    this.#judge = new Judge({ db, now, log, onAlert: (alert) => this.#live.alertChanged(alert) });
+    this.#judge = new Judge({
+      ...{ db, now, log },
+      onAlert: (alert) => this.#live.alertChanged(alert),
+      onCommand: (command) => void this.#deliver(command),
+    });
     this.#ingest = new Ingest({
       namespace: io.of('/ingest'),
       db,
@@ -54,6 +71,7 @@ export class Gateway {
       store: (batch) => this.#store(batch),
       onRunStarted: (run) => this.#live.runChanged(run),
       onRunFinished: (run) => this.#runFinished(run),
+      onCommandChanged: (run) => this.#live.commandChanged(run),
       onDisconnect: (runs) => this.#keepAlive(runs),
     });
     this.#timers = [
@@ -63,9 +81,23 @@ export class Gateway {
     this.#background = this.#resume();
   }
 
-  /** Asks the run's emitter to stop; false where it is not connected or did not acknowledge. */
-  stopRun(run: string, reason: string): Promise<boolean> {
-    return this.#ingest.sendCommand({ id: randomUUID(), run, kind: 'stop', reason });
+  /**
+   * Gives a command of a person to a run's newest attempt. Resolves once the trainer has acknowledged or refused it, or
+   * after a few seconds: it is then pending, and goes out again when the trainer comes back.
+   * @throws RefusedError where there is no such run, or it has ended.
+   */
+  async command(given: Pick<Command, 'run' | 'by' | 'reason'> & { action: Action }): Promise<CommandRow> {
+    const row = await giveCommand(this.#options.db, given, this.#options.now());
+    const tooLate = new AbortController();
+    const late = setTimeout(COMMAND_ANSWER_MS, undefined, { signal: tooLate.signal }).catch(() => undefined);
+    await Promise.race([this.#deliver(row), late]);
+    tooLate.abort();
+    return findCommand(this.#options.db, row);
+  }
+
+  /** The rules of a project have been told anew. */
+  rulesChanged(project: string, rules: RuleSettings): void {
+    this.#judge.retune(project, rules);
   }
 
   alertChanged(alert: Alert): void {
@@ -94,6 +126,11 @@ export class Gateway {
     this.#toRollUp.add(batch.run);
     this.#judge.observe(batch);
     return null;
+  }
+
+  #deliver(command: CommandRow): Promise<void> {
+    this.#live.commandChanged(command.run);
+    return this.#ingest.deliver(command);
   }
 
   #runFinished(run: string): void {

@@ -1,21 +1,36 @@
-import { anyApiKey, authenticateApiKey, type Database, finishRun, listApiKeys, startRun } from '@evenkeel/db';
+import {
+  acknowledgeCommand,
+  anyApiKey,
+  authenticateApiKey,
+  type CommandRow,
+  type Database,
+  finishRun,
+  listApiKeys,
+  pendingCommands,
+  settleCommand,
+  startRun,
+} from '@evenkeel/db';
 import {
   type Ack,
+  ack,
   type Command,
   checkProtocolVersion,
+  command,
+  commandDone,
   decodeSteps,
   ingestHandshake,
   parse,
   RefusedError,
+  type RunStart,
   runFinish,
   runStart,
   type StepBatch,
   stepBatch,
+  storableReason,
 } from '@evenkeel/protocol';
 import type { Namespace, Socket } from 'socket.io';
 import type { Log } from './log.ts';
 
-const COMMAND_TIMEOUT = 5_000;
 /** Runs that one connection may have started and not finished. */
 const RUNS_PER_CONNECTION = 1_000;
 
@@ -28,6 +43,8 @@ export interface IngestOptions {
   store: (batch: StepBatch) => Promise<RefusedError | null>;
   onRunStarted: (run: string) => void;
   onRunFinished: (run: string) => void;
+  /** A command of this run was acknowledged, carried out or refused. */
+  onCommandChanged: (run: string) => void;
   /** The emitter of these runs has gone, for now or for good. */
   onDisconnect: (runs: string[]) => void;
 }
@@ -51,6 +68,7 @@ export class Ingest {
     ['run:start', (emitter, socket, payload) => this.#start(emitter, socket, payload)],
     ['steps', (emitter, _socket, payload) => this.#steps(emitter, payload)],
     ['run:finish', (emitter, socket, payload) => this.#finish(emitter, socket, payload)],
+    ['command:done', (emitter, _socket, payload) => this.#commandDone(emitter, payload)],
   ]);
 
   constructor(options: IngestOptions) {
@@ -69,16 +87,15 @@ export class Ingest {
     return [...this.#emitters.values()].flatMap(({ runs }) => [...runs.keys()]);
   }
 
-  /** Sends a command down the run's own connection; false where no emitter acknowledged it. */
-  async sendCommand(command: Command): Promise<boolean> {
-    const sockets = await this.#options.namespace.in(command.run).fetchSockets();
-    const acknowledged = sockets.map(async (socket) => {
-      const answer = await socket.timeout(COMMAND_TIMEOUT).emitWithAck('command', command);
-      if (answer?.ok !== true) throw new RefusedError('command', 'not acknowledged');
-      return true;
+  /**
+   * Sends a command down the connections of its attempt. Resolves once its emitter has answered and that is noted;
+   * never where none does: the command then goes out again when the attempt comes back.
+   */
+  deliver(row: CommandRow): Promise<void> {
+    const sockets = this.#options.namespace.adapter.rooms.get(roomOf(row)) ?? [];
+    return new Promise((answered) => {
+      for (const id of sockets) this.#sendCommand(id, row, answered);
     });
-    // The first to acknowledge counts: a connection that died silently would hold the answer up.
-    return Promise.any(acknowledged).catch(() => false);
   }
 
   /** Resolves when every message that has come in is answered. */
@@ -109,6 +126,40 @@ export class Ingest {
     log('info', `an emitter connects: ${JSON.stringify(client)}`);
   }
 
+  #sendCommand(socketId: string, row: CommandRow, answered: () => void): void {
+    const socket = this.#options.namespace.sockets.get(socketId);
+    socket?.emit('command', toCommand(row), (answer: unknown) => {
+      this.#track(this.#noteAnswer(row, answer).then(answered));
+    });
+  }
+
+  async #noteAnswer(row: CommandRow, answer: unknown): Promise<void> {
+    const { db, now, log, onCommandChanged } = this.#options;
+    const { data } = ack.safeParse(answer);
+    try {
+      if (!data || ('error' in data && data.retry)) return; // it goes out again with the attempt's next start
+      if ('ok' in data) await acknowledgeCommand(db, row, now());
+      else await settleCommand(db, { ...row, result: null, error: storableReason(data.error) }, now());
+      onCommandChanged(row.run);
+    } catch (error) {
+      log('error', `noting the answer to a command of run ${row.run} failed`, error);
+    }
+  }
+
+  /** What was given while the attempt was away, or was not answered. */
+  async #deliverPending(run: string, attempt: number): Promise<void> {
+    try {
+      for (const row of await pendingCommands(this.#options.db, run, attempt)) void this.deliver(row);
+    } catch (error) {
+      this.#options.log('error', `reading the commands of run ${run} failed`, error);
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    this.#answering.add(work);
+    void work.finally(() => this.#answering.delete(work));
+  }
+
   /** socket.io passes `data` of a middleware's error on to the client. */
   #handshakeError(error: unknown): Error {
     if (!(error instanceof RefusedError)) this.#options.log('error', 'a handshake failed', error);
@@ -126,9 +177,7 @@ export class Ingest {
     socket.onAny((event: unknown, ...args: unknown[]) => {
       const last = args.at(-1);
       const reply = typeof last === 'function' ? (ack: Ack) => last(ack) : () => {};
-      const answered = this.#answer(emitter, socket, String(event), args[0]).then(reply);
-      this.#answering.add(answered);
-      void answered.finally(() => this.#answering.delete(answered));
+      this.#track(this.#answer(emitter, socket, String(event), args[0]).then(reply));
     });
   }
 
@@ -163,8 +212,9 @@ export class Ingest {
       else if (isNewest) runs.delete(start.run);
       throw error;
     }
-    await socket.join(start.run);
+    await socket.join(roomOf(start));
     this.#options.onRunStarted(start.run);
+    this.#track(this.#deliverPending(start.run, start.attempt));
   }
 
   async #steps(emitter: Emitter, payload: unknown): Promise<void> {
@@ -179,9 +229,25 @@ export class Ingest {
     await startedHere(emitter, finish.run);
     await finishRun(this.#options.db, finish, this.#options.now());
     emitter.runs.delete(finish.run);
-    await socket.leave(finish.run);
+    await socket.leave(roomOf(finish));
     this.#options.onRunFinished(finish.run);
   }
+
+  async #commandDone(emitter: Emitter, payload: unknown): Promise<void> {
+    const done = parse(commandDone, payload);
+    await startedHere(emitter, done.run);
+    await settleCommand(this.#options.db, done, this.#options.now());
+    this.#options.onCommandChanged(done.run);
+  }
+}
+
+/** Whoever emits for an attempt; an older one of the same run is no party to its commands. */
+function roomOf({ run, attempt }: Pick<RunStart, 'run' | 'attempt'>): string {
+  return `${run} ${attempt}`;
+}
+
+function toCommand({ factor, ...row }: CommandRow): Command {
+  return parse(command, factor === null ? row : { ...row, factor });
 }
 
 /** Resolves once the connection's start of the run is stored. */

@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type Database, insertSteps, listAlerts, openDatabase, resolveAlert, startRun } from '@evenkeel/db';
+import {
+  type Database,
+  getRun,
+  insertSteps,
+  listAlerts,
+  openDatabase,
+  resolveAlert,
+  startRun,
+  writeRules,
+} from '@evenkeel/db';
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Judge } from './judge.ts';
@@ -17,7 +26,7 @@ afterAll(async () => {
 
 function newJudge(now = () => new Date()): Judge {
   const log = (_level: string, message: string, error?: unknown) => problems.push(`${message}: ${error}`);
-  return new Judge({ db, now, log, onAlert: () => {} });
+  return new Judge({ db, now, log, onAlert: () => {}, onCommand: () => {} });
 }
 
 async function startedRun(run: string = randomUUID(), attempt = 1): Promise<string> {
@@ -167,16 +176,62 @@ test('a judge that is killed between any two batches raises and resolves what on
 test('an attempt goes on with what is known of the one before, also after a restart in between', async () => {
   const run = await startedRun();
   const first = newJudge();
-  first.observe(await store(run, ramp(0, 240)));
+  first.observe(await store(run, ramp(0, 214)));
   await startedRun(run, 2);
-  first.observe(await store(run, ramp(230, 1), 2));
+  first.observe(await store(run, ramp(212, 1), 2));
   await first.settled(run);
+  expect(await story(run)).toEqual([]);
   const second = newJudge();
-  second.observe(await store(run, ramp(231, 100), 2));
+  second.observe(await store(run, ramp(213, 30), 2));
   await second.close();
   const [alert] = await listAlerts(db, { run, limit: 1 });
-  // A detector that knew nothing before step 230 would not see TEV leave its way.
-  expect(alert).toMatchObject({ rule: 'tev-growth', severity: 'critical' });
+  // A detector that began at step 212 could look no further back.
+  expect(alert).toMatchObject({ rule: 'tev-growth', window: [expect.any(Number), expect.any(Number)] });
+  expect(alert?.window[0]).toBeLessThan(200);
+});
+
+test('an alert that is open when another attempt begins resolves, and is raised anew by that attempt’s own steps', async () => {
+  for (const restarts of [false, true]) {
+    const run = await startedRun();
+    const first = newJudge();
+    first.observe(await store(run, ramp(0, 240)));
+    await first.settled(run);
+    expect(await story(run)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical open$/)]);
+    await startedRun(run, 2);
+    // Never closed where it is killed, and the attempt's first steps come while there is none.
+    const second = restarts ? newJudge() : first;
+    const steps = await store(run, ramp(230, 60), 2);
+    if (restarts) second.resume(run);
+    else second.observe(steps);
+    await second.close();
+    const [again, before] = await listAlerts(db, { run, limit: 9 });
+    expect(before).toMatchObject({ attempt: 1, status: 'resolved' });
+    expect(again).toMatchObject({ attempt: 2, status: 'open', severity: 'critical' });
+    expect(again?.window[0]).toBeGreaterThanOrEqual(230);
+  }
+});
+
+test('the rules of a run are those of its project, also when they are told while it runs, and after a restart', async () => {
+  const run = await startedRun();
+  const judge = newJudge();
+  judge.observe(await store(run, stepsFrom(0, 10)));
+  await judge.settled(run);
+  const rules = { 'non-finite': { enabled: false } };
+  const project = (await getRun(db, run))?.project ?? '';
+  await writeRules(db, project, rules, new Date());
+  judge.retune('another project', {});
+  judge.retune(project, rules);
+  judge.observe(await store(run, stepsFrom(10, 10, NAN_FROM(10))));
+  await judge.close();
+  const after = newJudge();
+  after.observe(await store(run, stepsFrom(20, 10, NAN_FROM(20))));
+  await after.settled(run);
+  expect(await alertSteps(run)).toEqual([]);
+  await writeRules(db, project, {}, new Date());
+  after.retune(project, {});
+  after.observe(await store(run, stepsFrom(30, 1, NAN_FROM(30))));
+  await after.close();
+  expect(await alertSteps(run)).toEqual([30]);
 });
 
 test('a run that falls silent is told as stalled, by the server’s clock, and resolved by its next step', async () => {

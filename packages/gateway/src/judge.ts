@@ -1,5 +1,15 @@
-import { type Database, judgedTo, listAlerts, markJudged, openAlert, recentSteps, resolveRule } from '@evenkeel/db';
-import type { Alert, StepBatch, StepEvent } from '@evenkeel/protocol';
+import {
+  type CommandRow,
+  type Database,
+  judgedTo,
+  listAlerts,
+  markJudged,
+  raiseAlert,
+  recentSteps,
+  resolveRule,
+  rulesOfRun,
+} from '@evenkeel/db';
+import type { Alert, RuleSettings, StepBatch, StepEvent } from '@evenkeel/protocol';
 import { Detector, type DetectorState, type Finding, type Verdict } from '@evenkeel/stability';
 import type { Log } from './log.ts';
 
@@ -17,9 +27,12 @@ export interface JudgeOptions {
   log: Log;
   /** Called for each alert that was opened, escalated or resolved. */
   onAlert: (alert: Alert) => void;
+  /** Called for each command with which a run's policy answers an alert. */
+  onCommand: (command: CommandRow) => void;
 }
 
 interface Case {
+  project: string;
   detector: Detector;
   attempt: number;
   /** The newest judged step, null before the first. */
@@ -52,7 +65,10 @@ export class Judge {
     this.#enqueue(run, async (known) => {
       if (!known) return this.#rebuild(run);
       if (attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
-      if (attempt > known.attempt) return this.#judge(run, await this.#begin(run, known, attempt), steps);
+      if (attempt > known.attempt) {
+        const first = steps[0]?.step ?? 0;
+        return this.#judge(run, await this.#begin(run, known, attempt, first), steps);
+      }
       const unjudged = steps.filter(({ step }) => step > (known.judged ?? -1));
       return this.#judge(run, known, unjudged);
     });
@@ -72,8 +88,18 @@ export class Judge {
         // counted by our clock alone: the trainer's may be wrong
         const { time, at } = known.heard;
         const now = time + this.#options.now().getTime() - at;
-        for (const verdict of known.detector.elapse(now)) await this.#carryOut(run, verdict, []);
+        for (const verdict of known.detector.elapse(now)) await this.#carryOut(run, known.attempt, verdict);
         return known;
+      });
+    }
+  }
+
+  /** The rules of a project are told anew: its runs are judged by them from their next step on. */
+  retune(project: string, rules: RuleSettings): void {
+    for (const run of this.#cases.keys()) {
+      this.#enqueue(run, (known) => {
+        if (known?.project !== project) return known;
+        return { ...known, detector: Detector.restore(known.detector.state(), rules) };
       });
     }
   }
@@ -97,7 +123,7 @@ export class Judge {
     await this.#cases.get(run);
   }
 
-  #enqueue(run: string, act: (known: Case | null) => Promise<Case | null> | Case): void {
+  #enqueue(run: string, act: (known: Case | null) => Promise<Case | null> | Case | null): void {
     const former = this.#cases.get(run) ?? Promise.resolve(null);
     const next = former.then(act).catch((error) => {
       this.#options.log('error', `judging run ${run} failed; it is judged again at its next step or start`, error);
@@ -110,33 +136,41 @@ export class Judge {
   }
 
   /** An attempt goes on with what the detector remembers of the one before, also after a crash. */
-  async #begin(run: string, { detector }: Case, attempt: number): Promise<Case> {
+  async #begin(run: string, { project, detector }: Case, attempt: number, first: number): Promise<Case> {
+    for (const verdict of detector.newAttempt(first)) await this.#carryOut(run, attempt, verdict);
     await markJudged(this.#options.db, { run, attempt, step: null, detector: detector.state() });
-    return { detector, attempt, judged: null, marked: null, heard: null };
+    return { project, detector, attempt, judged: null, marked: null, heard: null };
   }
 
   async #rebuild(run: string): Promise<Case | null> {
     const { db } = this.#options;
     const known = await judgedTo(db, run);
-    if (!known) return null;
+    const told = await rulesOfRun(db, run);
+    if (!known || !told) return null;
     const steps = await recentSteps(db, { run, limit: REBUILD_STEPS });
-    const firstUnjudged = Math.max(known.firstStep ?? 0, (known.judgedTo ?? -1) + 1);
-    const unjudged = steps.findIndex(({ step }) => step >= firstUnjudged);
-    const start = unjudged < 0 ? steps.length : unjudged;
+    const first = known.firstStep ?? 0;
+    const firstUnjudged = Math.max(first, (known.judgedTo ?? -1) + 1);
+    const start = indexFrom(steps, firstUnjudged);
     const state = known.detector as DetectorState | null;
     const isKnown = state !== null && Detector.understands(state);
-    const detector = isKnown ? Detector.restore(state) : new Detector();
-    if (!isKnown) for (const step of steps.slice(0, start)) detector.observe(step);
+    const detector = isKnown ? Detector.restore(state, told.rules) : new Detector(told.rules);
+    if (!isKnown) {
+      const own = indexFrom(steps, first);
+      for (const step of steps.slice(0, own)) detector.observe(step);
+      for (const verdict of detector.newAttempt(first)) await this.#carryOut(run, known.attempt, verdict);
+      for (const step of steps.slice(own, start)) detector.observe(step);
+    }
     const time = steps.at(-1)?.time;
     const heard = time === undefined ? null : { time, at: this.#options.now().getTime() };
-    const rebuilt = { detector, attempt: known.attempt, judged: known.judgedTo, marked: known.judgedTo, heard };
+    const judged = { judged: known.judgedTo, marked: known.judgedTo };
+    const rebuilt = { project: told.project, detector, attempt: known.attempt, ...judged, heard };
     return this.#judge(run, rebuilt, steps.slice(start), await listAlerts(db, { run, limit: 1_000 }));
   }
 
   /** `raised` is what may have been raised by these very steps, before a crash. */
   async #judge(run: string, known: Case, steps: readonly StepEvent[], raised: readonly Alert[] = []): Promise<Case> {
     for (const step of steps) {
-      for (const verdict of known.detector.observe(step)) await this.#carryOut(run, verdict, raised);
+      for (const verdict of known.detector.observe(step)) await this.#carryOut(run, known.attempt, verdict, raised);
     }
     const newest = steps.at(-1);
     const heard = newest ? { time: newest.time, at: this.#options.now().getTime() } : known.heard;
@@ -152,18 +186,30 @@ export class Judge {
     return { ...known, marked: judged };
   }
 
-  async #carryOut(run: string, verdict: Verdict, raised: readonly Alert[]): Promise<void> {
-    const { db, now, onAlert } = this.#options;
-    if (verdict.kind !== 'resolved' && raised.some((alert) => covers(alert, verdict.finding))) return;
-    const alert =
-      verdict.kind === 'resolved'
-        ? await resolveRule(db, { run, rule: verdict.rule, step: verdict.since }, now())
-        : await openAlert(db, run, verdict.finding, now());
-    if (alert) onAlert(alert);
+  async #carryOut(run: string, attempt: number, verdict: Verdict, raised: readonly Alert[] = []): Promise<void> {
+    const { db, now, onAlert, onCommand } = this.#options;
+    if (verdict.kind === 'resolved') {
+      const resolved = await resolveRule(db, { run, rule: verdict.rule, step: verdict.since }, now());
+      if (resolved) onAlert(resolved);
+      return;
+    }
+    const { from, since, step, ...seen } = verdict.finding;
+    if (raised.some((alert) => covers(alert, attempt, verdict.finding))) return;
+    const finding = { ...seen, attempt, step: since, window: [from, step] satisfies [number, number] };
+    const news = await raiseAlert(db, run, finding, now());
+    if (news) onAlert(news.alert);
+    if (news?.command) onCommand(news.command);
   }
 }
 
 /** Whether an alert tells of a finding already, be it resolved since or not. */
-function covers(alert: Alert, { rule, since, severity }: Finding): boolean {
-  return alert.rule === rule && alert.step === since && (alert.severity === 'critical' || severity === 'warning');
+function covers(alert: Alert, attempt: number, { rule, since, severity }: Finding): boolean {
+  const isSame = alert.rule === rule && alert.attempt === attempt && alert.step === since;
+  return isSame && (alert.severity === 'critical' || severity === 'warning');
+}
+
+/** Where the steps from one on begin; behind the last where there are none. */
+function indexFrom(steps: readonly StepEvent[], first: number): number {
+  const at = steps.findIndex(({ step }) => step >= first);
+  return at < 0 ? steps.length : at;
 }

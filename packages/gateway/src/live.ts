@@ -73,6 +73,11 @@ export class Live {
     this.#options.namespace.emit('alert', alert);
   }
 
+  /** What a run was told to do, or came of it, has changed. */
+  commandChanged(run: string): void {
+    this.#options.namespace.emit('command', { run });
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#stepsTimer ?? undefined);
     clearTimeout(this.#boardTimer ?? undefined);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { runId } from './run.ts';
+import { attemptNumber, runId } from './run.ts';
 
 export const RULES = ['tev-growth', 'loss-spike', 'grad-variance', 'non-finite', 'stalled'] as const;
 export const rule = z.enum(RULES);
@@ -13,6 +13,8 @@ export const ALERT_STATUSES = ['open', 'acknowledged', 'resolved'] as const;
 export const alertStatus = z.enum(ALERT_STATUSES);
 export type AlertStatus = z.infer<typeof alertStatus>;
 
+const stepNumber = z.number().int().min(0);
+
 /** Opened by a rule for a run. A run has at most one unresolved alert of each rule. */
 export const alert = z.object({
   id: z.uuid(),
@@ -20,11 +22,19 @@ export const alert = z.object({
   rule,
   severity,
   status: alertStatus,
-  step: z.number().int().min(0),
-  /** One sentence for a person. */
+  /** Whose steps it was raised by. */
+  attempt: attemptNumber,
+  /** The step at which it opened. */
+  step: stepNumber,
+  /** What follows is of when it opened, or, where it has become worse since, of then. One sentence for a person. */
   message: z.string(),
   /** The numbers behind the message, by name. */
   evidence: z.record(z.string(), z.number()),
+  /** The steps that the rule looked at: first and last. */
+  window: z.tuple([stepNumber, stepNumber]),
+  /** Of divergence within 100 steps, and the step it is expected at; null where the rule does not forecast. */
+  risk: z.number().nullable(),
+  divergenceStep: z.number().int().nullable(),
   openedAt: z.date(),
   acknowledgedAt: z.date().nullable(),
   resolvedAt: z.date().nullable(),

@@ -1,13 +1,39 @@
 import { z } from 'zod';
 import { MAX_REASON_LENGTH } from './limits.ts';
+import { checkpoint, reduceLr, stop } from './policy.ts';
 import { runId } from './run.ts';
-import { text } from './text.ts';
+import { name, text } from './text.ts';
 
-/** `command`: what the server asks of a run's emitter, which acknowledges it. */
-export const command = z.object({
+const envelope = {
   id: z.uuid(),
   run: runId,
-  kind: z.literal('stop'),
+  /** Who gave it: a rule, or a person. */
+  by: name.nullable().default(null),
   reason: text(MAX_REASON_LENGTH),
-});
+};
+
+/** `command`: what the server asks of a run's emitter, which acknowledges it. */
+export const command = z.discriminatedUnion('kind', [
+  stop.extend(envelope),
+  checkpoint.extend(envelope),
+  reduceLr.extend(envelope),
+]);
 export type Command = z.infer<typeof command>;
+
+/** `command:done`: the trainer has carried a command out, or could not. Idempotent. */
+export const commandDone = z.object({
+  run: runId,
+  id: z.uuid(),
+  /** What came of it, for a person. */
+  result: text(MAX_REASON_LENGTH).nullable().default(null),
+  /** Why it could not be carried out; null where it was. */
+  error: text(MAX_REASON_LENGTH).nullable().default(null),
+});
+export type CommandDone = z.infer<typeof commandDone>;
+
+/**
+ * A command is `acknowledged` by the emitter, which then tells whether it is `done` or has `failed`; it is `expired`
+ * where the attempt ended before it was delivered.
+ */
+export const COMMAND_STATUSES = ['pending', 'acknowledged', 'done', 'failed', 'expired'] as const;
+export type CommandStatus = (typeof COMMAND_STATUSES)[number];

@@ -3,6 +3,7 @@ export * from './codec.ts';
 export * from './command.ts';
 export * from './limits.ts';
 export * from './live.ts';
+export * from './policy.ts';
 export * from './recording.ts';
 export * from './refusal.ts';
 export * from './rule-settings.ts';

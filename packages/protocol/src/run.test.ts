@@ -19,7 +19,8 @@ const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.rep
 
 describe('run:start', () => {
   test('what it need not say has defaults', () => {
-    const described = { config: {}, owner: null, tags: [], notes: '', layers: [] };
+    const policy = { warning: { kind: 'observe' }, critical: { kind: 'observe' } };
+    const described = { config: {}, owner: null, tags: [], notes: '', layers: [], policy };
     expect(parse(runStart, START)).toEqual({ ...START, ...described });
   });
 

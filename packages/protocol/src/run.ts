@@ -9,6 +9,7 @@ import {
   MAX_TAGS,
   MAX_TIME,
 } from './limits.ts';
+import { policy } from './policy.ts';
 import { isStorable, name, text } from './text.ts';
 
 /** A run's id: a UUID made by the client, version 7 so that ids sort by age. */
@@ -87,6 +88,7 @@ export const runStart = runDescription.extend({
   run: runId,
   attempt: attemptNumber,
   startedAt: time,
+  policy: policy.default(policy.parse({})),
 });
 export type RunStart = z.infer<typeof runStart>;
 

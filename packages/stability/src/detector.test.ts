@@ -102,6 +102,31 @@ describe('an alert', () => {
     expect(judge([{ step: 103, loss: 3 }, spike(104)], detector)).toEqual([]);
   });
 
+  test('resolves when another attempt goes on, which is then judged by its own steps alone', () => {
+    const detector = only('tev-growth');
+    const steps = ramp();
+    const opened = steps.findIndex((step) => detector.observe(step).some(({ kind }) => kind === 'escalated'));
+    const next = opened + 1;
+    expect(story(detector.newAttempt(next))).toEqual([`resolved ${next}`]);
+    expect(detector.newAttempt(next)).toEqual([]);
+    const [again] = findings(judge(steps.slice(next), detector));
+    expect(again?.from).toBeGreaterThanOrEqual(next);
+    expect(again?.step).toBeGreaterThanOrEqual(next + 14);
+
+    const calmed = only('tev-growth');
+    for (const step of steps.slice(0, next)) calmed.observe(step);
+    calmed.newAttempt(next);
+    const rest = steps.slice(next).map(({ step }) => ({ step, tevMean: steps[opened]?.tevMean }));
+    expect(judge(rest, calmed)).toEqual([]);
+  });
+
+  test('that was not open leaves its rule with all it knows when another attempt goes on', () => {
+    const [interrupted, whole] = [only('tev-growth'), only('tev-growth')];
+    for (const step of ramp().slice(0, 210)) for (const each of [interrupted, whole]) each.observe(step);
+    expect(interrupted.newAttempt(210)).toEqual([]);
+    expect(interrupted.state()).toEqual(whole.state());
+  });
+
   test('of a rule that is off never opens', () => {
     const off = new Detector({ 'loss-spike': { enabled: false }, 'tev-growth': { enabled: false } });
     expect(judge([...losses(100), spike(100)], off)).toEqual([]);

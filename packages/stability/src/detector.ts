@@ -4,7 +4,7 @@ import { GradVariance } from './rules/grad-variance.ts';
 import { LossSpike } from './rules/loss-spike.ts';
 import { NonFinite } from './rules/non-finite.ts';
 import type { Rule } from './rules/rule.ts';
-import { type RuleName, type RuleOverrides, withDefaults } from './rules/settings.ts';
+import { type RuleName, type RuleOverrides, type RuleSettings, withDefaults } from './rules/settings.ts';
 import { Stalled } from './rules/stalled.ts';
 import { TevGrowth } from './rules/tev-growth.ts';
 import type { Signals } from './signals.ts';
@@ -25,30 +25,51 @@ interface Watched<R> {
   watch: Watch;
 }
 
+/** The rules that judge by steps; `stalled` judges by the want of them. */
+const STEP_RULES = ['tev-growth', 'grad-variance', 'loss-spike', 'non-finite'] as const;
+type StepRule = (typeof STEP_RULES)[number];
+
 /**
  * Judges one run step by step, in constant time and memory, by the rules that are enabled. A step that is not after the
  * last rewinds: what was known from there on is forgotten.
  */
 export class Detector {
-  readonly #rules = new Map<RuleName, Watched<Rule>>();
+  readonly #settings: RuleSettings;
+  readonly #model: ForecastModel | undefined;
+  readonly #rules = new Map<StepRule, Watched<Rule>>();
   readonly #stalled: Watched<Stalled> | null = null;
   #step: number | null = null;
 
   constructor(overrides?: RuleOverrides, state?: DetectorState, model?: ForecastModel) {
     const settings = withDefaults(overrides);
     const known = state && Detector.understands(state) ? state : null;
+    this.#settings = settings;
+    this.#model = model;
     this.#step = known?.step ?? null;
-    const stateOf = <T>(name: RuleName) => known?.rules[name]?.rule as T;
     const watch = (name: RuleName) => new Watch(name, settings[name], known?.rules[name]?.watch);
-    const rules: [RuleName, Rule][] = [
-      ['tev-growth', new TevGrowth(settings['tev-growth'], stateOf('tev-growth'), model)],
-      ['grad-variance', new GradVariance(settings['grad-variance'], stateOf('grad-variance'))],
-      ['loss-spike', new LossSpike(settings['loss-spike'], stateOf('loss-spike'))],
-      ['non-finite', new NonFinite(stateOf('non-finite'))],
-    ];
-    for (const [name, rule] of rules) if (settings[name].enabled) this.#rules.set(name, { rule, watch: watch(name) });
-    if (settings.stalled.enabled)
-      this.#stalled = { rule: new Stalled(settings.stalled, stateOf('stalled')), watch: watch('stalled') };
+    for (const name of STEP_RULES) {
+      if (!settings[name].enabled) continue;
+      this.#rules.set(name, { rule: this.#createRule(name, known?.rules[name]?.rule), watch: watch(name) });
+    }
+    if (settings.stalled.enabled) {
+      const remembered = known?.rules.stalled?.rule as ReturnType<Stalled['state']> | undefined;
+      this.#stalled = { rule: new Stalled(settings.stalled, remembered), watch: watch('stalled') };
+    }
+  }
+
+  /** @param state what the rule's own `state` gave; none where it begins. */
+  #createRule(name: StepRule, state?: unknown): Rule {
+    const known = <State>() => state as State;
+    switch (name) {
+      case 'tev-growth':
+        return new TevGrowth(this.#settings[name], known(), this.#model);
+      case 'grad-variance':
+        return new GradVariance(this.#settings[name], known());
+      case 'loss-spike':
+        return new LossSpike(this.#settings[name], known());
+      case 'non-finite':
+        return new NonFinite(known());
+    }
   }
 
   /** Whether a state is of this version, and can be gone on from. */
@@ -66,6 +87,21 @@ export class Detector {
     if (this.#stalled) watched.push(['stalled', this.#stalled]);
     const rules = watched.map(([name, { rule, watch }]) => [name, { rule: rule.state(), watch: watch.state() }]);
     return { version: STATE_VERSION, step: this.#step, rules: Object.fromEntries(rules) };
+  }
+
+  /**
+   * Another attempt goes on from a step, maybe with other settings. A rule whose alert is open has said what it had to
+   * say of the attempt before: the alert resolves, and the rule judges this attempt by its own steps alone.
+   */
+  newAttempt(step: number): Verdict[] {
+    const verdicts: Verdict[] = [];
+    for (const [name, watched] of this.#rules) {
+      const resolved = watched.watch.newAttempt(step);
+      if (!resolved) continue;
+      watched.rule = this.#createRule(name);
+      verdicts.push(resolved);
+    }
+    return verdicts;
   }
 
   /** Takes the next step and returns what has just changed. */

@@ -6,6 +6,12 @@ export { fitLogistic, logit } from './forecast/logistic.ts';
 export { type ForecastModel, HORIZON_STEPS } from './forecast/model.ts';
 export { gradientNoiseScale, type MicroBatches } from './gradient-noise-scale.ts';
 export { type GradientStatistics, GradientVariance, type ParameterTensor } from './gradient-variance.ts';
-export { DEFAULT_RULES, type RuleName, type RuleOverrides, type RuleSettings } from './rules/settings.ts';
+export {
+  DEFAULT_RULES,
+  problemOfRules,
+  type RuleName,
+  type RuleOverrides,
+  type RuleSettings,
+} from './rules/settings.ts';
 export type { Signals } from './signals.ts';
 export { TEV_QUANTILES, type Tev, tokenEmbeddingVariability } from './tev.ts';

@@ -42,6 +42,14 @@ export class Watch {
     return this.#resolve(step, `the run was rewound to step ${step}, before the alert`);
   }
 
+  /** Another attempt begins: what the alert was about belongs to the one before. */
+  newAttempt(step: number): Verdict | null {
+    if (this.#state.open === null) return null;
+    this.#state.calmSince = null;
+    this.#state.quietUntil = step;
+    return this.#resolve(step, `another attempt goes on from step ${step}`);
+  }
+
   /** What the alert was about is over, for certain and at once. */
   resume(step: number): Verdict | null {
     return this.#state.open === null ? null : this.#resolve(step, `steps come again, the first is ${step}`);

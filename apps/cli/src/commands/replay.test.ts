@@ -83,3 +83,21 @@ test('takes settings of rules, and refuses what is none with its file and field'
     message: expect.stringMatching(/rules\.json: tev-growth\.critical: /),
   });
 });
+
+test('a later attempt is judged by its own steps where the former had an open alert', async () => {
+  const file = join(folder, 'c.jsonl');
+  const attempt = (number: number) => ({ type: 'run', id: 'C1', config: {}, attempt: number });
+  await writeFile(file, lines(attempt(1), ...steps(0, 240, rising), attempt(2), ...steps(230, 70, rising)));
+  const alerts = (await replay(file)) as { step: number; severity: string }[];
+  expect(alerts.map(({ severity }) => severity).filter((severity) => severity === 'critical')).toHaveLength(2);
+  expect(alerts.at(-1)?.step).toBeGreaterThan(240);
+});
+
+test('rules that do not go together are told by file and field', async () => {
+  const rules = join(folder, 'rules.json');
+  await writeFile(rules, JSON.stringify({ 'tev-growth': { warning: 0.9 } }));
+  await expect(replay(join(folder, 'a.jsonl'), '--rules', rules)).rejects.toMatchObject({
+    exitCode: 2,
+    message: `${rules}: tev-growth.critical: must not be below warning, which is 0.9`,
+  });
+});

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parse, RefusedError, type RuleSettings, ruleSettings } from '@evenkeel/protocol';
-import { Detector, type Finding } from '@evenkeel/stability';
+import { Detector, type Finding, problemOfRules } from '@evenkeel/stability';
 import { Command } from 'commander';
 import { Failure } from '../failure.ts';
 import { readCount } from '../numbers.ts';
@@ -33,7 +33,10 @@ export function replayCommand(): Command {
 
 async function readSettings(file: string): Promise<RuleSettings> {
   try {
-    return parse(ruleSettings, JSON.parse(await readFile(file, 'utf8')));
+    const settings = parse(ruleSettings, JSON.parse(await readFile(file, 'utf8')));
+    const wrong = problemOfRules(settings);
+    if (wrong) throw new RefusedError(wrong.field, wrong.problem);
+    return settings;
   } catch (error) {
     if (error instanceof RefusedError)
       throw new SettingsError(`${file}: ${error.field ? `${error.field}: ` : ''}${error.message}`);
@@ -68,10 +71,11 @@ async function* replay(attempts: readonly RecordedAttempt[], { every, settings }
     if (attempt.start.attempt < newest) continue;
     newest = attempt.start.attempt;
     let at = 0;
-    let judged = -1;
+    let judged: number | null = null;
     for await (const step of attempt.readSteps()) {
       // What an attempt tells again replaces what it told, and is not judged again.
-      if (at++ % every !== 0 || step.step <= judged) continue;
+      if (at++ % every !== 0 || step.step <= (judged ?? -1)) continue;
+      if (judged === null) detector.newAttempt(step.step);
       judged = step.step;
       for (const verdict of detector.observe(step))
         if (verdict.kind !== 'resolved') yield { run: attempt.start.id, finding: verdict.finding };

@@ -1,5 +1,5 @@
-import { getRun, listRuns } from '@evenkeel/db';
-import { MAX_REASON_LENGTH, name, runId, runStatus, text } from '@evenkeel/protocol';
+import { getRun, listCommands, listRuns } from '@evenkeel/db';
+import { action, MAX_REASON_LENGTH, name, runId, runStatus, text } from '@evenkeel/protocol';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
@@ -12,6 +12,14 @@ const listRequest = z.object({
   limit: z.number().int().min(1).max(10_000).default(200),
 });
 
+const commandRequest = z.object({
+  run: runId,
+  action,
+  /** Who gives it. */
+  by: name.nullable().default(null),
+  reason: text(MAX_REASON_LENGTH).default('no reason was given'),
+});
+
 export const runRouter = router({
   list: procedure.input(listRequest).query(({ ctx, input }) => listRuns(ctx.db, input)),
 
@@ -22,13 +30,10 @@ export const runRouter = router({
     return { ...run, config: JSON.stringify(run.config) };
   }),
 
-  stop: procedure
-    .input(z.object({ run: runId, reason: text(MAX_REASON_LENGTH).default('stopped from the dashboard') }))
-    .mutation(async ({ ctx, input }) => {
-      const delivered = await ctx.stopRun(input.run, input.reason);
-      if (!delivered) {
-        throw new TRPCError({ code: 'PRECONDITION_FAILED', message: 'the trainer of this run is not connected' });
-      }
-      return { delivered };
-    }),
+  commands: procedure
+    .input(z.object({ run: runId, limit: z.number().int().min(1).max(1_000).default(100) }))
+    .query(({ ctx, input }) => listCommands(ctx.db, input)),
+
+  /** Resolves once the trainer has answered, or after some seconds: the command is then pending and goes out later. */
+  command: procedure.input(commandRequest).mutation(({ ctx, input }) => ctx.command(input)),
 });

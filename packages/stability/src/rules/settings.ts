@@ -69,3 +69,33 @@ export function withDefaults(overrides: RuleOverrides = {}): RuleSettings {
     names.map((name) => [name, { ...DEFAULT_RULES[name], ...overrides[name] }]),
   ) as unknown as RuleSettings;
 }
+
+/** Each must not be above the next: limits of growing alarm. */
+const ASCENDING: { [Name in RuleName]?: readonly (readonly (keyof RuleSettings[Name])[])[] } = {
+  'tev-growth': [
+    ['calm', 'warning', 'critical'],
+    ['calm', 'surgeWarning', 'surgeCritical'],
+  ],
+  'grad-variance': [['warning', 'critical']],
+  stalled: [
+    ['warningTimes', 'criticalTimes'],
+    ['warningSeconds', 'criticalSeconds'],
+  ],
+};
+
+/** What is wrong with settings together with the defaults that they leave; null where nothing is. */
+export function problemOfRules(overrides: RuleOverrides): { field: string; problem: string } | null {
+  const settings = withDefaults(overrides) as unknown as Record<string, Record<string, number>>;
+  for (const [rule, chains] of Object.entries(ASCENDING)) {
+    for (const chain of chains as readonly (readonly string[])[]) {
+      const limits = chain.map((name) => settings[rule]?.[name] as number);
+      const at = limits.findIndex((limit, place) => limit < (limits[place - 1] ?? limit));
+      if (at < 0) continue;
+      return {
+        field: `${rule}.${chain[at]}`,
+        problem: `must not be below ${chain[at - 1]}, which is ${limits[at - 1]}`,
+      };
+    }
+  }
+  return null;
+}

@@ -4,8 +4,11 @@ import { attemptRows } from './attempts.ts';
 
 type Attempt = RunDetail['attempts'][number];
 
+const observe = { kind: 'observe' } as const;
+
 function attempt(number: number, firstStep: number | null, lastStep: number | null, status: Attempt['status'] = null) {
-  return { number, status, startedAt: new Date(number), endedAt: null, firstStep, lastStep };
+  const policy = { warning: observe, critical: observe };
+  return { number, status, policy, startedAt: new Date(number), endedAt: null, firstStep, lastStep };
 }
 
 it('gives the status and last step of the run to its newest attempt alone', () => {

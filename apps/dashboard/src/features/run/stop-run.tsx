@@ -12,7 +12,7 @@ import { announce } from '../shell/announcer.tsx';
 export function StopRun({ run, name }: { run: string; name: string }) {
   const [opened, { open, close }] = useDisclosure();
   const stop = useMutation(
-    useTRPC().run.stop.mutationOptions({
+    useTRPC().run.command.mutationOptions({
       onSuccess: () => {
         announce(`${name} was told to stop`);
         close();
@@ -22,7 +22,7 @@ export function StopRun({ run, name }: { run: string; name: string }) {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const reason = String(new FormData(event.currentTarget).get('reason')).trim();
-    stop.mutate({ run, ...(reason && { reason }) });
+    stop.mutate({ run, action: { kind: 'stop' }, ...(reason && { reason }) });
   };
   return (
     <>

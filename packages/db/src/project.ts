@@ -1,0 +1,57 @@
+import { RefusedError, RULES, type RuleSettings } from '@evenkeel/protocol';
+import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm';
+import type { Database, Sql } from './database.ts';
+import { alert, project, run } from './schema.ts';
+
+/** A project's id by its name; it is made where it does not exist. */
+export async function projectOf(tx: Sql, name: string, now: Date): Promise<number> {
+  await tx.execute(sql`
+    insert into ${project} (name, created_at) select ${name}, ${now.toISOString()}::timestamptz
+    where not exists (select from ${project} where name = ${name}) on conflict do nothing`);
+  const [found] = await tx.select({ id: project.id }).from(project).where(eq(project.name, name));
+  if (!found) throw new Error(`the database inserted no project ${name}`);
+  return found.id;
+}
+
+/** By name. */
+export async function listProjects(db: Database): Promise<string[]> {
+  const rows = await db.sql.select({ name: project.name }).from(project).orderBy(asc(project.name));
+  return rows.map(({ name }) => name);
+}
+
+/**
+ * What the rules are told for the runs of a project.
+ * @throws RefusedError where there is no such project.
+ */
+export async function readRules(db: Database, name: string): Promise<RuleSettings> {
+  const [found] = await db.sql.select({ rules: project.rules }).from(project).where(eq(project.name, name));
+  if (!found) throw new RefusedError('project', 'no such project');
+  return found.rules;
+}
+
+/** The project of a run, and what its rules are told; null where there is no such run. */
+export async function rulesOfRun(db: Database, id: string): Promise<{ project: string; rules: RuleSettings } | null> {
+  const [found] = await db.sql
+    .select({ project: project.name, rules: project.rules })
+    .from(run)
+    .innerJoin(project, eq(project.id, run.projectId))
+    .where(eq(run.id, id));
+  return found ?? null;
+}
+
+/**
+ * Tells the rules of a project anew. The alerts of those that are switched off resolve.
+ * @throws RefusedError where there is no such project.
+ */
+export async function writeRules(db: Database, name: string, rules: RuleSettings, now: Date): Promise<void> {
+  await db.sql.transaction(async (tx) => {
+    const [found] = await tx.update(project).set({ rules }).where(eq(project.name, name)).returning({ id: project.id });
+    if (!found) throw new RefusedError('project', 'no such project');
+    const off = RULES.filter((rule) => rules[rule]?.enabled === false);
+    const ofProject = tx.select({ id: run.id }).from(run).where(eq(run.projectId, found.id));
+    await tx
+      .update(alert)
+      .set({ status: 'resolved', resolvedAt: now })
+      .where(and(inArray(alert.run, ofProject), inArray(alert.rule, off), ne(alert.status, 'resolved')));
+  });
+}
