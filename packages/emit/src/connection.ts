@@ -1,17 +1,16 @@
 import {
   type Ack,
-  command,
+  type CommandDone,
   encodeSteps,
   type IngestHandshake,
-  parse,
   type Refusal,
-  RefusedError,
   type RunFinish,
   type RunStart,
   refusal,
   type StepEvent,
 } from '@evenkeel/protocol';
 import { Manager, type Socket } from 'socket.io-client';
+import type { CommandDesk } from './command-desk.ts';
 import { DetachedWebSocket } from './detached-websocket.ts';
 import { insist, type Patience } from './insist.ts';
 import type { Outbox } from './outbox.ts';
@@ -43,10 +42,9 @@ export interface ConnectionOptions {
   handshake: IngestHandshake;
   start: RunStart;
   outbox: Outbox;
+  commands: CommandDesk;
   warn: Warn;
   timing: Timing;
-  /** The server asks the run to stop. */
-  onStop: (reason: string) => void;
   /** The server will never take anything of this run. */
   onRefused: () => void;
 }
@@ -75,11 +73,13 @@ export class Connection {
     this.#socket.on('connect', () => this.#onConnect());
     this.#socket.on('connect_error', (error) => this.#onConnectError(error));
     this.#socket.on('disconnect', () => this.#onDisconnect());
-    this.#socket.on('command', (payload, reply) => this.#onCommand(payload, reply));
+    this.#socket.on('command', (payload, reply) => {
+      options.commands.take(payload, (ack) => typeof reply === 'function' && reply(ack));
+    });
     this.#socket.connect();
   }
 
-  /** Steps have been put into the outbox. */
+  /** There is something to send: steps in the outbox, or what came of a command. */
   wake(): void {
     this.#wake();
   }
@@ -129,19 +129,6 @@ export class Connection {
     if (!this.#socket.active) this.#connectAfter(this.#options.timing.pause);
   }
 
-  #onCommand(payload: unknown, reply: unknown): void {
-    const answer = (ack: Ack) => typeof reply === 'function' && reply(ack);
-    try {
-      const { run, reason } = parse(command, payload);
-      const own = this.#options.start.run;
-      if (run !== own) throw new RefusedError('run', `this is the emitter of run ${own}`);
-      answer({ ok: true }); // first, since a trainer may exit as soon as it is told
-      this.#options.onStop(reason);
-    } catch (error) {
-      if (error instanceof RefusedError) answer(error.toRefusal());
-    }
-  }
-
   #hangUp(): void {
     this.#line.abort();
     this.#wake();
@@ -158,12 +145,14 @@ export class Connection {
     this.#socket.connect();
   }
 
-  /** The life of one connection: the run's start, then batches as they come, one at a time, then the run's end. */
+  /** The life of one connection: the run's start, then what there is to tell, one message at a time, then the run's end. */
   async #serve(line: AbortSignal): Promise<void> {
     if (!(await this.#sendStart(line))) return;
     while (!line.aborted) {
+      const report = this.#options.commands.nextReport();
       const steps = this.#options.outbox.nextBatch();
-      if (steps) await this.#sendSteps(steps, line);
+      if (report) await this.#sendReport(report, line);
+      else if (steps) await this.#sendSteps(steps, line);
       else if (this.#end) return this.#sendEnd(this.#end, line);
       else await this.#idle(line);
     }
@@ -191,6 +180,13 @@ export class Connection {
     const problem = words(answer);
     const kind = problem.replaceAll(/\d+/g, '#'); // one warning, whichever the step
     warn(`the server refused ${steps.length} steps, which are dropped: ${problem}`, `steps: ${kind}`);
+  }
+
+  async #sendReport(report: CommandDone, line: AbortSignal): Promise<void> {
+    const answer = await this.#insist('command:done', report, line);
+    if (!answer) return; // it goes out again on the next connection
+    this.#options.commands.reported();
+    if ('error' in answer) this.#options.warn(`the server refused what came of a command: ${words(answer)}`);
   }
 
   async #sendEnd({ message, done }: End, line: AbortSignal): Promise<void> {

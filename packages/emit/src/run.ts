@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import { type EndStatus, endStatus, type RunFinish, storableReason, time } from '@evenkeel/protocol';
+import { CommandDesk, type CommandHandler } from './command-desk.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { Outbox, type OutboxLimits } from './outbox.ts';
 import { type StepInput, StepIntake } from './step-intake.ts';
@@ -26,6 +28,8 @@ type End = Omit<RunFinish, 'run' | 'attempt'>;
 
 interface RunOptions extends Pick<ConnectionOptions, 'server' | 'handshake' | 'start' | 'warn' | 'timing'> {
   limits: OutboxLimits;
+  /** Null where only `stop` is obeyed. */
+  onCommand: CommandHandler | null;
 }
 
 /** A run that is being recorded. No method of it throws, whatever it is given and whatever the server does. */
@@ -36,29 +40,30 @@ export class Run {
   readonly #outbox: Outbox;
   readonly #intake: StepIntake;
   readonly #connection: Connection;
-  readonly #stop = new AbortController();
+  readonly #commands: CommandDesk;
   #refused = false;
   #finishing: Promise<FinishResult> | null = null;
 
   /** Use `startRun`. */
   constructor(options: RunOptions) {
-    const { start, warn, limits } = options;
+    const { start, warn, limits, onCommand } = options;
     this.id = start.run;
     this.attempt = start.attempt;
     this.#warn = warn;
     this.#outbox = new Outbox(limits);
     this.#intake = new StepIntake(start.layers.length, warn);
+    this.#commands = new CommandDesk(start.run, onCommand, () => this.#connection.wake());
     this.#connection = new Connection({
       ...options,
       outbox: this.#outbox,
-      onStop: (reason) => this.#stop.abort(new Error(reason)),
+      commands: this.#commands,
       onRefused: () => this.#giveUp(),
     });
   }
 
   /** Aborted when the server asks the run to stop; its `reason` is an Error that says why. */
   get signal(): AbortSignal {
-    return this.#stop.signal;
+    return this.#commands.signal;
   }
 
   /** Steps that the server has not acknowledged yet. */
@@ -104,6 +109,7 @@ export class Run {
   };
 
   async #finish(end: End, timeoutMs: number): Promise<FinishResult> {
+    await setImmediate(); // a command that was carried out just now gets its word in
     const ended = !this.#refused && (await this.#end(end, timeoutMs));
     this.#connection.close();
     const { lost, pending } = this.#outbox;

@@ -23,6 +23,11 @@ test.each<[string, object]>([
   ['attempt', { attempt: 0 }],
   ['startedAt', { startedAt: 'today' }],
   ['onWarning', { onWarning: 'log' }],
+  ['onCommand', { onCommand: 'obey' }],
+  ['policy', { policy: 5 }],
+  ['policy', { policy: { warning: { kind: 'checkpoint' } } }],
+  ['policy', { policy: { critical: { kind: 'reduce-lr', factor: 0.5 } } }],
+  ['policy.critical.factor', { policy: { critical: { kind: 'reduce-lr', factor: 1 } }, onCommand: () => {} }],
 ])('startRun rejects a wrong %s by name', async (field, wrong) => {
   const rejection = expect(startRun({ ...NOWHERE, ...wrong } as StartRunOptions)).rejects;
   await rejection.toThrow(TypeError);

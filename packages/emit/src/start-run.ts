@@ -1,5 +1,15 @@
-import { ingestHandshake, PROTOCOL_VERSION, parse, RefusedError, type RunStart, runStart } from '@evenkeel/protocol';
+import {
+  ingestHandshake,
+  type Policy,
+  type PolicyInput,
+  PROTOCOL_VERSION,
+  parse,
+  RefusedError,
+  type RunStart,
+  runStart,
+} from '@evenkeel/protocol';
 import manifest from '../package.json' with { type: 'json' };
+import type { CommandHandler } from './command-desk.ts';
 import { TIMING, type Timing } from './connection.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from './outbox.ts';
 import { Run } from './run.ts';
@@ -26,6 +36,13 @@ export interface StartRunOptions {
   attempt?: number | undefined;
   /** Milliseconds since 1970; now by default. */
   startedAt?: number | undefined;
+  /** What the server is to do about alerts, by severity: nothing by default. */
+  policy?: PolicyInput | undefined;
+  /**
+   * Carries commands out. Without it the run obeys `stop` alone, through its `signal`; with it `signal` is aborted too.
+   * Resolve once the command is carried out, with words for the history of the run; reject where it cannot be.
+   */
+  onCommand?: CommandHandler | undefined;
   /** Hears of every distinct problem once; `console.warn` by default. */
   onWarning?: ((message: string) => void) | undefined;
 }
@@ -49,6 +66,7 @@ export function openRun(options: StartRunOptions, tuning: Tuning): Run {
     if (typeof options !== 'object' || options === null) throw new RefusedError('options', 'must be an object');
     const { onWarning = defaultWarning } = options;
     if (typeof onWarning !== 'function') throw new RefusedError('onWarning', 'must be a function');
+    const start = describe(options);
     return new Run({
       server: serverAddress(options.server),
       handshake: parse(ingestHandshake, {
@@ -56,8 +74,9 @@ export function openRun(options: StartRunOptions, tuning: Tuning): Run {
         client: `evenkeel-emit/${manifest.version}`,
         key: options.key,
       }),
-      start: describe(options),
+      start,
       warn: warnOnce(onWarning),
+      onCommand: commandHandler(options.onCommand, start.policy),
       ...tuning,
     });
   } catch (error) {
@@ -69,9 +88,16 @@ export function openRun(options: StartRunOptions, tuning: Tuning): Run {
 
 function describe(options: StartRunOptions): RunStart {
   const { id = uuidv7(Date.now()), attempt = 1, startedAt = Date.now() } = options;
-  const { project, name, owner, tags, notes, layers } = options;
+  const { project, name, owner, tags, notes, layers, policy } = options;
   const config = asJson(options.config);
-  return parse(runStart, { run: id, attempt, startedAt, project, name, config, owner, tags, notes, layers });
+  return parse(runStart, { run: id, attempt, startedAt, project, name, config, owner, tags, notes, layers, policy });
+}
+
+function commandHandler(handler: CommandHandler | undefined, policy: Policy): CommandHandler | null {
+  if (handler !== undefined && typeof handler !== 'function') throw new RefusedError('onCommand', 'must be a function');
+  const needing = Object.values(policy).find(({ kind }) => kind === 'checkpoint' || kind === 'reduce-lr');
+  if (needing && !handler) throw new RefusedError('policy', `${needing.kind} needs onCommand, which carries it out`);
+  return handler ?? null;
 }
 
 function asJson(config: unknown): unknown {

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import type { Command, RunStart } from '@evenkeel/protocol';
+import { expect, test, vi } from 'vitest';
+import type { CommandHandler } from './command-desk.ts';
+import { IngestServer, openTestRun } from './testing.ts';
+
+const OK = { ok: true };
+
+/** A server, a run that has started on it, and how to command that run. */
+async function commandedRun(onCommand?: CommandHandler) {
+  const server = await IngestServer.listen();
+  const test = openTestRun(server, { onCommand });
+  const { run } = test;
+  const isStarted = () => expect(server.heard.some(({ event }) => event === 'run:start')).toBe(true);
+  await vi.waitFor(isStarted, 5_000);
+  const base = { id: randomUUID(), run: run.id, by: 'ada', reason: 'it rises' };
+  return {
+    ...{ server, run },
+    checkpoint: { ...base, kind: 'checkpoint' },
+    send: (command: object): Promise<unknown> | undefined =>
+      server.sockets[0]?.timeout(5_000).emitWithAck('command', command),
+    reports: () => server.heard.filter(({ event }) => event === 'command:done').map(({ payload }) => payload),
+    [Symbol.asyncDispose]: async () => {
+      await test[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('a command is acknowledged before it is carried out, and told of once it is', async () => {
+  const told: Command[] = [];
+  let carryOut = (_words: string) => {};
+  await using trainer = await commandedRun((command) => {
+    told.push(command);
+    return new Promise((resolve) => {
+      carryOut = resolve;
+    });
+  });
+  const { checkpoint } = trainer;
+  expect(await trainer.send(checkpoint)).toEqual(OK);
+  expect(told).toEqual([checkpoint]);
+  expect(trainer.reports()).toEqual([]);
+  carryOut('kept at step 7');
+  const { run, id } = checkpoint;
+  await vi.waitFor(() => expect(trainer.reports()).toEqual([{ run, id, result: 'kept at step 7', error: null }]));
+});
+
+test('a command that comes again is acknowledged again and not carried out again, also after a reconnect', async () => {
+  const handler = vi.fn(() => undefined);
+  await using trainer = await commandedRun(handler);
+  for (let time = 0; time < 2; time++) expect(await trainer.send(trainer.checkpoint)).toEqual(OK);
+  const before = trainer.server.heard.length;
+  await trainer.server.stop();
+  await trainer.server.start();
+  await vi.waitFor(() => expect(trainer.server.heard[before]?.event).toBe('run:start'), 5_000);
+  expect(await trainer.send(trainer.checkpoint)).toEqual(OK);
+  expect(handler).toHaveBeenCalledTimes(1);
+});
+
+test('what came of a command is told until the server takes it', async () => {
+  await using trainer = await commandedRun(() => 'done');
+  let refusals = 3;
+  trainer.server.answer = ({ event }) =>
+    event === 'command:done' && refusals-- > 0 ? { error: 'busy', field: '', retry: true } : OK;
+  await trainer.send(trainer.checkpoint);
+  await vi.waitFor(() => expect(trainer.reports()).toHaveLength(4));
+  trainer.run.log({ step: 0, loss: 1 });
+  expect(await trainer.run.finish('finished')).toMatchObject({ delivered: true });
+  expect(trainer.reports()).toHaveLength(4);
+});
+
+test.each<[string, CommandHandler]>([
+  [
+    'throws',
+    () => {
+      throw new Error('disk full');
+    },
+  ],
+  [
+    'rejects',
+    async () => {
+      throw new Error('disk full');
+    },
+  ],
+])('a handler that %s is told as a failure', async (_how, handler) => {
+  await using trainer = await commandedRun(handler);
+  expect(await trainer.send(trainer.checkpoint)).toEqual(OK);
+  await vi.waitFor(() => expect(trainer.reports()).toMatchObject([{ result: null, error: 'disk full' }]));
+});
+
+test('a handler that throws what cannot be printed does no harm', async () => {
+  await using trainer = await commandedRun(() => {
+    throw { toString: () => Symbol('x') };
+  });
+  await trainer.send(trainer.checkpoint);
+  await vi.waitFor(() =>
+    expect(trainer.reports()).toMatchObject([{ error: expect.stringContaining('could not say') }]),
+  );
+});
+
+test('a stop aborts the signal and is carried out too; its word comes before the end of the run', async () => {
+  let carryOut = (_words: string) => {};
+  await using trainer = await commandedRun(
+    () =>
+      new Promise((resolve) => {
+        carryOut = resolve;
+      }),
+  );
+  await trainer.send({ ...trainer.checkpoint, kind: 'stop' });
+  expect(trainer.run.signal.reason).toEqual(new Error('it rises'));
+  carryOut('kept at step 7');
+  await trainer.run.finish('stopped');
+  const events = trainer.server.heard.map(({ event }) => event);
+  expect(events).toEqual(['run:start', 'command:done', 'run:finish']);
+});
+
+test('a run without a handler obeys stop alone', async () => {
+  await using trainer = await commandedRun();
+  const refusal = { field: 'kind', error: expect.stringContaining('onCommand'), retry: false };
+  expect(await trainer.send(trainer.checkpoint)).toMatchObject(refusal);
+  expect(await trainer.send({ ...trainer.checkpoint, kind: 'reduce-lr', factor: 0.5 })).toMatchObject(refusal);
+  expect(await trainer.send({ ...trainer.checkpoint, kind: 'reduce-lr' })).toMatchObject({ field: 'factor' });
+  expect(trainer.run.signal.aborted).toBe(false);
+  expect(await trainer.send({ ...trainer.checkpoint, kind: 'stop' })).toEqual(OK);
+  expect(trainer.run.signal.aborted).toBe(true);
+  await trainer.run.finish('stopped');
+  expect(trainer.reports()).toEqual([]);
+});
+
+test('a policy goes out with the start of the run', async () => {
+  await using server = await IngestServer.listen();
+  const policy = { critical: { kind: 'stop' } } as const;
+  await using _test = openTestRun(server, { policy });
+  await vi.waitFor(() => expect(server.heard).toHaveLength(1), 5_000);
+  const [start] = server.heard.map(({ payload }) => payload as RunStart);
+  expect(start?.policy).toEqual({ warning: { kind: 'observe' }, critical: { kind: 'stop' } });
+});
