@@ -7,6 +7,7 @@ import { type EvenkeelProcess, evenkeel, temporaryFolder } from './evenkeel.ts';
 
 const executablePath = inject('chromium') ?? '';
 const UNSTABLE = 'rising learning rate';
+const STOPPED = 'rising learning rate, stopped early';
 const MINUTES = 60_000;
 
 describe.skipIf(!executablePath)('the demo, in a browser', () => {
@@ -38,11 +39,11 @@ describe.skipIf(!executablePath)('the demo, in a browser', () => {
 
   test('three runs appear on the board and move', { timeout: 2 * MINUTES }, async () => {
     const { page, problems } = await openPage('light', '/');
-    for (const name of ['healthy', UNSTABLE, 'healthy twin']) {
+    for (const name of ['healthy', UNSTABLE, STOPPED]) {
       await page.getByRole('link', { name, exact: true }).waitFor({ timeout: MINUTES });
     }
-    const before = await stepOf(page, 'healthy twin');
-    await vi.waitFor(async () => expect(await stepOf(page, 'healthy twin')).toBeGreaterThan(before + 5), MINUTES);
+    const before = await stepOf(page, 'healthy');
+    await vi.waitFor(async () => expect(await stepOf(page, 'healthy')).toBeGreaterThan(before + 5), MINUTES);
     expect(problems).toEqual([]);
   });
 
@@ -69,7 +70,9 @@ describe.skipIf(!executablePath)('the demo, in a browser', () => {
     expect(problems).toEqual([]);
   });
 
-  test('the unstable run is warned of before its onset, its twins are not', { timeout: 5 * MINUTES }, async () => {
+  test('the unstable run is warned of before its onset, its twin stopped by then, the healthy one left alone', {
+    timeout: 5 * MINUTES,
+  }, async () => {
     const client = createTRPCClient<AppRouter>({
       links: [httpLink({ url: `${url}/api/trpc`, transformer: superjson })],
     });
@@ -82,25 +85,35 @@ describe.skipIf(!executablePath)('the demo, in a browser', () => {
       async () => {
         const runs = await client.run.list.query({ limit: 10 });
         const statuses = Object.fromEntries(runs.map((run) => [run.name, run.status]));
-        expect(statuses).toEqual({ healthy: 'finished', 'healthy twin': 'finished', [UNSTABLE]: 'failed' });
+        expect(statuses).toEqual({ healthy: 'finished', [UNSTABLE]: 'failed', [STOPPED]: 'stopped' });
       },
       { timeout: 4 * MINUTES, interval: 500 },
     );
     const runs = await client.run.list.query({ limit: 10 });
-    const growth = await Promise.all(
-      runs.map(async ({ id, name }) => {
-        const alerts = await client.alert.list.query({ run: id });
-        return alerts.filter(({ rule }) => rule === 'tev-growth').map((alert) => ({ name, ...alert }));
-      }),
-    );
-    const alerts = growth.flat(); // also one that has resolved since: once the loss is lost, TEV may grow no more
-    expect(alerts).toMatchObject([{ name: UNSTABLE, severity: 'critical' }]);
+    const runNamed = (name: string) => runs.find((run) => run.name === name) as (typeof runs)[number];
+    const growthOf = async (name: string) => {
+      const alerts = await client.alert.list.query({ run: runNamed(name).id });
+      return alerts.filter(({ rule }) => rule === 'tev-growth'); // also one that has resolved since
+    };
+    expect(await growthOf('healthy')).toEqual([]);
+    const [alert, ...others] = await growthOf(UNSTABLE);
+    expect([alert?.severity, others]).toEqual(['critical', []]);
 
-    const unstable = runs.find((run) => run.name === UNSTABLE)?.id ?? '';
-    const { steps, series } = await client.step.chart.query({ run: unstable, columns: 2_000 });
-    const onset = onsetOf(steps, series.loss.mean);
-    expect(onset).not.toBeNull();
-    expect(alerts[0]?.step).toBeLessThan(onset ?? 0);
+    const { steps, series } = await client.step.chart.query({ run: runNamed(UNSTABLE).id, columns: 2_000 });
+    const onset = onsetOf(steps, series.loss.mean) ?? 0;
+    expect(alert?.step).toBeLessThan(onset);
+
+    const [stopping] = await growthOf(STOPPED);
+    const commands = await client.run.commands.query({ run: runNamed(STOPPED).id });
+    expect(commands).toMatchObject([{ kind: 'stop', status: 'done', by: 'tev-growth', alert: stopping?.id }]);
+    expect(commands[0]?.result).toMatch(/^stopped after \d+ steps; checkpoint \S+/);
+    expect(runNamed(STOPPED).lastStep).toBeLessThan(onset);
+    // The twins are the same run up to there.
+    const twin = await client.step.chart.query({ run: runNamed(STOPPED).id, columns: 2_000 });
+    expect(twin.series.loss.mean).toEqual(series.loss.mean.slice(0, twin.steps.length));
+
+    await page.getByRole('row').filter({ hasText: STOPPED }).getByText('stopped', { exact: true }).waitFor();
+    await page.getByRole('row').filter({ hasText: UNSTABLE }).getByText('failed', { exact: true }).waitFor();
   });
 
   test('a person acknowledges the alert on the run page', { timeout: MINUTES }, async () => {

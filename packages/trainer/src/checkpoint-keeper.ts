@@ -10,7 +10,9 @@ interface KeeperOptions {
   path: string;
   /** Steps from one checkpoint to the next; 0 writes none but the last. */
   every: number;
-  about: Omit<CheckpointAbout, 'steps'>;
+  about: Omit<CheckpointAbout, 'steps' | 'lrFactor'>;
+  /** What the schedule's learning rate is multiplied by at present. */
+  lrFactor: () => number;
   variables: readonly NamedVariable[];
 }
 
@@ -51,17 +53,34 @@ export class CheckpointKeeper {
     await this.write(steps).catch((error: Error) => console.warn(`${error.message}; the training goes on`));
   }
 
+  /**
+   * Writes the state now; resolves to the file.
+   * @throws UsageError where it cannot be written, or is spoilt: the file then keeps the state before.
+   */
+  async keep(steps: number): Promise<string> {
+    if (!(await areFinite(this.options.variables))) throw new UsageError('the state is not finite');
+    await this.write(steps);
+    return this.options.path;
+  }
+
   /** Writes the last state, unless it is spoilt; resolves to the file, null where nothing sound is in it. */
   async end({ status, steps }: Outcome): Promise<string | null> {
-    if (status !== 'failed' && steps > 0 && steps !== this.kept) await this.write(steps);
+    const isNew = status !== 'failed' && steps > 0 && steps !== this.kept;
+    if (isNew && (await areFinite(this.options.variables))) await this.write(steps);
     return this.kept === null ? null : this.options.path;
   }
 
   private async write(steps: number): Promise<void> {
-    const { path, about, variables } = this.options;
-    await writeCheckpoint(path, { ...about, steps }, variables).catch((error: Error) => {
+    const { path, about, lrFactor, variables } = this.options;
+    await writeCheckpoint(path, { ...about, steps, lrFactor: lrFactor() }, variables).catch((error: Error) => {
       throw new UsageError(`--checkpoint: ${path} is not written: ${error.message}`);
     });
     this.kept = steps;
   }
+}
+
+/** What the last update did shows only in the next loss, which a run that stops does not compute. */
+async function areFinite(variables: readonly NamedVariable[]): Promise<boolean> {
+  for (const { variable } of variables) if (!(await variable.data<'float32'>()).every(Number.isFinite)) return false;
+  return true;
 }

@@ -10,6 +10,7 @@ const ABOUT: CheckpointAbout = {
   run: '01a20c3b-2923-72c2-b6ab-cfeff46d9465',
   attempt: 2,
   steps: 10,
+  lrFactor: 0.25,
   text: 'abc',
   settings: { lr: 0.003, tags: ['a', 'ü'], tie: false },
 };

@@ -18,6 +18,8 @@ const about = z.object({
   attempt: z.coerce.number().int().min(1),
   /** Steps made: the next step's number. */
   steps: z.coerce.number().int().min(0),
+  /** What commands have multiplied the schedule's learning rate by. */
+  lrFactor: z.coerce.number().positive().default(1),
   /** Of the text, see {@link Corpus}. */
   text: z.string(),
   /** The settings of the run by the names of the flags, as JSON. */

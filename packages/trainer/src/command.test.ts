@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writeCheckpoint } from './checkpoint.ts';
 import { resolveFlags, settingsOf, settingsToKeep, toConfig, trainCommand } from './command.ts';
-import type { TrainFlags } from './flags.ts';
+import { policyOf, type TrainFlags } from './flags.ts';
 import { settingsToYaml } from './settings.ts';
 
 let folder: string;
@@ -104,7 +104,7 @@ test.each([
 test('a checkpoint gives the settings of its run, but decides neither where it is sent nor which files are written', async () => {
   const path = join(folder, 'a.safetensors');
   const foreign = { server: 'http://elsewhere.example', offline: true, record: '/etc/a', checkpoint: '/etc/b' };
-  const about = { run: '01a20c3b-2923-72c2-b6ab-cfeff46d9465', attempt: 1, steps: 5, text: '' };
+  const about = { run: '01a20c3b-2923-72c2-b6ab-cfeff46d9465', attempt: 1, steps: 5, lrFactor: 1, text: '' };
   await writeCheckpoint(path, { ...about, settings: { ...foreign, layers: 5, lr: 0.5, notes: 'kept' } }, []);
   const read = await flags('--resume', path, '--lr', '0.25');
   expect(read).toMatchObject({ layers: 5, lr: 0.25, notes: 'kept', offline: false });
@@ -115,6 +115,23 @@ test('a checkpoint gives the settings of its run, but decides neither where it i
 
 test('a file that is not there is named', async () => {
   await expect(flags('--config', join(folder, 'no'))).rejects.toThrow(`--config: there is no ${join(folder, 'no')}`);
+});
+
+test('what alerts do to a run is read as its policy', async () => {
+  const read = await flags('--on-warning', 'reduce-lr=0.5', '--on-critical', 'stop');
+  expect(policyOf(read)).toEqual({ warning: { kind: 'reduce-lr', factor: 0.5 }, critical: { kind: 'stop' } });
+  expect(policyOf(await flags())).toEqual({ warning: { kind: 'observe' }, critical: { kind: 'observe' } });
+});
+
+test.each(['explode', 'reduce-lr', 'reduce-lr=1', 'reduce-lr=a', 'reduce-lr=0.5=2', 'stop=3', ''])(
+  'no alert does %j to a run',
+  async (reaction) => {
+    await expect(flags('--on-critical', reaction)).rejects.toThrow('--on-critical');
+  },
+);
+
+test('a checkpoint cannot be asked for and be unwanted', async () => {
+  await expect(flags('--no-checkpoint', '--on-warning', 'checkpoint')).rejects.toThrow('--no-checkpoint: ');
 });
 
 test('tags are read with commas between them', async () => {

@@ -46,10 +46,16 @@ export async function resolveFlags(command: Command): Promise<TrainFlags> {
     applySettings(command, omit(settings, OF_THE_PLACE), { file: resume, except: OF_THE_COMMAND });
   }
   const flags = command.opts<TrainFlags>();
+  checkReactions(flags);
   const { layers = SIZES[flags.size].layers, heads = SIZES[flags.size].heads } = flags;
   const { dim = SIZES[flags.size].dim, context = SIZES[flags.size].context } = flags;
   checkHeads(heads, dim);
   return { ...flags, layers, heads, dim, context, ...rankOf(flags, dim) };
+}
+
+function checkReactions({ checkpoint, onWarning, onCritical }: TrainFlags): void {
+  if (checkpoint === false && [onWarning, onCritical].includes('checkpoint'))
+    throw new UsageError('--no-checkpoint: an alert is to be answered with a checkpoint');
 }
 
 function checkHeads(heads: number, dim: number): void {

@@ -1,4 +1,14 @@
-import { MAX_NOTES_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, name, parse, RefusedError, text } from '@evenkeel/protocol';
+import {
+  MAX_NOTES_LENGTH,
+  MAX_TAG_LENGTH,
+  MAX_TAGS,
+  name,
+  type Policy,
+  parse,
+  policy,
+  RefusedError,
+  text,
+} from '@evenkeel/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   ATTENTIONS,
@@ -24,6 +34,8 @@ export interface TrainFlags {
   owner?: string;
   tags: string[];
   notes: string;
+  onWarning: string;
+  onCritical: string;
   offline: boolean;
   record?: string;
   /** False where no checkpoint is wanted. */
@@ -89,6 +101,8 @@ function addRunFlags(command: Command): void {
     .option('--owner <name>', 'whose run it is', readName)
     .addOption(new Option('--tags <tags>', 'tags, with commas between them').argParser(readTags).default([], 'none'))
     .addOption(new Option('--notes <text>', 'notes').argParser(readNotes).default('', 'none'))
+    .addOption(reaction('--on-warning <reaction>', 'what a warning of its rules does to it'))
+    .addOption(reaction('--on-critical <reaction>', 'what a critical alert does to it'))
     .option('--quiet', 'print no progress', false);
 }
 
@@ -180,6 +194,29 @@ function notNegative(value: string): number {
   const number = value.trim() === '' ? Number.NaN : Number(value);
   if (Number.isFinite(number) && number >= 0) return number;
   throw new InvalidArgumentError('Not a number from zero on.');
+}
+
+const REACTIONS = 'observe, checkpoint, stop, or reduce-lr=FACTOR';
+
+function reaction(flags: string, what: string): Option {
+  const read = (value: string) => {
+    const isWhole = value.startsWith('reduce-lr') === value.includes('=');
+    if (!isWhole) throw new InvalidArgumentError(`Not one of ${REACTIONS}.`);
+    accepted(() => parse(policy, { critical: reactionOf(value) }));
+    return value;
+  };
+  return new Option(flags, `${what}: ${REACTIONS}`).argParser(read).default('observe');
+}
+
+/** `reduce-lr=0.5` → `{ kind: 'reduce-lr', factor: 0.5 }` */
+function reactionOf(value: string): unknown {
+  const [kind, ...factor] = value.split('=');
+  return factor.length === 0 ? { kind } : { kind, factor: Number(factor.join('=')) };
+}
+
+/** What the server is to do about alerts of the run. */
+export function policyOf({ onWarning, onCritical }: TrainFlags): Policy {
+  return parse(policy, { warning: reactionOf(onWarning), critical: reactionOf(onCritical) });
 }
 
 function readServer(value: string): string {

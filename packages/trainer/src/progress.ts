@@ -36,6 +36,11 @@ export class Progress {
     else if (time - this.printedAt >= LOG_INTERVAL) this.print(line, time);
   }
 
+  /** Prints a line that stays. */
+  note(line: string): void {
+    this.output.write(this.output.isTTY ? `\r${line}\x1b[K\n` : `${line}\n`);
+  }
+
   /** Leaves the last step's line for good. */
   end(): void {
     if (this.output.isTTY) this.output.write('\n');

@@ -1,6 +1,6 @@
-import { startRun } from '@evenkeel/emit';
+import { type CommandHandler, startRun } from '@evenkeel/emit';
 import type { EndStatus } from '@evenkeel/protocol';
-import type { TrainFlags } from './flags.ts';
+import { policyOf, type TrainFlags } from './flags.ts';
 import { Recorder } from './recorder.ts';
 import type { TrainedStep } from './train.ts';
 
@@ -27,13 +27,13 @@ export interface RunLog {
 }
 
 /** @throws UsageError where the recording cannot be written. */
-export async function openRunLog(flags: TrainFlags, facts: RunFacts): Promise<RunLog> {
+export async function openRunLog(flags: TrainFlags, facts: RunFacts, onCommand: CommandHandler): Promise<RunLog> {
   const { project, owner, tags, notes } = flags;
   const start: Start = { ...facts, project, owner, tags, notes, startedAt: Date.now() };
   const file = flags.record ?? (flags.offline ? `${facts.id}.jsonl` : null);
   const logs: RunLog[] = [];
   if (file !== null) logs.push(await recordInto(file, start));
-  if (!flags.offline) logs.push(await sendTo(flags, start));
+  if (!flags.offline) logs.push(await sendTo(flags, start, onCommand));
   return {
     place: logs.map(({ place }) => place).join(' and '),
     signal: AbortSignal.any(logs.map(({ signal }) => signal)),
@@ -56,8 +56,9 @@ async function recordInto(path: string, start: Start): Promise<RunLog> {
   };
 }
 
-async function sendTo({ server, key }: TrainFlags, start: Start): Promise<RunLog> {
-  const run = await startRun({ ...start, server, key: key || undefined });
+async function sendTo(flags: TrainFlags, start: Start, onCommand: CommandHandler): Promise<RunLog> {
+  const { server, key } = flags;
+  const run = await startRun({ ...start, server, key: key || undefined, policy: policyOf(flags), onCommand });
   return {
     place: `on ${server}`,
     signal: run.signal,

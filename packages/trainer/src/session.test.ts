@@ -181,6 +181,73 @@ test('the server’s stop command ends a run, with its reason', async () => {
   expect(server.heard.steps.map(({ step }) => step)).toEqual(server.heard.steps.map((_, at) => at));
 });
 
+test('a run that is stopped keeps its state first, says where, and its policy was declared', async () => {
+  await using server = await listen();
+  const checkpoint = join(folder, 'stopped-early.safetensors');
+  const { exit } = startTrainer(server.url, '--steps', '1000000', '--on-critical', 'stop', '--checkpoint', checkpoint);
+  await Promise.race([server.steps(5), exit]);
+  const done = await server.command({ kind: 'stop' });
+  expect((await exit).code).toBe(0);
+  const made = (server.heard.steps.at(-1)?.step ?? 0) + 1;
+  expect(done).toMatchObject({ result: `stopped after ${made} steps; checkpoint ${checkpoint}`, error: null });
+  expect((await readCheckpoint(checkpoint)).about).toMatchObject({ steps: made, lrFactor: 1 });
+  expect(server.heard.starts[0]?.policy).toEqual({ warning: { kind: 'observe' }, critical: { kind: 'stop' } });
+});
+
+test('a learning rate that is reduced holds from the next step on, also for who goes on from the state kept then', async () => {
+  await using server = await listen();
+  const checkpoint = join(folder, 'reduced.safetensors');
+  const keep = ['--checkpoint', checkpoint, '--checkpoint-every', '0'];
+  const training = ['--steps', '1000000', '--schedule', 'constant', '--warmup', '0', '--lr', '0.01'];
+  const { child, exit } = startTrainer(server.url, ...training, ...keep);
+  await Promise.race([server.steps(5), exit]);
+  const done = await server.command({ kind: 'reduce-lr', factor: 0.5 });
+  const [, at] =
+    /^learning rate x0\.5 from step (\d+) on; checkpoint \S+ after \1 steps$/.exec(done?.result ?? '') ?? [];
+  const from = Number(at);
+  await server.steps(from + 20);
+  child.kill('SIGKILL'); // what is kept is what was kept then
+  await exit;
+  const first = [...server.heard.steps];
+  expect(first.map(({ lr }) => lr)).toEqual(first.map(({ step }) => (step < from ? 0.01 : 0.005)));
+  expect((await readCheckpoint(checkpoint)).about).toMatchObject({ steps: from, lrFactor: 0.5 });
+
+  await spawnTrainer('--resume', checkpoint, '--server', server.url, '--steps', `${from + 20}`).exit;
+  const second = server.heard.steps.slice(first.length);
+  expect(second.map(({ step, lr, loss }) => [step, lr, loss])).toEqual(
+    first.slice(from, from + 20).map(({ step, lr, loss }) => [step, lr, loss]),
+  );
+});
+
+test('a checkpoint is kept when it is asked for, and refused by a run that keeps none', async () => {
+  await using server = await listen();
+  const checkpoint = join(folder, 'asked-for.safetensors');
+  const { child, exit } = startTrainer(
+    server.url,
+    '--steps',
+    '1000000',
+    '--checkpoint',
+    checkpoint,
+    '--checkpoint-every',
+    '0',
+  );
+  await Promise.race([server.steps(5), exit]);
+  const done = await server.command({ kind: 'checkpoint' });
+  const { steps } = (await readCheckpoint(checkpoint)).about;
+  expect(done).toMatchObject({ result: `checkpoint ${checkpoint} after ${steps} steps`, error: null });
+  child.kill('SIGTERM');
+  expect((await exit).output).toContain(`after ${steps} steps (ada: it rises)`);
+
+  await using other = await listen();
+  const without = startTrainer(other.url, '--steps', '1000000', '--no-checkpoint');
+  await Promise.race([other.steps(5), without.exit]);
+  expect(await other.command({ kind: 'checkpoint' })).toMatchObject({
+    error: expect.stringContaining('--no-checkpoint'),
+  });
+  without.child.kill('SIGTERM');
+  await without.exit;
+});
+
 test.each(['SIGINT', 'SIGTERM'] as const)('%s ends the step in hand and closes the run as stopped', async (signal) => {
   await using server = await listen();
   const { child, exit } = startTrainer(server.url, '--steps', '1000000');

@@ -6,6 +6,7 @@ import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { settingsToKeep, toConfig } from './command.ts';
 import type { TrainConfig } from './config.ts';
 import type { TrainFlags } from './flags.ts';
+import { Helm } from './helm.ts';
 import { Instruments } from './instruments.ts';
 import type { NamedVariable } from './layer.ts';
 import { Model } from './model.ts';
@@ -60,16 +61,21 @@ async function attempt(session: Session): Promise<Outcome> {
   const { flags, config, model, optimiser, corpus, checkpoint } = session;
   const facts = describeRun(session);
   const instruments = await createInstruments(session);
-  const keeper = await openKeeper(session, facts);
-  const log = await openRunLog(flags, facts);
-  console.log(`run ${facts.id}${facts.attempt > 1 ? `, attempt ${facts.attempt}` : ''}, ${log.place}`);
   const progress = flags.quiet ? null : new Progress(config.steps, process.stdout, now);
+  const helm = new Helm(checkpoint?.about.lrFactor ?? 1, (line) => progress?.note(line));
+  const keeper = await openKeeper(session, facts, helm);
+  const log = await openRunLog(flags, facts, helm.receive);
+  console.log(`run ${facts.id}${facts.attempt > 1 ? `, attempt ${facts.attempt}` : ''}, ${log.place}`);
   const signal = AbortSignal.any([log.signal, interrupted()]);
   try {
     if (checkpoint) await keeper?.takeOver(checkpoint.about.steps);
     const outcome = await train({
       ...{ config, model, optimiser, instruments, signal, now, text: corpus.training },
       from: checkpoint?.about.steps ?? 0,
+      steer: async (steps) => {
+        await helm.obey(steps, keeper);
+        return helm.lrFactor;
+      },
       report: (step) => {
         log.log(step);
         progress?.show(step);
@@ -77,7 +83,8 @@ async function attempt(session: Session): Promise<Outcome> {
       onSound: async (steps) => keeper?.update(steps),
     });
     progress?.end();
-    const kept = await keeper?.end(outcome);
+    const kept = (await keeper?.end(outcome)) ?? null;
+    helm.end(outcome, kept);
     console.log(outcome.reason ? `${outcome.status}: ${outcome.reason}` : outcome.status);
     for (const line of describeCosts(instruments)) console.log(line);
     if (kept)
@@ -131,12 +138,13 @@ async function createInstruments({ flags, config, model, corpus }: Session): Pro
   return new Instruments({ intervals, model, steps, microBatches, batch, heldOut, now });
 }
 
-function openKeeper({ flags, corpus, model, optimiser }: Session, { id, attempt }: RunFacts) {
+function openKeeper({ flags, corpus, model, optimiser }: Session, { id, attempt }: RunFacts, helm: Helm) {
   if (flags.checkpoint === false) return null;
   return CheckpointKeeper.open({
     path: flags.checkpoint ?? flags.resume ?? join('checkpoints', `${id}.safetensors`),
     every: flags.checkpointEvery,
     about: { run: id, attempt, text: corpus.fingerprint, settings: settingsToKeep(flags) },
+    lrFactor: () => helm.lrFactor,
     variables: variablesOf(model, optimiser),
   });
 }

@@ -1,9 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { decodeSteps, type RunFinish, type RunStart, type StepEvent } from '@evenkeel/protocol';
+import {
+  type Action,
+  type CommandDone,
+  decodeSteps,
+  type RunFinish,
+  type RunStart,
+  type StepEvent,
+} from '@evenkeel/protocol';
 import { build, type PluginBuild } from 'esbuild';
 import { Server, type Socket } from 'socket.io';
 
@@ -41,6 +49,7 @@ export async function listen() {
     starts: [] as RunStart[],
     steps: [] as StepEvent[],
     finishes: [] as RunFinish[],
+    dones: [] as CommandDone[],
     socket: null as Socket | null,
   };
   const waiting = new Set<() => void>();
@@ -49,6 +58,7 @@ export async function listen() {
     socket.onAny((event: string, payload, reply: (ack: { ok: true }) => void) => {
       if (event === 'run:start') heard.starts.push(payload);
       if (event === 'steps') heard.steps.push(...decodeSteps(payload).steps);
+      if (event === 'command:done') heard.dones.push(payload);
       if (event === 'run:finish') heard.finishes.push(payload);
       reply({ ok: true });
       for (const look of waiting) look();
@@ -61,6 +71,15 @@ export async function listen() {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     /** Resolves when so many steps have been heard. */
     steps: (count: number) => new Promise<void>((done) => waiting.add(() => heard.steps.length >= count && done())),
+    /** Sends a command to the run that has started; resolves to what came of it. */
+    command: async (action: Action): Promise<CommandDone | undefined> => {
+      const command = { ...action, id: randomUUID(), run: heard.starts[0]?.run, by: 'ada', reason: 'it rises' };
+      const ofIt = () => heard.dones.find(({ id }) => id === command.id);
+      const done = new Promise<void>((resolve) => waiting.add(() => ofIt() && resolve()));
+      const answer = await heard.socket?.emitWithAck('command', command);
+      if (answer?.ok === true) await done;
+      return ofIt();
+    },
     [Symbol.asyncDispose]: async () => void (await io.close()),
   };
 }

@@ -36,6 +36,8 @@ export interface Training {
   signal: AbortSignal;
   /** The first step to make: 0, or where a checkpoint left off. */
   from: number;
+  /** Called before each step, with how many are made; resolves to what the schedule's learning rate is multiplied by. */
+  steer?: (steps: number) => Promise<number>;
   /** Hears of every step; one whose loss or gradient is not finite is told too, and is the last. */
   report: (step: TrainedStep) => void;
   /** Hears, before each update, of how many steps the state has proved to be sound: its loss and gradient are finite. */
@@ -46,13 +48,14 @@ export interface Training {
 
 /** Trains a model step by step. What a step computes depends on the config, the text, and the variables alone. */
 export async function train(training: Training): Promise<Outcome> {
-  const { config, model, optimiser, instruments, signal, from, report, onSound, now } = training;
+  const { config, model, optimiser, instruments, signal, from, steer, report, onSound, now } = training;
   const { steps, microBatches, schedule, clip } = config;
   const tokensPerStep = microBatches * config.batch * model.config.context;
   let before = now();
   for (let step = from; step < steps; step++) {
+    const lrFactor = (await steer?.(step)) ?? 1;
     if (signal.aborted) return { status: 'stopped', reason: reasonOf(signal), steps: step };
-    const lr = learningRate(schedule, step);
+    const lr = lrFactor * learningRate(schedule, step);
     const { loss, sums, batch } = await accumulate(training, step);
     const gradNorm = (await globalNorm(sums)) / microBatches;
     const { custom, ...readings } = await instruments.read(step, gradNorm, batch);

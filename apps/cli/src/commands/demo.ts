@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import open from 'open';
@@ -11,16 +12,22 @@ import { interrupted, serverCommand, startFromFlags } from '../server-options.ts
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url)); // seen from dist
 const PROGRESS_MS = 5_000;
 
-/** Three real runs on the same text. */
-const RUNS: readonly { name: string; flags: readonly string[] }[] = [
-  { name: 'healthy', flags: ['--seed', '1'] },
-  { name: 'rising learning rate', flags: ['--seed', '1', '--schedule', 'ramp'] },
-  { name: 'healthy twin', flags: ['--seed', '2'] },
+/** Three real runs on the same text; the third is the second, but for what a critical alert does to it. */
+const RUNS: readonly { name: string; flags: readonly string[]; keepsState?: true }[] = [
+  { name: 'healthy', flags: [] },
+  { name: 'rising learning rate', flags: ['--schedule', 'ramp'] },
+  {
+    name: 'rising learning rate, stopped early',
+    flags: ['--schedule', 'ramp', '--on-critical', 'stop'],
+    keepsState: true,
+  },
 ];
 
 export function demoCommand(): Command {
   return serverCommand('demo')
-    .description('start a server and train three small models on it, one of which is made to diverge')
+    .description(
+      'start a server and train three small models on it: two are made to diverge, one of them is stopped in time',
+    )
     .option('--steps <count>', 'steps of each run', readCount, 600)
     .option('--no-open', 'do not open a browser')
     .action(async ({ steps, open: wantsBrowser, ...flags }) => {
@@ -31,7 +38,11 @@ export function demoCommand(): Command {
       console.log(`\n  Evenkeel is at ${server.url}\n`);
       if (wantsBrowser && process.stdout.isTTY) await open(server.url).catch(() => undefined);
       const since = new Date();
-      const trainers = RUNS.map((run) => startTrainer(run, ['--server', server.url, '--steps', String(steps)], key));
+      const checkpoint = join(flags.dataDir, 'checkpoints', 'demo.safetensors');
+      const trainers = RUNS.map((run) => {
+        const state = run.keepsState ? ['--checkpoint', checkpoint] : ['--no-checkpoint'];
+        return startTrainer(run, ['--server', server.url, '--steps', String(steps), ...state], key);
+      });
       const progress = setInterval(() => void printProgress(client, since), PROGRESS_MS);
       const allEnded = Promise.all(trainers.map(ended)).then(() => 'all ended' as const);
       const first = await Promise.race([stop, allEnded]);
@@ -62,7 +73,7 @@ function startTrainer(
   moreFlags: readonly string[],
   key: { EVENKEEL_KEY?: string },
 ): ChildProcess {
-  const fixed = ['train', '--project', 'demo', '--name', name, '--quiet', '--no-checkpoint'];
+  const fixed = ['train', '--project', 'demo', '--name', name, '--quiet'];
   const trainer = spawn(process.execPath, [PROGRAM, ...fixed, ...flags, ...moreFlags], {
     detached: true,
     stdio: ['ignore', 'ignore', 'inherit'],
