@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { startRun } from '@evenkeel/emit';
+import { type Command, startRun } from '@evenkeel/emit';
 import { expect, test } from 'vitest';
 import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
 
@@ -50,11 +50,39 @@ test('stop reaches the trainer of a run, and says so where it cannot', async () 
   expect([await wrong.ended, wrong.output()]).toEqual([1, 'evenkeel: run: Invalid UUID\n']);
 });
 
+test('stop asks for something milder too, and tells what the trainer says to that', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  const told: Command[] = [];
+  const about = { server: server.url, project: 'p', onWarning: () => {} };
+  const able = await startRun({ ...about, name: 'able', onCommand: (command) => void told.push(command) });
+  const unable = await startRun({ ...about, name: 'unable' });
+  for (const run of [able, unable]) run.log({ step: 0, loss: 2 });
+  await Promise.all([able.drained(), unable.drained()]);
+  const stop = async (...args: string[]) => {
+    await using asked = evenkeel(['stop', ...args, '--server', server.url, '--by', 'ada', '--reason', 'it rises']);
+    return [await asked.ended, asked.output()];
+  };
+  const lower = ['--reduce-lr', '0.5'];
+  expect(await stop(able.id, ...lower)).toEqual([
+    0,
+    `${able.id} has been asked to multiply its learning rate by 0.5.\n`,
+  ]);
+  expect(told).toMatchObject([{ kind: 'reduce-lr', factor: 0.5, by: 'ada', reason: 'it rises' }]);
+  expect(await stop(unable.id, '--checkpoint')).toEqual([
+    1,
+    expect.stringMatching(/^evenkeel: \S+ refuses to keep a checkpoint: .*onCommand/),
+  ]);
+  expect(await stop(able.id, '--reduce-lr', '2')).toEqual([1, expect.stringContaining('action.factor: ')]);
+  expect(await stop(able.id, '--checkpoint', ...lower)).toEqual([1, expect.stringContaining('cannot be used with')]);
+  await Promise.all([able.finish('stopped'), unable.finish('stopped')]);
+});
+
 test('emit, as it is installed, runs in plain Node', async () => {
   using folder = temporaryFolder();
   await using server = await serve(folder.path);
   const program = `
-    import { startRun } from '@evenkeel/emit';
+    import { type Command, startRun } from '@evenkeel/emit';
     const run = await startRun({ server: '${server.url}', project: 'p', name: 'plain' });
     for (let step = 0; step < 10; step++) run.log({ step, loss: 1 / (step + 1) });
     console.log(JSON.stringify(await run.finish()));`;

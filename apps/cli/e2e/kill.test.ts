@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { openDatabase, recentSteps } from '@evenkeel/db';
-import { startRun } from '@evenkeel/emit';
+import { listAlerts, listCommands, openDatabase, recentSteps } from '@evenkeel/db';
+import { type StepInput, startRun } from '@evenkeel/emit';
 import { encodeSteps, PROTOCOL_VERSION } from '@evenkeel/protocol';
 import { io, type Socket } from 'socket.io-client';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { serve, temporaryFolder } from './evenkeel.ts';
 
 test('kill -9 of the server loses no acknowledged step', async () => {
@@ -88,6 +88,70 @@ test('an emitter reconnects by itself after kill -9 and the run has no hole', as
   const stored = await recentSteps(db, { run: run.id, limit: 100_000 });
   expect(stored.map((each) => each.step)).toEqual(Array.from({ length: 1_500 }, (_, at) => at));
 });
+
+test('killing the server between two steps changes no alert, and no command is obeyed twice', {
+  timeout: 300_000,
+}, async () => {
+  const steady = await watched([]);
+  expect(steady.alerts).toMatchObject([
+    { rule: 'non-finite', severity: 'critical', step: 300 },
+    { rule: 'tev-growth', severity: 'critical', step: expect.closeTo(220, -1) },
+  ]);
+  expect(steady.commands).toMatchObject([{ kind: 'stop', by: 'tev-growth', status: 'done' }]);
+  expect(steady.obeyed).toEqual(['stop']);
+  const [, growth] = steady.alerts;
+  const critical = growth?.window[1] ?? 0;
+  // before it opens, while it is a warning, just before and just after it becomes critical
+  const killed = await watched([100, (growth?.step ?? 0) + 1, critical, critical + 1]);
+  expect(killed).toEqual(steady);
+});
+
+/** TEV grows like the root of the step up to step 200, from there it doubles every 40 steps; step 300 is not finite. */
+const ramp = (step: number): StepInput => ({
+  step,
+  time: 1_000 + step,
+  loss: step === 300 ? Number.NaN : 2,
+  tevMean: 0.02 * Math.min(step + 1, 200) ** 0.5 * 2 ** (Math.max(0, step - 200) / 40),
+});
+
+/** What a run leads to whose server is killed before these steps, by a trainer that hears of a stop and goes on. */
+async function watched(kills: readonly number[]) {
+  using folder = temporaryFolder();
+  let server = await serve(folder.path);
+  const port = new URL(server.url).port;
+  const obeyed: string[] = [];
+  const run = await startRun({
+    ...{ server: server.url, project: 'test', name: 'replayed', onWarning: () => {} },
+    policy: { critical: { kind: 'stop' } },
+    onCommand: ({ kind }) => void obeyed.push(kind),
+  });
+  for (let step = 0; step <= 320; step++) {
+    if (kills.includes(step)) {
+      await run.drained();
+      server.child.kill('SIGKILL');
+      await server.ended;
+      server = await serve(folder.path, port);
+    }
+    run.log(ramp(step));
+  }
+  await run.drained();
+  await vi.waitFor(() => expect(obeyed).toHaveLength(1), 20_000);
+  expect(await run.finish('stopped', undefined, { timeoutMs: 30_000 })).toMatchObject({ delivered: true });
+  server.child.kill('SIGTERM'); // it judges all it was told
+  await server.ended;
+  await using db = await openDatabase({ dataDir: folder.path });
+  const alerts = await listAlerts(db, { run: run.id, limit: 99 });
+  const commands = await listCommands(db, { run: run.id, limit: 99 });
+  return {
+    obeyed,
+    alerts: alerts
+      .map(({ rule, severity, status, attempt, step, message, evidence, window, risk, divergenceStep }) => ({
+        ...{ rule, severity, status, attempt, step, message, evidence, window, risk, divergenceStep },
+      }))
+      .sort((a, b) => a.rule.localeCompare(b.rule)),
+    commands: commands.map(({ kind, by, reason, step, status }) => ({ kind, by, reason, step, status })),
+  };
+}
 
 /** Resolves when the server has acknowledged everything. */
 async function drained(run: { pending: number }): Promise<void> {

@@ -43,7 +43,7 @@ async function photograph(colorScheme, url) {
     path: join(root, `docs/board-${colorScheme}.png`),
     clip: { x: 0, y: 0, width: 1280, height: 260 },
   });
-  await page.getByRole('link', { name: 'rising learning rate' }).click();
+  await page.getByRole('link', { name: 'rising learning rate', exact: true }).click();
   await page.getByRole('heading', { name: 'Gradient variance by layer' }).waitFor();
   await page.waitForLoadState('networkidle');
   await page.screenshot({ path: join(root, `docs/run-${colorScheme}.png`) });
