@@ -18,6 +18,7 @@ export {
   settleCommand,
 } from './command.ts';
 export type { Database } from './database.ts';
+export { type ForecastPoint, noteForecasts, readForecasts } from './forecast.ts';
 export { judgedTo, markJudged, runsToJudge } from './judged.ts';
 export { type LayerChart, readLayerChart } from './layer-chart.ts';
 export { DirectoryHeldError, holderOf } from './lock.ts';

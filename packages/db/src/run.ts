@@ -30,6 +30,10 @@ export interface RunSummary {
   lastStep: number | null;
   loss: number | null;
   tevMean: number | null;
+  /** Of divergence within 100 steps, as last forecast; null where nothing was. */
+  risk: number | null;
+  divergenceStep: number | null;
+  divergenceInterval: [number, number] | null;
   /** Every alert that is not resolved, the newest first. */
   openAlerts: OpenAlert[];
 }
@@ -95,7 +99,7 @@ async function continueRun(tx: Sql, start: RunStart, projectId: number, now: Dat
   if (isNext)
     await tx
       .update(run)
-      .set({ ...description(start), ...heard(now) })
+      .set({ ...description(start), ...heard(now), risk: null, divergenceStep: null, divergenceInterval: null })
       .where(isRun);
   else if (found.status === 'lost' || found.status === 'running') await tx.update(run).set(heard(now)).where(isRun);
 }
@@ -155,6 +159,9 @@ const SUMMARY = {
   lastStep: run.lastStep,
   loss: run.loss,
   tevMean: run.tevMean,
+  risk: run.risk,
+  divergenceStep: run.divergenceStep,
+  divergenceInterval: run.divergenceInterval,
 };
 
 export async function getRun(db: Database, id: string): Promise<RunDetail | null> {

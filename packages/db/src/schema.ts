@@ -66,6 +66,10 @@ export const run = pgTable(
     lastStep: count('last_step'),
     loss: doublePrecision(),
     tevMean: doublePrecision('tev_mean'),
+    /** The newest row of `forecast`, likewise. */
+    risk: doublePrecision(),
+    divergenceStep: count('divergence_step'),
+    divergenceInterval: count('divergence_interval').array().$type<[number, number]>(),
   },
   (t) => [index('run_started_at').on(t.startedAt), index('run_project').on(t.projectId, t.startedAt)],
 );
@@ -217,6 +221,24 @@ export const command = pgTable(
     settledAt: instant('settled_at'),
   },
   (t) => [primaryKey({ columns: [t.run, t.id] })],
+);
+
+/** What was forecast at a step of an attempt, at those steps where it changed; it holds until the next. */
+export const forecast = pgTable(
+  'forecast',
+  {
+    run: uuid()
+      .notNull()
+      .references(() => run.id, { onDelete: 'cascade' }),
+    attempt: integer().notNull(),
+    step: count('step').notNull(),
+    /** Of divergence within 100 steps, from 0 to 1. */
+    risk: doublePrecision().notNull(),
+    divergenceStep: count('divergence_step'),
+    /** Holds the divergence four times of five. */
+    divergenceInterval: count('divergence_interval').array().$type<[number, number]>(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.attempt, t.step] })],
 );
 
 /** A key for `/ingest`. The secret itself is shown once and never stored. */

@@ -5,11 +5,13 @@ import {
   insertSteps,
   listAlerts,
   openDatabase,
+  readForecasts,
   resolveAlert,
   startRun,
   writeRules,
 } from '@evenkeel/db';
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
+import { Detector } from '@evenkeel/stability';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Judge } from './judge.ts';
 import { startOf, stepsFrom } from './testing.ts';
@@ -209,6 +211,41 @@ test('an alert that is open when another attempt begins resolves, and is raised 
     expect(again).toMatchObject({ attempt: 2, status: 'open', severity: 'critical' });
     expect(again?.window[0]).toBeGreaterThanOrEqual(230);
   }
+});
+
+test('the risk is noted where it changes, the same with a restart in between, and is that of the detector', async () => {
+  const whole = await startedRun();
+  const steady = newJudge();
+  steady.observe(await store(whole, ramp(0, 300)));
+  await steady.close();
+  const noted = await readForecasts(db, { run: whole, columns: 1_000 });
+
+  const detector = new Detector();
+  const said = new Map<number, Detector['forecast']>();
+  for (const step of ramp(0, 300)) {
+    detector.observe(step);
+    said.set(step.step, detector.forecast);
+  }
+  expect(noted.length).toBeGreaterThan(10);
+  for (const [at, { step, risk, divergenceStep }] of noted.entries()) {
+    expect({ risk, divergenceStep }).toEqual({
+      risk: said.get(step)?.risk,
+      divergenceStep: said.get(step)?.divergenceStep,
+    });
+    const until = noted[at + 1]?.step ?? 300;
+    for (let later = step; later < until; later++)
+      expect(Math.abs((said.get(later)?.risk ?? 0) - risk)).toBeLessThan(0.02);
+  }
+  expect((await getRun(db, whole))?.risk).toBe(noted.at(-1)?.risk);
+
+  const killed = await startedRun();
+  for (const first of [0, 150]) {
+    const judge = newJudge();
+    judge.observe(await store(killed, ramp(first, 150)));
+    await judge.close();
+  }
+  const after = await readForecasts(db, { run: killed, columns: 1_000 });
+  expect(after.filter(({ step }) => step !== 150)).toEqual(noted.filter(({ step }) => step !== 150));
 });
 
 test('the rules of a run are those of its project, also when they are told while it runs, and after a restart', async () => {

@@ -1,9 +1,11 @@
 import {
   type CommandRow,
   type Database,
+  type ForecastPoint,
   judgedTo,
   listAlerts,
   markJudged,
+  noteForecasts,
   raiseAlert,
   recentSteps,
   resolveRule,
@@ -20,6 +22,8 @@ const MARK_EVERY_STEPS = 256;
  * memory is of another version, what it has to see again.
  */
 const REBUILD_STEPS = 10_000;
+/** A risk that has changed by less is not noted anew: a healthy run's hardly ever is. */
+const RISK_RESOLUTION = 0.02;
 
 export interface JudgeOptions {
   db: Database;
@@ -41,6 +45,8 @@ interface Case {
   marked: number | null;
   /** The end of the newest step by the trainer's clock, and when it was judged by ours; null before the first. */
   heard: { time: number; at: number } | null;
+  /** The risk that was noted last in this attempt; null before the first. */
+  risk: number | null;
 }
 
 /**
@@ -139,7 +145,7 @@ export class Judge {
   async #begin(run: string, { project, detector }: Case, attempt: number, first: number): Promise<Case> {
     for (const verdict of detector.newAttempt(first)) await this.#carryOut(run, attempt, verdict);
     await markJudged(this.#options.db, { run, attempt, step: null, detector: detector.state() });
-    return { project, detector, attempt, judged: null, marked: null, heard: null };
+    return { project, detector, attempt, judged: null, marked: null, heard: null, risk: null };
   }
 
   async #rebuild(run: string): Promise<Case | null> {
@@ -163,18 +169,23 @@ export class Judge {
     const time = steps.at(-1)?.time;
     const heard = time === undefined ? null : { time, at: this.#options.now().getTime() };
     const judged = { judged: known.judgedTo, marked: known.judgedTo };
-    const rebuilt = { project: told.project, detector, attempt: known.attempt, ...judged, heard };
+    const rebuilt = { project: told.project, detector, attempt: known.attempt, ...judged, heard, risk: null };
     return this.#judge(run, rebuilt, steps.slice(start), await listAlerts(db, { run, limit: 1_000 }));
   }
 
   /** `raised` is what may have been raised by these very steps, before a crash. */
   async #judge(run: string, known: Case, steps: readonly StepEvent[], raised: readonly Alert[] = []): Promise<Case> {
+    const points: ForecastPoint[] = [];
     for (const step of steps) {
       for (const verdict of known.detector.observe(step)) await this.#carryOut(run, known.attempt, verdict, raised);
+      const point = changeOf(known.detector, points.at(-1)?.risk ?? known.risk);
+      if (point) points.push(point);
     }
+    await noteForecasts(this.#options.db, { run, attempt: known.attempt, points });
     const newest = steps.at(-1);
     const heard = newest ? { time: newest.time, at: this.#options.now().getTime() } : known.heard;
-    const judged = { ...known, judged: newest?.step ?? known.judged, heard };
+    const risk = points.at(-1)?.risk ?? known.risk;
+    const judged = { ...known, judged: newest?.step ?? known.judged, heard, risk };
     const isDue = Math.abs((judged.judged ?? 0) - (judged.marked ?? 0)) >= MARK_EVERY_STEPS;
     return isDue ? this.#mark(run, judged) : judged;
   }
@@ -206,6 +217,13 @@ export class Judge {
 function covers(alert: Alert, attempt: number, { rule, since, severity }: Finding): boolean {
   const isSame = alert.rule === rule && alert.attempt === attempt && alert.step === since;
   return isSame && (alert.severity === 'critical' || severity === 'warning');
+}
+
+/** What is forecast now, where that differs from the risk that is noted already. */
+function changeOf({ forecast }: Detector, noted: number | null): ForecastPoint | null {
+  if (!forecast || (noted !== null && Math.abs(forecast.risk - noted) < RISK_RESOLUTION)) return null;
+  const { step, risk, divergenceStep, interval } = forecast;
+  return { step, risk, divergenceStep, divergenceInterval: interval && [interval[0], interval[1]] };
 }
 
 /** Where the steps from one on begin; behind the last where there are none. */

@@ -175,8 +175,10 @@ function slices<Item>(items: readonly Item[], size: number): Item[][] {
   return Array.from({ length: count }, (_, at) => items.slice(at * size, (at + 1) * size));
 }
 
-function boardChange({ id, status, lastStep, loss, tevMean, openAlerts }: RunSummary): BoardChange {
-  return { run: id, status, lastStep, loss: jsonNumber(loss), tevMean: jsonNumber(tevMean), openAlerts };
+function boardChange({ id, status, lastStep, loss, tevMean, risk, openAlerts, ...run }: RunSummary): BoardChange {
+  const { divergenceStep, divergenceInterval } = run;
+  const numbers = { loss: jsonNumber(loss), tevMean: jsonNumber(tevMean) };
+  return { run: id, status, lastStep, ...numbers, risk, divergenceStep, divergenceInterval, openAlerts };
 }
 
 function answer(ack: unknown, act: () => void): void {

@@ -17,6 +17,10 @@ export const boardChange = z.object({
   lastStep: z.number().int().nullable(),
   loss: wireNumber.nullable(),
   tevMean: wireNumber.nullable(),
+  /** Of divergence within 100 steps; the step it is expected at, and an interval that holds it four times of five. */
+  risk: z.number().nullable(),
+  divergenceStep: z.number().int().nullable(),
+  divergenceInterval: z.tuple([z.number().int(), z.number().int()]).nullable(),
   openAlerts: z.array(openAlert),
 });
 export type BoardChange = z.input<typeof boardChange>;

@@ -1,4 +1,5 @@
 import type { Verdict } from './finding.ts';
+import type { Forecast } from './forecast/forecaster.ts';
 import type { ForecastModel } from './forecast/model.ts';
 import { GradVariance } from './rules/grad-variance.ts';
 import { LossSpike } from './rules/loss-spike.ts';
@@ -87,6 +88,11 @@ export class Detector {
     if (this.#stalled) watched.push(['stalled', this.#stalled]);
     const rules = watched.map(([name, { rule, watch }]) => [name, { rule: rule.state(), watch: watch.state() }]);
     return { version: STATE_VERSION, step: this.#step, rules: Object.fromEntries(rules) };
+  }
+
+  /** What `tev-growth` said of the last step; null where it is off, or the run too young to be judged. */
+  get forecast(): Forecast | null {
+    return this.#rules.get('tev-growth')?.rule.forecast ?? null;
   }
 
   /**

@@ -9,7 +9,8 @@ const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OTHER = '01890a5d-ac96-774b-bcce-b302099a8058';
 
 function change(run: string, lastStep: number, loss: BoardChange['loss'] = 1): BoardChange {
-  return { run, status: 'running', lastStep, loss, tevMean: 0.02, openAlerts: [] };
+  const forecast = { risk: 0.1, divergenceStep: null, divergenceInterval: null };
+  return { run, status: 'running', lastStep, loss, tevMean: 0.02, ...forecast, openAlerts: [] };
 }
 
 it('tells a row of its own run alone, a few times a second however much comes', () => {

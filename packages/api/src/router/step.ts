@@ -1,4 +1,4 @@
-import { readChart, readLayerChart } from '@evenkeel/db';
+import { readChart, readForecasts, readLayerChart } from '@evenkeel/db';
 import { MAX_STEP, runId } from '@evenkeel/protocol';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
@@ -21,4 +21,5 @@ const chartRequest = z
 export const stepRouter = router({
   chart: procedure.input(chartRequest).query(({ ctx, input }) => readChart(ctx.db, input)),
   layers: procedure.input(chartRequest).query(({ ctx, input }) => readLayerChart(ctx.db, input)),
+  forecasts: procedure.input(chartRequest).query(({ ctx, input }) => readForecasts(ctx.db, input)),
 });

@@ -1,4 +1,5 @@
 import type { Finding } from '../finding.ts';
+import type { Forecast } from '../forecast/forecaster.ts';
 import type { Signals } from '../signals.ts';
 
 /** Calm resolves an alert, uneasy keeps it as it is. */
@@ -17,6 +18,8 @@ export interface Rule<State = unknown> {
   observe(signals: Signals): Reading | null;
   /** Plain data, from which the rule's constructor goes on. */
   state(): State;
+  /** Of a rule that forecasts: what it last said; null where it has nothing to go by. */
+  readonly forecast?: Forecast | null;
 }
 
 export const CALM: Reading = {

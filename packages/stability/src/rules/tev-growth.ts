@@ -1,4 +1,4 @@
-import { Forecaster, type ForecasterState } from '../forecast/forecaster.ts';
+import { type Forecast, Forecaster, type ForecasterState } from '../forecast/forecaster.ts';
 import type { ForecastModel } from '../forecast/model.ts';
 import { isForecastable } from '../forecast/trail.ts';
 import type { Signals } from '../signals.ts';
@@ -14,6 +14,7 @@ import type { RuleSettings } from './settings.ts';
 export class TevGrowth implements Rule<ForecasterState> {
   readonly #limits: RuleSettings['tev-growth'];
   readonly #forecaster: Forecaster;
+  forecast: Forecast | null = null;
 
   constructor(limits: RuleSettings['tev-growth'], state?: ForecasterState, model?: ForecastModel) {
     this.#limits = limits;
@@ -26,6 +27,7 @@ export class TevGrowth implements Rule<ForecasterState> {
 
   observe(signals: Signals): Reading | null {
     const forecast = this.#forecaster.observe(signals);
+    this.forecast = forecast;
     if (!forecast || !isForecastable(signals)) return null;
     const { message, evidence, risk, divergenceStep } = forecast;
     const from = signals.step - (evidence.steps ?? 0);
