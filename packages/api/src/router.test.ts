@@ -131,6 +131,28 @@ test('an alert is acknowledged, then resolved, and viewers hear of both', async 
   expect(await client.alert.list.query({ run: RUN, status: ['resolved'] })).toHaveLength(1);
 });
 
+test('a list takes one status or several, a sort and a configuration value, and its wrong ones are named', async () => {
+  const ids = async (query: Parameters<typeof client.run.list.query>[0]) =>
+    (await client.run.list.query(query)).map(({ id }) => id);
+  expect(await ids({ status: 'running' })).toEqual([RUN]);
+  expect(await ids({ status: ['finished', 'lost'] })).toEqual([]);
+  const lr = { path: ['lr'], value: '0.0003' };
+  expect(await ids({ config: [lr], sort: { by: 'loss', descending: true } })).toEqual([RUN]);
+  expect(await client.run.count.query({ config: [{ ...lr, value: '1' }] })).toBe(0);
+  const sort = { by: 'luck', descending: true } as never;
+  await expect(client.run.list.query({ sort })).rejects.toThrow(/^sort\.by: /);
+  await expect(client.run.list.query({ risk: 2 })).rejects.toThrow(/^risk: /);
+});
+
+test('a run is put away and back, and deleted only by its name once it does not run', async () => {
+  await client.run.archive.mutate({ run: RUN, archived: true });
+  expect(await client.run.list.query({})).toEqual([]);
+  await client.run.archive.mutate({ run: RUN, archived: false });
+  expect(await client.run.list.query({})).toHaveLength(1);
+  await expect(client.run.delete.mutate({ run: RUN, name: 'm' })).rejects.toThrow(/^name: /);
+  await expect(client.run.delete.mutate({ run: RUN, name: 'n' })).rejects.toThrow(/^run: .*stop it first/);
+});
+
 test('a key shows its secret once and never again', async () => {
   const { key, secret } = await client.apiKey.create.mutate({ name: 'lab' });
   expect(secret).toMatch(/^ek_/);

@@ -31,9 +31,10 @@ export { rollUp, runsToRollUp } from './rollup.ts';
 export {
   finishRun,
   getRun,
-  listRuns,
   type RunDetail,
   type RunSummary,
   startRun,
 } from './run.ts';
+export { countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run-list.ts';
+export { archiveRun, deleteRun } from './run-removal.ts';
 export { insertSteps } from './step.ts';

@@ -12,7 +12,7 @@ import { openDatabase } from './open.ts';
 import { pingDatabase } from './ping.ts';
 import { openPostgres } from './postgres.ts';
 import { recentSteps } from './recent-steps.ts';
-import { listRuns } from './run.ts';
+import { listRuns } from './run-list.ts';
 import { createPostgres } from './testing.ts';
 import { begin } from './testing-data.ts';
 import { aFolder, startChild } from './testing-process.ts';

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { acknowledgeAlert, raiseAlert, resolveAlert } from './alert.ts';
 import { markLostRuns, touchRuns } from './lost-run.ts';
 import { recentSteps } from './recent-steps.ts';
-import { finishRun, getRun, listRuns, startRun } from './run.ts';
+import { finishRun, getRun, startRun } from './run.ts';
+import { listRuns } from './run-list.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
-import { aFinding, aRun, aStep, begin, later, NOW } from './testing-data.ts';
+import { aRun, aStep, begin, later, NOW } from './testing-data.ts';
 
 describeDatabases('runs', (db) => {
   test('a new run is what it was started with', async () => {
@@ -29,6 +29,7 @@ describeDatabases('runs', (db) => {
       risk: null,
       divergenceStep: null,
       divergenceInterval: null,
+      archivedAt: null,
       openAlerts: [],
       config: { lr: 1e-3, deep: { a: [1, null] } },
       notes: 'n',
@@ -177,38 +178,5 @@ describeDatabases('runs', (db) => {
     expect(await getRun(db(), lost)).toMatchObject({ status: 'lost', heardAt: NOW });
     expect(await getRun(db(), ended)).toMatchObject({ status: 'finished', heardAt: later(1) });
     expect(await getRun(db(), running)).toMatchObject({ status: 'running', heardAt: later(99) });
-  });
-
-  test('a list is newest first, and narrowed by project, status, ids and words', async () => {
-    const project = `list ${randomUUID()}`;
-    const old = await begin(db(), { project, name: '100%', startedAt: later(1).getTime(), tags: ['Warm-Up'] });
-    const young = await begin(db(), { project, name: 'plain', startedAt: later(2).getTime(), owner: 'Ann' });
-    await finishRun(db(), { run: old, attempt: 1, status: 'finished', reason: null }, later(3));
-    const ids = async (query: object) => (await listRuns(db(), { limit: 9, project, ...query })).map(({ id }) => id);
-    expect(await ids({})).toEqual([young, old]);
-    expect(await ids({ limit: 1 })).toEqual([young]);
-    expect(await ids({ status: 'finished' })).toEqual([old]);
-    expect(await ids({ ids: [old] })).toEqual([old]);
-    expect(await ids({ ids: [] })).toEqual([]);
-    expect(await ids({ search: '0%' })).toEqual([old]);
-    expect(await ids({ search: 'warm-up' })).toEqual([old]);
-    expect(await ids({ search: 'ann' })).toEqual([young]);
-    expect(await ids({ search: 'LIST' })).toEqual([young, old]);
-    expect(await ids({ search: 'p_ain' })).toEqual([]);
-    expect(await listRuns(db(), { limit: 9, project: 'none' })).toEqual([]);
-  });
-
-  test('a list shows the alerts that are not resolved', async () => {
-    const run = await begin(db());
-    const spike = await raiseAlert(db(), run, aFinding({ rule: 'loss-spike', step: 7 }), later(1));
-    await raiseAlert(db(), run, aFinding({ rule: 'stalled', step: 9 }), later(2));
-    const gone = await raiseAlert(db(), run, aFinding({ rule: 'non-finite', step: 7 }), later(3));
-    await resolveAlert(db(), { run, id: gone?.alert.id ?? '' }, NOW);
-    await acknowledgeAlert(db(), { run, id: spike?.alert.id ?? '' }, NOW);
-    const [summary] = await listRuns(db(), { limit: 1, ids: [run] });
-    expect(summary?.openAlerts).toEqual([
-      { rule: 'stalled', severity: 'warning', step: 9 },
-      { rule: 'loss-spike', severity: 'warning', step: 7 },
-    ]);
   });
 });

@@ -7,7 +7,7 @@ import {
   type RunStart,
   type RunStatus,
 } from '@evenkeel/protocol';
-import { and, asc, desc, eq, ilike, inArray, max, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, max, ne, sql } from 'drizzle-orm';
 import { arrayOf, UUID } from './array-wire.ts';
 import { endCommands, expireBefore } from './command.ts';
 import type { Database, Sql } from './database.ts';
@@ -34,6 +34,8 @@ export interface RunSummary {
   risk: number | null;
   divergenceStep: number | null;
   divergenceInterval: [number, number] | null;
+  /** When it was put away; lists leave it out since then. */
+  archivedAt: Date | null;
   /** Every alert that is not resolved, the newest first. */
   openAlerts: OpenAlert[];
 }
@@ -145,7 +147,8 @@ export async function finishRun(db: Database, finish: RunFinish, now: Date): Pro
   });
 }
 
-const SUMMARY = {
+/** The columns of a {@link RunSummary}, but its alerts. */
+export const SUMMARY = {
   id: run.id,
   project: project.name,
   name: run.name,
@@ -162,6 +165,7 @@ const SUMMARY = {
   risk: run.risk,
   divergenceStep: run.divergenceStep,
   divergenceInterval: run.divergenceInterval,
+  archivedAt: run.archivedAt,
 };
 
 export async function getRun(db: Database, id: string): Promise<RunDetail | null> {
@@ -188,39 +192,7 @@ export async function getRun(db: Database, id: string): Promise<RunDetail | null
   return { ...found, openAlerts: alerts.get(id) ?? [], attempts };
 }
 
-/** Newest first. `search` looks in name, project, owner and tags. */
-export async function listRuns(
-  db: Database,
-  query: { limit: number; project?: string; status?: RunStatus; search?: string; ids?: string[] },
-): Promise<RunSummary[]> {
-  const runs = await db.sql
-    .select(SUMMARY)
-    .from(run)
-    .innerJoin(project, eq(project.id, run.projectId))
-    .where(
-      and(
-        query.project === undefined ? undefined : eq(project.name, query.project),
-        query.status && eq(run.status, query.status),
-        query.ids && inArray(run.id, query.ids),
-        query.search ? mentions(query.search) : undefined,
-      ),
-    )
-    .orderBy(desc(run.startedAt), desc(run.id))
-    .limit(query.limit);
-  const alerts = await openAlertsOf(
-    db,
-    runs.map(({ id }) => id),
-  );
-  return runs.map((found) => ({ ...found, openAlerts: alerts.get(found.id) ?? [] }));
-}
-
-function mentions(search: string): SQL | undefined {
-  const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`;
-  const tag = sql`exists (select from unnest(${run.tags}) as tag where tag ilike ${pattern})`;
-  return or(ilike(run.name, pattern), ilike(project.name, pattern), ilike(run.owner, pattern), tag);
-}
-
-async function openAlertsOf(db: Database, runs: string[]): Promise<Map<string, OpenAlert[]>> {
+export async function openAlertsOf(db: Database, runs: string[]): Promise<Map<string, OpenAlert[]>> {
   const rows = await db.sql
     .select({ run: alert.run, rule: alert.rule, severity: alert.severity, step: alert.step })
     .from(alert)

@@ -62,6 +62,7 @@ export const run = pgTable(
     endedAt: instant('ended_at'),
     /** When the server last heard of the run. */
     heardAt: instant('heard_at').notNull(),
+    archivedAt: instant('archived_at'),
     /** The newest step of the newest attempt, repeated here so that a list of runs reads no steps. */
     lastStep: count('last_step'),
     loss: doublePrecision(),

@@ -1,15 +1,43 @@
-import { getRun, listCommands, listRuns } from '@evenkeel/db';
+import {
+  archiveRun,
+  countRuns,
+  deleteRun,
+  getRun,
+  listCommands,
+  listRuns,
+  listTags,
+  RUN_SORT_KEYS,
+} from '@evenkeel/db';
 import { action, MAX_REASON_LENGTH, name, runId, runStatus, text } from '@evenkeel/protocol';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
 
-const listRequest = z.object({
+const text200 = text(200);
+
+const filter = z.object({
   project: name.optional(),
-  status: runStatus.optional(),
+  status: z.union([runStatus.transform((one) => [one]), z.array(runStatus)]).optional(),
+  tag: text200.optional(),
   /** Part of a name, project, owner or tag. */
-  search: text(200).optional(),
+  search: text200.optional(),
+  /** Values of the configuration, as text, by the keys that lead to each. */
+  config: z
+    .array(z.object({ path: z.array(text200).min(1).max(16), value: text200 }))
+    .max(16)
+    .optional(),
+  /** The least risk of divergence. */
+  risk: z.number().min(0).max(1).optional(),
+  startedFrom: z.date().optional(),
+  startedBefore: z.date().optional(),
+  /** Only those that are put away. */
+  archived: z.boolean().optional(),
+});
+
+const listRequest = filter.extend({
+  sort: z.object({ by: z.enum(RUN_SORT_KEYS), descending: z.boolean() }).optional(),
   limit: z.number().int().min(1).max(10_000).default(200),
+  offset: z.number().int().min(0).max(1_000_000).optional(),
 });
 
 const commandRequest = z.object({
@@ -23,12 +51,23 @@ const commandRequest = z.object({
 export const runRouter = router({
   list: procedure.input(listRequest).query(({ ctx, input }) => listRuns(ctx.db, input)),
 
+  count: procedure.input(filter).query(({ ctx, input }) => countRuns(ctx.db, input)),
+
+  tags: procedure.query(({ ctx }) => listTags(ctx.db)),
+
   get: procedure.input(z.object({ run: runId })).query(async ({ ctx, input }) => {
     const run = await getRun(ctx.db, input.run);
     if (!run) throw new TRPCError({ code: 'NOT_FOUND', message: `there is no run ${input.run}` });
     // As text: superjson refuses objects with keys such as "constructor", which a configuration may have.
     return { ...run, config: JSON.stringify(run.config) };
   }),
+
+  archive: procedure
+    .input(z.object({ run: runId, archived: z.boolean() }))
+    .mutation(({ ctx, input }) => archiveRun(ctx.db, input.run, input.archived, ctx.now())),
+
+  /** For good; `name` is the run's, typed by who deletes it. */
+  delete: procedure.input(z.object({ run: runId, name })).mutation(({ ctx, input }) => deleteRun(ctx.db, input)),
 
   commands: procedure
     .input(z.object({ run: runId, limit: z.number().int().min(1).max(1_000).default(100) }))

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { acknowledgeAlert, raiseAlert, resolveAlert } from './alert.ts';
+import { noteForecasts } from './forecast.ts';
+import { recentSteps } from './recent-steps.ts';
+import { rollUp } from './rollup.ts';
+import { finishRun } from './run.ts';
+import { countRuns, listRuns, listTags, type RunFilter, type RunSortKey } from './run-list.ts';
+import { archiveRun, deleteRun } from './run-removal.ts';
+import { insertSteps } from './step.ts';
+import { describeDatabases } from './testing.ts';
+import { aFinding, aStep, begin, later, NOW } from './testing-data.ts';
+
+describeDatabases('lists of runs', (db) => {
+  test('a list is newest first, and narrowed by project, status, ids and words', async () => {
+    const project = `list ${randomUUID()}`;
+    const old = await begin(db(), { project, name: '100%', startedAt: later(1).getTime(), tags: ['Warm-Up'] });
+    const young = await begin(db(), { project, name: 'plain', startedAt: later(2).getTime(), owner: 'Ann' });
+    await finishRun(db(), { run: old, attempt: 1, status: 'finished', reason: null }, later(3));
+    const ids = async (query: object) => (await listRuns(db(), { limit: 9, project, ...query })).map(({ id }) => id);
+    expect(await ids({})).toEqual([young, old]);
+    expect(await ids({ limit: 1 })).toEqual([young]);
+    expect(await ids({ status: ['finished'] })).toEqual([old]);
+    expect(await ids({ ids: [old] })).toEqual([old]);
+    expect(await ids({ ids: [] })).toEqual([]);
+    expect(await ids({ search: '0%' })).toEqual([old]);
+    expect(await ids({ search: 'warm-up' })).toEqual([old]);
+    expect(await ids({ search: 'ann' })).toEqual([young]);
+    expect(await ids({ search: 'LIST' })).toEqual([young, old]);
+    expect(await ids({ search: 'p_ain' })).toEqual([]);
+    expect(await listRuns(db(), { limit: 9, project: 'none' })).toEqual([]);
+  });
+
+  test('a list shows the alerts that are not resolved', async () => {
+    const run = await begin(db());
+    const spike = await raiseAlert(db(), run, aFinding({ rule: 'loss-spike', step: 7 }), later(1));
+    await raiseAlert(db(), run, aFinding({ rule: 'stalled', step: 9 }), later(2));
+    const gone = await raiseAlert(db(), run, aFinding({ rule: 'non-finite', step: 7 }), later(3));
+    await resolveAlert(db(), { run, id: gone?.alert.id ?? '' }, NOW);
+    await acknowledgeAlert(db(), { run, id: spike?.alert.id ?? '' }, NOW);
+    const [summary] = await listRuns(db(), { limit: 1, ids: [run] });
+    expect(summary?.openAlerts).toEqual([
+      { rule: 'stalled', severity: 'warning', step: 9 },
+      { rule: 'loss-spike', severity: 'warning', step: 7 },
+    ]);
+  });
+  test('a list is narrowed by tag, configuration, risk and time, and counted alike', async () => {
+    const project = `narrow ${randomUUID()}`;
+    const deep = await begin(db(), { project, tags: ['base'], config: { model: { layers: 4 }, 'a.b': true } });
+    const wide = await begin(db(), {
+      project,
+      tags: ['base', 'wide'],
+      config: { model: { layers: 12 } },
+      startedAt: later(9).getTime(),
+    });
+    const point = { step: 1, risk: 0.6, divergenceStep: 9, divergenceInterval: [5, 12] as [number, number] };
+    await noteForecasts(db(), { run: wide, attempt: 1, points: [point] });
+    const ids = async (filter: RunFilter) => {
+      const runs = (await listRuns(db(), { limit: 9, project, ...filter })).map(({ id }) => id);
+      expect(await countRuns(db(), { project, ...filter })).toBe(runs.length);
+      return runs;
+    };
+    expect(await ids({})).toEqual([wide, deep]);
+    expect(await ids({ tag: 'base' })).toEqual([wide, deep]);
+    expect(await ids({ tag: 'wide' })).toEqual([wide]);
+    expect(await ids({ tag: 'wid' })).toEqual([]);
+    expect(await ids({ config: [{ path: ['model', 'layers'], value: '4' }] })).toEqual([deep]);
+    expect(await ids({ config: [{ path: ['a.b'], value: 'true' }] })).toEqual([deep]);
+    expect(
+      await ids({
+        config: [
+          { path: ['model', 'layers'], value: '4' },
+          { path: ['a.b'], value: 'no' },
+        ],
+      }),
+    ).toEqual([]);
+    expect(await ids({ risk: 0.5 })).toEqual([wide]);
+    expect(await ids({ risk: 0.7 })).toEqual([]);
+    expect(await ids({ startedFrom: later(9) })).toEqual([wide]);
+    expect(await ids({ startedBefore: later(9) })).toEqual([deep]);
+    expect(await ids({ status: ['running', 'lost'] })).toEqual([wide, deep]);
+    expect(await ids({ status: [] })).toEqual([]);
+    expect(await listTags(db())).toEqual(expect.arrayContaining(['base', 'wide']));
+  });
+
+  test('a list is sorted by any column, what is unknown last, page by page', async () => {
+    const project = `sort ${randomUUID()}`;
+    const losses = [2, null, Number.NaN, 1];
+    const ids: string[] = [];
+    for (const [at, loss] of losses.entries()) {
+      const run = await begin(db(), { project, name: `run ${9 - at}`, startedAt: later(at).getTime() });
+      await insertSteps(db(), [{ run, attempt: 1, steps: [aStep(at, { loss })] }], NOW);
+      ids.push(run);
+    }
+    const sorted = async (by: RunSortKey, descending: boolean) =>
+      (await listRuns(db(), { limit: 9, project, sort: { by, descending } })).map(({ id }) => ids.indexOf(id));
+    expect(await sorted('loss', false)).toEqual([3, 0, 2, 1]);
+    expect(await sorted('loss', true)).toEqual([0, 3, 2, 1]);
+    expect(await sorted('name', false)).toEqual([3, 2, 1, 0]);
+    expect(await sorted('step', true)).toEqual([3, 2, 1, 0]);
+    expect(await sorted('started', false)).toEqual([0, 1, 2, 3]);
+    const page = async (offset: number) => (await listRuns(db(), { limit: 2, offset, project })).map(({ id }) => id);
+    expect([...(await page(0)), ...(await page(2)), ...(await page(4))]).toEqual([...ids].reverse());
+  });
+
+  test('a run that is put away is in no list until it is put back', async () => {
+    const project = `away ${randomUUID()}`;
+    const run = await begin(db(), { project });
+    await archiveRun(db(), run, true, later(1));
+    expect(await listRuns(db(), { limit: 9, project })).toEqual([]);
+    expect(await listRuns(db(), { limit: 9, project, archived: true })).toMatchObject([
+      { id: run, archivedAt: later(1) },
+    ]);
+    expect(await listRuns(db(), { limit: 9, ids: [run] })).toHaveLength(1);
+    await archiveRun(db(), run, false, later(2));
+    expect(await listRuns(db(), { limit: 9, project })).toMatchObject([{ id: run, archivedAt: null }]);
+    await expect(archiveRun(db(), randomUUID(), true, NOW)).rejects.toMatchObject({ field: 'run' });
+  });
+
+  test('a run is deleted with all that is its own, by its name, once it does not run', async () => {
+    const [run, other] = [await begin(db(), { name: 'gone' }), await begin(db())];
+    const steps = Array.from({ length: 200 }, (_, step) => aStep(step));
+    for (const id of [run, other]) {
+      await insertSteps(db(), [{ run: id, attempt: 1, steps }], NOW);
+      await rollUp(db(), id);
+      await raiseAlert(db(), id, aFinding(), NOW);
+    }
+    await expect(deleteRun(db(), { run, name: 'gone' })).rejects.toMatchObject({
+      field: 'run',
+      message: expect.stringContaining('stop it'),
+    });
+    await finishRun(db(), { run, attempt: 1, status: 'stopped', reason: null }, NOW);
+    await expect(deleteRun(db(), { run, name: 'other' })).rejects.toMatchObject({ field: 'name' });
+    await deleteRun(db(), { run, name: 'gone' });
+    await expect(deleteRun(db(), { run, name: 'gone' })).rejects.toMatchObject({ field: 'run' });
+    expect(await listRuns(db(), { limit: 9, ids: [run] })).toEqual([]);
+    const left = await db().sql.execute<{ rows: number }>(
+      `select (select count(*) from step where run = '${run}') + (select count(*) from rollup where run = '${run}')
+        + (select count(*) from alert where run = '${run}') as rows`,
+    );
+    expect(Number(left.rows[0]?.rows)).toBe(0);
+    expect(await recentSteps(db(), { run: other, limit: 999 })).toHaveLength(200);
+  });
+});
