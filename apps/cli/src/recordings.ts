@@ -67,6 +67,13 @@ export async function* readRecordings(
   for (const file of files.values()) yield readRecording(file, warn);
 }
 
+/** The attempts of each run, in the order of the file. */
+export function byRun(attempts: readonly RecordedAttempt[]): Iterable<RecordedAttempt[]> {
+  const runs = new Map<string, RecordedAttempt[]>();
+  for (const attempt of attempts) runs.set(attempt.start.id, [...(runs.get(attempt.start.id) ?? []), attempt]);
+  return runs.values();
+}
+
 /** A name that is a file's stands for it, whatever characters it has; another is a pattern. */
 async function filesOf(pattern: string): Promise<string[]> {
   const found = await stat(pattern).catch((error: NodeJS.ErrnoException) => {

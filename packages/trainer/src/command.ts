@@ -93,11 +93,12 @@ function omit(settings: Record<string, unknown>, names: readonly string[]): Reco
 /** What resolved flags come to, with a vocabulary of so many tokens. */
 export function toConfig(flags: TrainFlags, vocabulary: number): TrainConfig {
   const { layers, heads, dim, context, tie, attention, norm } = flags as Required<TrainFlags>;
-  const { steps, batch, microBatches, clip, seed, rampFrom, rampFactor, schedule: kind, lr: peak, warmup } = flags;
+  const { steps, batch, microBatches, clip, seed, schedule: kind, lr: peak, warmup } = flags;
+  const { rampFrom, rampFactor, rampUntil = steps, restartEvery } = flags;
   return {
     model: { layers, heads, dim, context, vocabulary, tie, attention, rank: flags.rank ?? null, norm },
     optimiser: optimiserOf(flags),
-    schedule: { kind, peak, warmup, steps, rampFrom, rampFactor },
+    schedule: { kind, peak, warmup, steps, rampFrom, rampFactor, rampUntil, restartEvery },
     ...{ steps, batch, microBatches, clip, seed },
   };
 }

@@ -65,6 +65,8 @@ export interface TrainFlags {
   schedule: Schedule['kind'];
   rampFrom: number;
   rampFactor: number;
+  rampUntil?: number;
+  restartEvery: number;
   optimiser: OptimiserConfig['name'];
   momentum: number;
   weightDecay: number;
@@ -151,6 +153,12 @@ function addTrainingFlags(command: Command): void {
     .addOption(new Option('--schedule <name>', 'learning rate schedule').choices(SCHEDULES).default('cosine'))
     .option('--ramp-from <step>', 'with the ramp schedule, the step from which the rate grows', whole(0), 120)
     .option('--ramp-factor <factor>', 'with the ramp schedule, its growth a step', positive, 1.03)
+    .option(
+      '--ramp-until <step>',
+      'with the ramp schedule, the step from which the rate stays (default: none)',
+      whole(0),
+    )
+    .option('--restart-every <steps>', 'with the restarts schedule, the steps from peak to peak', whole(2), 100)
     .addOption(new Option('--optimiser <name>', 'optimiser').choices(OPTIMISERS).default('adamw'))
     .option('--momentum <factor>', 'with sgd', notNegative, 0.9)
     .option('--weight-decay <rate>', 'weight decay of the matrices', notNegative, 0.1)

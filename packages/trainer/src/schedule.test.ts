@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { learningRate, type Schedule } from './schedule.ts';
 
-const PLAIN: Schedule = { kind: 'cosine', peak: 0.01, warmup: 4, steps: 13, rampFrom: 6, rampFactor: 1.5 };
+const PLAIN: Schedule = {
+  ...{ kind: 'cosine', peak: 0.01, warmup: 4, steps: 13 },
+  ...{ rampFrom: 6, rampFactor: 1.5, rampUntil: 13, restartEvery: 5 },
+};
 
 test('the warm-up grows in equal parts to the peak', () => {
   const rates = [0, 1, 2, 3].map((step) => learningRate(PLAIN, step));
@@ -44,4 +47,25 @@ test('the ramp is the plain schedule up to its start, and from there on grows by
   for (let step = 7; step < 13; step++) {
     expect(learningRate(ramp, step) / learningRate(ramp, step - 1)).toBeCloseTo(1.5, 12);
   }
+});
+
+test('a ramp that ends stays where it came to', () => {
+  const ramp: Schedule = { ...PLAIN, kind: 'ramp', rampUntil: 9 };
+  const before = learningRate(PLAIN, 6);
+  expect([8, 9, 10, 12].map((step) => learningRate(ramp, step) / before)).toEqual([
+    ...[expect.closeTo(1.5 ** 2, 12), expect.closeTo(1.5 ** 3, 12)],
+    ...[expect.closeTo(1.5 ** 3, 12), expect.closeTo(1.5 ** 3, 12)],
+  ]);
+  const never: Schedule = { ...PLAIN, kind: 'ramp', rampUntil: 3 };
+  expect(learningRate(never, 12)).toBe(before); // it ends before it begins
+});
+
+test('restarts go down along the cosine again and again, from the same peak', () => {
+  const restarts: Schedule = { ...PLAIN, kind: 'restarts' };
+  const rates = Array.from({ length: 13 }, (_, step) => learningRate(restarts, step));
+  const cosine = [0, 1, 2, 3, 4].map((at) => 0.001 + 0.009 * ((1 + Math.cos((Math.PI * at) / 4)) / 2));
+  const expected = [0.0025, 0.005, 0.0075, 0.01, ...cosine, ...cosine];
+  rates.forEach((rate, step) => {
+    expect(rate).toBeCloseTo(expected[step] ?? Number.NaN, 12);
+  });
 });

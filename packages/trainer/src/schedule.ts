@@ -1,11 +1,12 @@
-export const SCHEDULES = ['cosine', 'constant', 'linear', 'ramp'] as const;
+export const SCHEDULES = ['cosine', 'constant', 'linear', 'ramp', 'restarts'] as const;
 
 /** How the learning rate goes over the steps of a run, counted from 0. */
 export interface Schedule {
   /**
    * After the warm-up: `cosine` goes down to a tenth of the peak along half a cosine, `linear` along a line, `constant`
    * stays. `ramp` is `cosine` up to step `rampFrom`, and from there on grows by `rampFactor` every step, to make a run
-   * diverge.
+   * diverge; from step `rampUntil` on it stays. `restarts` is SGDR (Loshchilov and Hutter, arXiv 1608.03983) with
+   * periods of one length: a cosine from the peak to a tenth of it, again and again.
    */
   kind: (typeof SCHEDULES)[number];
   peak: number;
@@ -15,18 +16,26 @@ export interface Schedule {
   steps: number;
   rampFrom: number;
   rampFactor: number;
+  /** May lie beyond the last step: the rate then grows to the end. */
+  rampUntil: number;
+  /** Steps of one period of `restarts`; the first begins after the warm-up. */
+  restartEvery: number;
 }
 
 /** Where the decay ends, in peaks: a tenth, as in GPT-3 (arXiv 2005.14165, appendix B). */
 const FLOOR = 0.1;
 
 export function learningRate(schedule: Schedule, step: number): number {
-  const { kind, peak, warmup, steps, rampFrom, rampFactor } = schedule;
+  const { kind, peak, warmup, steps, rampFrom, rampFactor, rampUntil, restartEvery } = schedule;
   if (kind === 'ramp') {
-    const grown = Math.max(0, step - rampFrom);
-    return learningRate({ ...schedule, kind: 'cosine' }, step - grown) * rampFactor ** grown;
+    const grown = Math.max(0, Math.min(step, rampUntil) - rampFrom);
+    return learningRate({ ...schedule, kind: 'cosine' }, Math.min(step, rampFrom)) * rampFactor ** grown;
   }
   if (step < warmup) return (peak * (step + 1)) / warmup;
+  if (kind === 'restarts') {
+    const period = { ...schedule, kind: 'cosine', warmup: 0, steps: restartEvery } as const;
+    return learningRate(period, (step - warmup) % restartEvery);
+  }
   const progress = (step - warmup) / Math.max(1, steps - 1 - warmup); // 0 at the end of the warm-up, 1 at the last step
   return peak * (FLOOR + (1 - FLOOR) * LEFT[kind](progress));
 }

@@ -1,6 +1,6 @@
 import { Forecaster, fitLogistic, HORIZON_STEPS, logit, type Signals } from '@evenkeel/stability';
 import { foldsOf } from './folds.ts';
-import type { BenchRun } from './labelled-runs.ts';
+import type { BenchRun } from './run-set.ts';
 import type { FirstAlarms } from './score.ts';
 
 /** Reads some numbers from a run, step by step. */

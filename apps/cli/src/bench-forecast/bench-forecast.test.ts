@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { benchForecastCommand } from '../commands/bench-forecast.ts';
 import { BASELINES } from './baselines.ts';
 import { foldsOf } from './folds.ts';
-import type { BenchRun } from './labelled-runs.ts';
+import { type BenchRun, readRunSet } from './run-set.ts';
 import { scoreOf } from './score.ts';
 
 let folder: string;
@@ -65,7 +65,27 @@ test('no baseline alarms while nothing changes, and each does at what it is for'
   }
 });
 
-test('scores a folder of recordings and draws the result', async () => {
+/** Writes a recording of one run; a line that names a run begins its next attempt. */
+function record(path: string, lines: readonly object[]): Promise<void> {
+  return writeFile(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+const stepsOf = (count: number, signalsAt: (step: number) => object) =>
+  Array.from({ length: count }, (_, step) => ({ type: 'step', step, ...signalsAt(step) }));
+
+/** What the command writes with some arguments. */
+async function benchmark(...args: string[]): Promise<{ tables: string; plot: string }> {
+  const out = join(folder, 'out');
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  await benchForecastCommand().parseAsync([...args, '--out', out], { from: 'user' });
+  log.mockRestore();
+  const read = (file: string) => readFile(join(out, file), 'utf8');
+  return { tables: await read('forecast.md'), plot: await read('forecast.svg') };
+}
+
+test('scores a folder of labelled recordings, cross-validated, and draws the result', async () => {
+  const labelled = join(folder, 'labelled');
+  await mkdir(labelled);
   const labels: Record<string, { verdict: string; onset: number | null; kind: string }> = {};
   for (let at = 0; at < 12; at++) {
     const diverges = at % 2 === 0;
@@ -74,22 +94,64 @@ test('scores a folder of recordings and draws the result', async () => {
       onset: diverges ? 190 : null,
       kind: diverges ? 'ramp' : 'stable',
     };
-    const steps = Array.from({ length: 190 }, (_, step) => ({
-      type: 'step',
-      step,
+    const steps = stepsOf(190, (step) => ({
       loss: 3 + Math.sin(step * at) / 10,
       tevMean: 0.02 * (step + 1) ** (0.4 + at / 100) * (diverges ? 2 ** (Math.max(0, step - 100) / 40) : 1),
     }));
-    const lines = [{ type: 'run', id: `R${at}`, config: {} }, ...steps].map((line) => JSON.stringify(line)).join('\n');
-    await writeFile(join(folder, `R${at}.jsonl`), `${lines}\n`);
+    await record(join(labelled, `R${at}.jsonl`), [{ type: 'run', id: `R${at}`, config: {} }, ...steps]);
   }
-  await writeFile(join(folder, 'labels.json'), JSON.stringify(labels));
-  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-  const args = ['--runs', folder, '--folds', '3', '--repeats', '1', '--out', join(folder, 'out')];
-  await benchForecastCommand().parseAsync(args, { from: 'user' });
-  log.mockRestore();
-  expect(await readFile(join(folder, 'out/forecast.md'), 'utf8')).toContain(
-    '| tev-growth, cross-validated, given TEV | 100 % (6/6) |',
+  await writeFile(join(labelled, 'labels.json'), JSON.stringify(labels));
+  const { tables, plot } = await benchmark('--runs', labelled, '--folds', '3', '--repeats', '1');
+  expect(tables).toContain('12 runs count: 6 diverged, 6 stayed healthy. 0 do not');
+  expect(tables).toContain('| tev-growth, given TEV | 100 % (6/6) |');
+  expect(plot).toMatch(/^<svg/);
+});
+
+test('where there are no labels, losses and tags tell', async () => {
+  const own = join(folder, 'own');
+  await mkdir(join(own, 'runs'), { recursive: true });
+  const learning = (step: number) => ({ loss: 5 - Math.min(3, step / 20), lr: 1e-3 });
+  const blownUp = (from: number) => (step: number) => (step < from ? learning(step) : { loss: 50, lr: 1e-3 });
+  const runs = {
+    calm: ['benign', stepsOf(120, learning)],
+    burst: ['ramp', stepsOf(120, blownUp(80))],
+    stillborn: ['ramp', stepsOf(120, blownUp(10))],
+    climbing: ['ramp', stepsOf(120, (step) => ({ ...learning(step), lr: 1e-3 * 1.01 ** step }))],
+    overflowing: ['ramp', [...stepsOf(100, learning), { type: 'step', step: 100, loss: 2, gradNorm: 'Infinity' }]],
+  } as const;
+  for (const [id, [tag, steps]] of Object.entries(runs))
+    await record(join(own, 'runs', `${id}.jsonl`), [{ type: 'run', id, config: {}, tags: [tag] }, ...steps]);
+  // it blew up, and went on from before that
+  const [blown, resumed] = [stepsOf(120, blownUp(80)), stepsOf(120, learning).slice(60)];
+  const start = { type: 'run', id: 'rescued', config: {} };
+  await record(join(own, 'rescued.jsonl'), [start, ...blown, { ...start, attempt: 2 }, ...resumed]);
+  const { runs: found, early, doubtful, isLabelled } = await readRunSet(own);
+  expect(found.map(({ id, kind, onset }) => [id, kind, onset]).sort()).toEqual([
+    ['burst', 'ramp', 84], // when five of the last nine losses are up
+    ['calm', 'benign', null],
+    ['overflowing', 'ramp', 100],
+    ['rescued', 'untagged', null],
+  ]);
+  expect(found.find(({ id }) => id === 'rescued')?.steps.map(({ step }) => step)).toEqual(
+    Array.from({ length: 120 }, (_, step) => step),
   );
-  expect(await readFile(join(folder, 'out/forecast.svg'), 'utf8')).toMatch(/^<svg/);
+  expect({ early, doubtful, isLabelled }).toEqual({ early: 1, doubtful: 1, isLabelled: false });
+});
+
+const FAMILIES = ['ramp', 'constant rate too high', 'SGD at the edge', 'post-LayerNorm', 'benign rate changes'];
+
+test('without --runs it scores the recordings that are at hand, as shipped, of all five families', async () => {
+  const { tables, plot } = await benchmark();
+  expect(tables).toContain('The forecast has its shipped constants, which none of these runs taught.');
+  for (const interval of [1, 10, 50]) expect(tables).toContain(`## Logged each ${interval} steps`);
+  const kinds = tables.split('## By kind, given TEV\n')[1]?.split('##')[0];
+  for (const family of FAMILIES) expect(kinds).toContain(`| ${family} |`);
+  expect(plot).toMatch(/^<svg/);
+});
+
+test('a folder without a run that diverged cannot be scored', async () => {
+  const calm = join(folder, 'calm');
+  await mkdir(calm);
+  await record(join(calm, 'run.jsonl'), [{ type: 'run', id: 'calm', config: {} }, ...stepsOf(50, () => ({ loss: 3 }))]);
+  await expect(benchmark('--runs', calm)).rejects.toThrow('calm: holds no run that diverged');
 });

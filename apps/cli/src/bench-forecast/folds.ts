@@ -1,4 +1,4 @@
-import type { BenchRun } from './labelled-runs.ts';
+import type { BenchRun } from './run-set.ts';
 
 export interface Fold {
   train: BenchRun[];

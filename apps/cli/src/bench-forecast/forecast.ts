@@ -7,12 +7,31 @@ import {
   HORIZON_STEPS,
 } from '@evenkeel/stability';
 import { foldsOf } from './folds.ts';
-import type { BenchRun } from './labelled-runs.ts';
+import type { BenchRun, RunSet } from './run-set.ts';
 
-/** For each run a model that was learnt without it. */
-export type Models = ReadonlyMap<BenchRun, ForecastModel>;
+/** For each run the model that judges it, learnt without it; undefined is the shipped one. */
+export type Models = ReadonlyMap<BenchRun, ForecastModel | undefined>;
 
-export function crossFit(runs: readonly BenchRun[], folds: number, seed: number): Models {
+/** A set of runs, and by whom they are judged: once for each split of a labelled set, else once. */
+export interface JudgedSet extends RunSet {
+  splits: readonly [Models, ...Models[]];
+}
+
+/** How runs are split where they are cross-validated. */
+export interface Splitting {
+  folds: number;
+  /** Seeds of splits. */
+  seeds: readonly [number, ...number[]];
+}
+
+/** Runs that may have taught the shipped constants are judged by others. */
+export function judged(set: RunSet, { folds, seeds: [first, ...more] }: Splitting): JudgedSet {
+  if (!set.isLabelled) return { ...set, splits: [new Map(set.runs.map((run) => [run, undefined]))] };
+  const split = (seed: number) => crossFit(set.runs, folds, seed);
+  return { ...set, splits: [split(first), ...more.map(split)] };
+}
+
+function crossFit(runs: readonly BenchRun[], folds: number, seed: number): Models {
   const models = new Map<BenchRun, ForecastModel>();
   for (const { train, test } of foldsOf(runs, folds, seed)) {
     const model = fitForecast(train);
@@ -28,9 +47,15 @@ export function stepsAt({ steps }: BenchRun, every: number) {
 
 /** What the forecast is given of a step; never the learning rate. */
 export type Given = 'TEV' | 'TEV and gradients';
+export const GIVEN: readonly Given[] = ['TEV', 'TEV and gradients'];
 
 /** The first critical alert of `tev-growth`, with its default settings. */
-export function forecastAlarm(run: BenchRun, model: ForecastModel, every: number, given: Given): number | null {
+export function forecastAlarm(
+  run: BenchRun,
+  model: ForecastModel | undefined,
+  every: number,
+  given: Given,
+): number | null {
   const off = { enabled: false };
   const others = { 'grad-variance': off, 'loss-spike': off, 'non-finite': off, stalled: off };
   const detector = new Detector(others, undefined, model);
@@ -42,7 +67,7 @@ export function forecastAlarm(run: BenchRun, model: ForecastModel, every: number
 }
 
 /** The forecasts of a run up to its onset. */
-export function forecastsOf(run: BenchRun, model: ForecastModel): Forecast[] {
+export function forecastsOf(run: BenchRun, model?: ForecastModel): Forecast[] {
   const forecaster = new Forecaster(model);
   return stepsAt(run, 1).flatMap((signals) => {
     if (run.onset !== null && signals.step >= run.onset) return [];

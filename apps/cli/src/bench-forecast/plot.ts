@@ -1,9 +1,11 @@
 import { DEFAULT_RULES } from '@evenkeel/stability';
 import { draw } from '@evenkeel/trainer';
 import type { TopLevelSpec } from 'vega-lite';
-import { forecastsOf, type Models } from './forecast.ts';
-import type { BenchRun } from './labelled-runs.ts';
-import { type Score, scoreOf } from './score.ts';
+import { BASELINES } from './baselines.ts';
+import { forecastsOf, GIVEN, type JudgedSet, type Models } from './forecast.ts';
+import type { BenchRun } from './run-set.ts';
+import { isRamp, type Score, scoreOf } from './score.ts';
+import { baselineAlarms, nameOf, ourAlarms, titleOf } from './tables.ts';
 
 interface Point {
   detector: string;
@@ -11,8 +13,58 @@ interface Point {
   falseAlarms: number;
 }
 
+/** A column for each set: recall against false alarms, and below how long before the onset the alarms come. */
+export function plotOf(sets: readonly JudgedSet[]): Promise<string> {
+  const spec: TopLevelSpec = {
+    background: 'white',
+    config: { font: 'sans-serif', legend: { labelLimit: 0 } },
+    vconcat: [
+      { hconcat: sets.map(recallPanel), resolve: { scale: { color: 'shared' } } },
+      { hconcat: sets.map(leadPanel), resolve: { scale: { color: 'shared' } } },
+    ],
+    resolve: { scale: { color: 'independent' } },
+  };
+  return draw(spec);
+}
+
+type Panel = Extract<TopLevelSpec, { hconcat: unknown }>['hconcat'][number];
+
+const SIZE = { width: 400, height: 340 };
+
+function recallPanel(set: JudgedSet): Panel {
+  const { runs, splits } = set;
+  const baselines = Object.entries(BASELINES).map(([detector, alarm]) =>
+    pointOf(detector, scoreOf(baselineAlarms(runs, alarm, 1))),
+  );
+  const ours = GIVEN.map((given) => pointOf(nameOf(given), scoreOf(ourAlarms(splits[0], 1, given))));
+  const percent = { axis: { format: '.0%' }, scale: { domain: [0, 1] } };
+  const x = { field: 'falseAlarms', type: 'quantitative', title: 'healthy runs with an alarm', ...percent } as const;
+  const y = { field: 'recall', type: 'quantitative', title: 'divergences found before onset', ...percent } as const;
+  const legend = { orient: 'bottom', columns: 2 } as const;
+  return {
+    ...SIZE,
+    title: titleOf(set),
+    layer: [
+      {
+        data: { values: curveOf(splits[0]) },
+        mark: { type: 'line', strokeWidth: 3, color: '#c2410c' },
+        encoding: { x, y, order: { field: 'limit' } },
+      },
+      {
+        data: { values: [...baselines, ...ours] },
+        mark: { type: 'point', filled: true, size: 90 },
+        encoding: {
+          x,
+          y,
+          color: { field: 'detector', type: 'nominal', title: null, scale: { scheme: 'tableau20' }, legend },
+        },
+      },
+    ],
+  };
+}
+
 /** What the forecast would catch if its limits were so many times what they are. */
-export function curveOf(models: Models): Point[] {
+function curveOf(models: Models): (Point & { limit: number })[] {
   const { critical, surgeCritical } = DEFAULT_RULES['tev-growth'];
   const levels = [...models].map(([run, model]) => {
     const forecasts = forecastsOf(run, model);
@@ -22,67 +74,30 @@ export function curveOf(models: Models): Point[] {
     const limit = 0.25 + at / 40;
     const alarms = new Map<BenchRun, number | null>();
     for (const [run, level] of levels) alarms.set(run, level.some((value) => value >= limit) ? 0 : null);
-    return pointOf('the forecast, cross-validated', scoreOf(alarms));
+    return { limit, ...pointOf('the forecast', scoreOf(alarms)) };
   });
 }
 
-export function pointOf(detector: string, { caught, diverged, falseAlarms, healthy }: Score): Point {
+function pointOf(detector: string, { caught, diverged, falseAlarms, healthy }: Score): Point {
   return { detector, recall: caught / diverged, falseAlarms: falseAlarms / healthy };
 }
 
-/** Recall against false alarms, and how long before the onset the alarms come. */
-export function plotOf(
-  curve: readonly Point[],
-  points: readonly Point[],
-  leads: readonly { detector: string; lead: number }[],
-) {
-  const percent = { format: '.0%' };
-  const x = { field: 'falseAlarms', type: 'quantitative', title: 'healthy runs with an alarm', axis: percent } as const;
-  const y = { field: 'recall', type: 'quantitative', title: 'divergences found before onset', axis: percent } as const;
-  const spec: TopLevelSpec = {
-    background: 'white',
-    config: { font: 'sans-serif' },
-    hconcat: [
-      {
-        width: 460,
-        height: 360,
-        layer: [
-          {
-            data: { values: [...curve] },
-            mark: { type: 'line', strokeWidth: 3, color: '#c2410c' },
-            encoding: { x, y, order: { field: 'falseAlarms' } },
-          },
-          {
-            data: { values: [...points] },
-            mark: { type: 'point', filled: true, size: 90 },
-            encoding: {
-              x,
-              y,
-              color: {
-                field: 'detector',
-                type: 'nominal',
-                title: null,
-                scale: { scheme: 'tableau20' },
-                legend: { orient: 'bottom', columns: 1, labelLimit: 460 },
-              },
-            },
-          },
-        ],
-      },
-      {
-        width: 360,
-        height: 360,
-        data: { values: [...leads] },
-        mark: { type: 'area', opacity: 0.5, line: true, interpolate: 'monotone' },
-        transform: [{ density: 'lead', groupby: ['detector'], extent: [0, 200], bandwidth: 10, counts: true }],
-        encoding: {
-          x: { field: 'value', type: 'quantitative', title: 'steps from the alarm to the onset' },
-          y: { field: 'density', type: 'quantitative', title: 'divergences per step of lead', stack: null },
-          color: { field: 'detector', type: 'nominal', title: null, legend: { orient: 'bottom', columns: 1 } },
-        },
-      },
-    ],
-    resolve: { scale: { color: 'independent' } },
+function leadPanel({ splits }: JudgedSet): Panel {
+  const alarms = ourAlarms(splits[0], 1, 'TEV and gradients');
+  const groups = { ramps: isRamp, others: (run: BenchRun) => !isRamp(run) };
+  const leads = Object.entries(groups).flatMap(([runs, counts]) =>
+    scoreOf(alarms, counts).leads.map((lead) => ({ runs, lead })),
+  );
+  return {
+    ...SIZE,
+    height: 200,
+    data: { values: leads },
+    mark: { type: 'area', opacity: 0.5, line: true, interpolate: 'monotone' },
+    transform: [{ density: 'lead', groupby: ['runs'], extent: [0, 200], bandwidth: 10, counts: true }],
+    encoding: {
+      x: { field: 'value', type: 'quantitative', title: 'steps from the alarm to the onset' },
+      y: { field: 'density', type: 'quantitative', title: 'divergences per step of lead', stack: null },
+      color: { field: 'runs', type: 'nominal', title: null, legend: { orient: 'bottom' } },
+    },
   };
-  return draw(spec);
 }

@@ -1,4 +1,4 @@
-import type { BenchRun } from './labelled-runs.ts';
+import type { BenchRun } from './run-set.ts';
 
 /** The step of a run's first alarm; null where there is none. */
 export type FirstAlarms = ReadonlyMap<BenchRun, number | null>;

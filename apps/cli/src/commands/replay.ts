@@ -4,7 +4,7 @@ import { Detector, type Finding, problemOfRules } from '@evenkeel/stability';
 import { Command } from 'commander';
 import { Failure } from '../failure.ts';
 import { readCount } from '../numbers.ts';
-import { type RecordedAttempt, readRecordings } from '../recordings.ts';
+import { byRun, type RecordedAttempt, readRecordings } from '../recordings.ts';
 
 export function replayCommand(): Command {
   return new Command('replay')
@@ -46,13 +46,6 @@ async function readSettings(file: string): Promise<RuleSettings> {
 
 class SettingsError extends Failure {
   override readonly exitCode = 2;
-}
-
-/** The attempts of each run, in the order of the file. */
-function byRun(attempts: readonly RecordedAttempt[]): Iterable<RecordedAttempt[]> {
-  const runs = new Map<string, RecordedAttempt[]>();
-  for (const attempt of attempts) runs.set(attempt.start.id, [...(runs.get(attempt.start.id) ?? []), attempt]);
-  return runs.values();
 }
 
 interface ReplayOptions {

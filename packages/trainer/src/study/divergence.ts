@@ -1,5 +1,22 @@
 import { median } from './statistics.ts';
 
+interface MeasuredStep {
+  step: number;
+  loss?: number | null;
+  gradNorm?: number | null;
+}
+
+/**
+ * The step at which a run diverges by its losses, see {@link divergenceOf}; null where it does not. A gradient that is
+ * not finite ends a run as a loss does.
+ */
+export function divergedAt(steps: readonly MeasuredStep[]): number | null {
+  const measured = steps.filter(({ loss }) => loss != null);
+  const losses = measured.map(({ loss, gradNorm }) => (Number.isFinite(gradNorm ?? 0) ? (loss as number) : Number.NaN));
+  const at = divergenceOf(losses);
+  return at === null ? null : (measured[at]?.step ?? null);
+}
+
 /** The level of a loss is the median of as many of its last values: one bad batch is no divergence. */
 const LEVEL_LOSSES = 9;
 /** Half of what had been learned, but no less than this, in nats, is lost in a divergence. */

@@ -1,5 +1,5 @@
 import type { RecordedStep } from '@evenkeel/protocol';
-import { divergenceOf } from './divergence.ts';
+import { divergedAt } from './divergence.ts';
 import { groupBy } from './group-by.ts';
 import type { Recording } from './recording.ts';
 import { mean, pearson, spearman } from './statistics.ts';
@@ -83,14 +83,6 @@ export function resultOf(run: PlannedRun, { steps, layers: layerNames, took }: R
     },
     curve: curveOf(steps, run.steps),
   };
-}
-
-function divergedAt(steps: readonly RecordedStep[]): number | null {
-  const measured = steps.filter(({ loss }) => loss != null);
-  // a gradient that is not finite ends a run as a loss does
-  const losses = measured.map(({ loss, gradNorm }) => (Number.isFinite(gradNorm ?? 0) ? (loss as number) : Number.NaN));
-  const at = divergenceOf(losses);
-  return at === null ? null : (measured[at]?.step ?? null);
 }
 
 function stepCorrelation(steps: readonly RecordedStep[]): Correlation {

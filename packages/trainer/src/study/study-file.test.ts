@@ -1,7 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkSettings } from './run-folder.ts';
 import { parseStudy, readStudy } from './study-file.ts';
 
 const BASE = 'base: { attention: mha, layers: 2, lr: 1e-3, seed: 1, steps: 10, warmup: 2 }';
@@ -62,4 +64,10 @@ describe('a bad file is told with its field', () => {
   test('or with its name, where it is not there', async () => {
     await expect(readStudy('/nowhere/study.yaml')).rejects.toThrow('there is no /nowhere/study.yaml');
   });
+});
+
+test('the recipe of the runs that the forecast is scored on is a study that the trainer takes, of five families', async () => {
+  const { runs } = await readStudy(fileURLToPath(new URL('../../../../docs/forecast-runs.yaml', import.meta.url)));
+  expect(new Set(runs.map(({ settings }) => settings.tags)).size).toBe(5);
+  await expect(Promise.all(runs.map(checkSettings))).resolves.toHaveLength(69);
 });

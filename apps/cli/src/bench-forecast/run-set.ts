@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { LabelledRun, Signals } from '@evenkeel/stability';
+import { divergedAt } from '@evenkeel/trainer';
+import { z } from 'zod';
+import { Failure } from '../failure.ts';
+import { byRun, type RecordedAttempt, readRecordings } from '../recordings.ts';
+
+const label = z.object({
+  /** `doubtful` and `early` runs count as neither. */
+  verdict: z.enum(['diverged', 'healthy', 'doubtful', 'early']),
+  onset: z.number().int().min(0).nullable(),
+  kind: z.string(),
+});
+const labels = z.record(z.string(), label);
+type Label = z.infer<typeof label>;
+
+/** Who diverges before this step was never well, and nothing could have warned. */
+const LEAST_ONSET = 20;
+
+/** A recorded run that counts. */
+export interface BenchRun extends LabelledRun {
+  id: string;
+  /** How it was made; of no detector's business. */
+  kind: string;
+}
+
+/** The recordings of a folder. */
+export interface RunSet {
+  name: string;
+  /** Those that count, in the order of their files. */
+  runs: BenchRun[];
+  /** How many do not count. */
+  early: number;
+  doubtful: number;
+  /** Whether a `labels.json` tells the verdicts; those runs may have taught the shipped constants. */
+  isLabelled: boolean;
+}
+
+/**
+ * Reads the recordings of a folder and of those in it. Their verdicts and kinds are told by its `labels.json`; where there
+ * is none, by their losses and their tags.
+ * @throws Failure naming what is wrong, also where no run diverged or none stayed healthy.
+ */
+export async function readRunSet(folder: string): Promise<RunSet> {
+  const known = await readLabels(join(folder, 'labels.json'));
+  const set: RunSet = { name: basename(resolve(folder)), runs: [], early: 0, doubtful: 0, isLabelled: known !== null };
+  for await (const recording of readRecordings([join(folder, '**/*.jsonl{,.gz}')], console.error)) {
+    for (const attempts of byRun(recording.runs)) {
+      const [id, steps] = [attempts[0]?.start.id ?? '', await readSteps(attempts)];
+      const found = known ? known[id] : labelOf(steps, attempts);
+      if (found?.verdict === 'early' || found?.verdict === 'doubtful') set[found.verdict] += 1;
+      else if (found) set.runs.push({ id, steps, kind: found.kind, onset: found.onset });
+    }
+  }
+  if (!set.runs.some(({ onset }) => onset === null) || !set.runs.some(({ onset }) => onset !== null))
+    throw new Failure(`${folder}: holds no run that diverged, or none that stayed healthy`);
+  return set;
+}
+
+/** Null where there are none. */
+async function readLabels(file: string): Promise<Record<string, Label> | null> {
+  try {
+    return labels.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new Failure(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function readSteps(attempts: readonly RecordedAttempt[]): Promise<Signals[]> {
+  const steps: Signals[] = [];
+  for (const attempt of attempts) {
+    for await (const { step, loss, tevMean, tevStd, gradVar, gradNorm, lr } of attempt.readSteps()) {
+      while ((steps.at(-1)?.step ?? -1) >= step) steps.pop(); // an attempt owns every step from its first on
+      steps.push({ step, loss, tevMean, tevStd, gradVar, gradNorm, lr });
+    }
+  }
+  return steps;
+}
+
+function labelOf(steps: readonly Signals[], attempts: readonly RecordedAttempt[]): Label {
+  const onset = divergedAt(steps);
+  const kind = attempts[0]?.start.tags.join(', ') || 'untagged';
+  if (onset !== null) return { verdict: onset < LEAST_ONSET ? 'early' : 'diverged', onset, kind };
+  return { verdict: isStillRising(steps) ? 'doubtful' : 'healthy', onset, kind };
+}
+
+/** Whether the last learning rate is above all before it: what would have come of it, nobody knows. */
+function isStillRising(steps: readonly Signals[]): boolean {
+  const last = steps.at(-1)?.lr ?? 0;
+  return steps.slice(0, -1).every(({ lr }) => (lr ?? Number.POSITIVE_INFINITY) < last);
+}
