@@ -19,6 +19,7 @@ interface Events {
   steps: (frame: ArrayBuffer, taken: () => void) => void;
   board: (changes: unknown) => void;
   alert: (alert: unknown) => void;
+  command: (about: unknown) => void;
   behind: (about: { run: string }) => void;
 }
 interface Requests {
@@ -43,6 +44,7 @@ export class LiveConnection {
     status: new Set<() => void>(),
     board: new Set<(changes: BoardChange[]) => void>(),
     alert: new Set<(alert: unknown) => void>(),
+    command: new Set<() => void>(),
     connected: new Set<() => void>(),
     refused: new Set<() => void>(),
   };
@@ -61,6 +63,12 @@ export class LiveConnection {
   onAlert(listener: (alert: unknown) => void) {
     this.open();
     return subscribe(this.listeners.alert, listener);
+  }
+
+  /** Each time that some run was told to do something, or something came of that. */
+  onCommand(listener: () => void) {
+    this.open();
+    return subscribe(this.listeners.command, listener);
   }
 
   /** Each time the server is reached: what it told before may have been missed. */
@@ -142,6 +150,9 @@ export class LiveConnection {
     });
     socket.on('alert', (alert) => {
       for (const listener of this.listeners.alert) listener(alert);
+    });
+    socket.on('command', () => {
+      for (const listener of this.listeners.command) listener();
     });
     return socket;
   }

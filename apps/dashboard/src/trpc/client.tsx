@@ -16,6 +16,7 @@ export { useTRPC };
 type Outputs = inferRouterOutputs<AppRouter>;
 export type RunSummary = Outputs['run']['list'][number];
 export type RunDetail = Outputs['run']['get'];
+export type RunCommand = Outputs['run']['commands'][number];
 export type Chart = Outputs['step']['chart'];
 export type LayerChart = Outputs['step']['layers'];
 

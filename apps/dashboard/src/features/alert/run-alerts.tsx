@@ -4,29 +4,35 @@ import type { Alert } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useLayoutEffect, useRef } from 'react';
-import { formatCount, formatExact, formatInstant, formatNumber } from '../../format.ts';
+import { formatCount, formatInstant } from '../../format.ts';
 import { useTRPC } from '../../trpc/client.tsx';
 import { announce } from '../shell/announcer.tsx';
 import { SeverityMark } from './alert-mark.tsx';
+import { factsOf } from './evidence.ts';
 import classes from './run-alerts.module.css';
 
 /** A run's alerts: those that still want somebody, and folded away those that are resolved. */
-export function RunAlerts({ alerts }: { alerts: readonly Alert[] }) {
+export function RunAlerts({ alerts, newestAttempt }: { alerts: readonly Alert[]; newestAttempt: number }) {
   if (alerts.length === 0) return null;
   const resolved = alerts.filter(({ status }) => status === 'resolved');
   return (
     <section aria-label="Alerts">
       <ul className={classes.list}>
-        {alerts.map((alert) => alert.status !== 'resolved' && <OpenAlertItem key={alert.id} alert={alert} />)}
+        {alerts.map(
+          (alert) =>
+            alert.status !== 'resolved' && (
+              <OpenAlertItem key={alert.id} alert={alert} isOld={alert.attempt < newestAttempt} />
+            ),
+        )}
       </ul>
       {resolved.length > 0 && (
         <details className={classes.resolved}>
           <summary>{resolved.length} resolved</summary>
           <ul className={classes.list}>
             {resolved.map((alert) => (
-              <li key={alert.id} className={classes.alert} data-severity={alert.severity}>
+              <li key={alert.id} id={`alert-${alert.id}`} className={classes.alert} data-severity={alert.severity}>
                 <SeverityMark severity={alert.severity} />
-                <AlertWords alert={alert} />
+                <AlertWords alert={alert} isOld={alert.attempt < newestAttempt} />
               </li>
             ))}
           </ul>
@@ -36,19 +42,20 @@ export function RunAlerts({ alerts }: { alerts: readonly Alert[] }) {
   );
 }
 
-function AlertWords({ alert }: { alert: Alert }) {
+function AlertWords({ alert, isOld }: { alert: Alert; isOld: boolean }) {
   return (
     <div className={classes.words}>
       <strong>
         {alert.rule} at step {formatCount(alert.step)}
+        {isOld && ` of attempt ${alert.attempt}`}
       </strong>{' '}
       <span title={formatInstant(alert.openedAt)}>{alert.message}</span>
-      <Evidence evidence={alert.evidence} />
+      <Evidence alert={alert} />
     </div>
   );
 }
 
-function OpenAlertItem({ alert }: { alert: Alert }) {
+function OpenAlertItem({ alert, isOld }: { alert: Alert; isOld: boolean }) {
   const { acknowledge, resolve, error } = useAlertVerbs();
   const item = useItemThatKeepsFocus();
   const act = (verb: typeof acknowledge | typeof resolve) => {
@@ -56,9 +63,9 @@ function OpenAlertItem({ alert }: { alert: Alert }) {
     verb.mutate({ run: alert.run, id: alert.id });
   };
   return (
-    <li ref={item} tabIndex={-1} className={classes.alert} data-severity={alert.severity}>
+    <li ref={item} id={`alert-${alert.id}`} tabIndex={-1} className={classes.alert} data-severity={alert.severity}>
       <SeverityMark severity={alert.severity} />
-      <AlertWords alert={alert} />
+      <AlertWords alert={alert} isOld={isOld} />
       {error && <p role="alert">{error.message}</p>}
       <div className={classes.verbs}>
         {alert.status === 'open' ? (
@@ -90,20 +97,13 @@ function useItemThatKeepsFocus() {
   return ref;
 }
 
-/** Past this an integer is no count, but a measurement without decimals. */
-const LARGEST_COUNT = 1e9;
-
-function formatEvidence(value: number): string {
-  return Number.isInteger(value) && Math.abs(value) < LARGEST_COUNT ? formatCount(value) : formatNumber(value);
-}
-
-function Evidence({ evidence }: Pick<Alert, 'evidence'>) {
+function Evidence({ alert }: { alert: Alert }) {
   return (
     <dl className={classes.evidence}>
-      {Object.entries(evidence).map(([name, value]) => (
+      {factsOf(alert).map(({ name, value, exact }) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd title={formatExact(value)}>{formatEvidence(value)}</dd>
+          <dd title={exact}>{value}</dd>
         </div>
       ))}
     </dl>

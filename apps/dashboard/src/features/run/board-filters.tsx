@@ -3,7 +3,10 @@
 import { RUN_STATUSES } from '@evenkeel/protocol';
 import { NativeSelect, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
+import { useQuery } from '@tanstack/react-query';
+import Link from 'next/link';
 import { useState } from 'react';
+import { useTRPC } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
 import classes from './board.module.css';
 
@@ -11,6 +14,8 @@ const SEARCH_PAUSE_MS = 200;
 
 export function BoardFilters() {
   const [params, setParams] = useUrlParams();
+  const projects = useQuery(useTRPC().project.list.queryOptions()).data ?? [];
+  const project = params.get('project') ?? '';
   const [typing, setTyping] = useState<string | null>(null); // until it is in the address
   const apply = useDebouncedCallback((q: string) => {
     setParams({ q });
@@ -29,6 +34,18 @@ export function BoardFilters() {
           apply(value);
         }}
       />
+      <NativeSelect
+        size="xs"
+        aria-label="Project"
+        value={project}
+        data={[
+          { value: '', label: 'Every project' },
+          ...(project && !projects.includes(project) ? [project] : []),
+          ...projects,
+        ]}
+        onChange={({ currentTarget: { value } }) => setParams({ project: value })}
+      />
+      {project && <Link href={`/projects/${encodeURIComponent(project)}/rules`}>Rules</Link>}
       <NativeSelect
         size="xs"
         aria-label="Status"

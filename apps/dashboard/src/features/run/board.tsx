@@ -18,7 +18,7 @@ export function Board() {
   const request = readListRequest(params);
   const runs = useQuery(useTRPC().run.list.queryOptions(request, { placeholderData: keepPreviousData }));
   useLiveBoard((alerted) => runs.data?.find(({ id }) => id === alerted)?.name);
-  const filtered = request.search !== undefined || request.status !== undefined;
+  const filtered = request.search !== undefined || request.status !== undefined || request.project !== undefined;
 
   if (runs.isError && !runs.data) return <Unread error={runs.error.message} retry={() => runs.refetch()} />;
   if (runs.data?.length === 0 && !filtered) return <GettingStarted />;
@@ -32,7 +32,11 @@ export function Board() {
       {runs.data?.length === 0 && (
         <p className={classes.note}>
           No run matches.{' '}
-          <Button variant="subtle" size="compact-sm" onClick={() => setParams({ q: null, status: null })}>
+          <Button
+            variant="subtle"
+            size="compact-sm"
+            onClick={() => setParams({ q: null, status: null, project: null })}
+          >
             Show all runs
           </Button>
         </p>

@@ -1,5 +1,7 @@
+import { type Policy, type Reaction, SEVERITIES } from '@evenkeel/protocol';
 import { formatCount, formatInstant } from '../../format.ts';
 import type { RunDetail } from '../../trpc/client.tsx';
+import { nameOf } from '../command/command-kinds.ts';
 import { attemptRows } from './attempts.ts';
 import { flattenConfig } from './config.ts';
 import classes from './run-facts.module.css';
@@ -10,6 +12,7 @@ export function RunFacts({ run }: { run: RunDetail }) {
     <div className={classes.facts}>
       <Config config={run.config} />
       <Attempts run={run} />
+      <PolicyFacts policy={run.attempts.at(-1)?.policy} />
       <section>
         <h2>Tags and notes</h2>
         {run.tags.length > 0 && (
@@ -45,6 +48,31 @@ function Config({ config }: Pick<RunDetail, 'config'>) {
       </table>
     </section>
   );
+}
+
+/** What alerts do to the newest attempt. */
+function PolicyFacts({ policy }: { policy: Policy | undefined }) {
+  if (!policy) return null;
+  return (
+    <section>
+      <h2>Alert policy</h2>
+      <table>
+        <tbody>
+          {SEVERITIES.map((severity) => (
+            <tr key={severity}>
+              <th scope="row">on {severity}</th>
+              <td>{reactionWords(policy[severity])}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function reactionWords(reaction: Reaction): string {
+  if (reaction.kind === 'observe') return 'observe only';
+  return nameOf({ kind: reaction.kind, factor: reaction.kind === 'reduce-lr' ? reaction.factor : null });
 }
 
 function Attempts({ run }: { run: RunDetail }) {

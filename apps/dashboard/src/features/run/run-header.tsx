@@ -5,12 +5,18 @@ import type { ReactNode } from 'react';
 import { formatCount, formatDuration, formatExact, formatInstant, formatNumber } from '../../format.ts';
 import { type LiveRun, paceOf } from '../../live/board.ts';
 import { useNow } from '../../live/clock.ts';
-import type { RunDetail } from '../../trpc/client.tsx';
+import type { RunCommand, RunDetail } from '../../trpc/client.tsx';
+import { GiveCommand } from '../command/give-command.tsx';
 import classes from './run-header.module.css';
 import { RunStatusMark } from './run-status.tsx';
-import { StopRun } from './stop-run.tsx';
 
-export function RunHeader({ run, heard }: { run: RunDetail; heard: LiveRun | undefined }) {
+interface Props {
+  run: RunDetail;
+  heard: LiveRun | undefined;
+  commands: readonly RunCommand[];
+}
+
+export function RunHeader({ run, heard, commands }: Props) {
   const now = useNow();
   const pace = now === null ? null : paceOf(heard, Math.max(now, heard?.at ?? 0));
   const until = run.endedAt?.getTime() ?? now;
@@ -18,11 +24,14 @@ export function RunHeader({ run, heard }: { run: RunDetail; heard: LiveRun | und
     <header className={classes.header}>
       <div className={classes.name}>
         <span className={classes.project}>
-          <Link href="/">Runs</Link> / {run.project}
+          <Link href="/">Runs</Link> / <Link href={`/?project=${encodeURIComponent(run.project)}`}>{run.project}</Link>{' '}
+          · <Link href={`/projects/${encodeURIComponent(run.project)}/rules`}>Rules</Link>
         </span>
         <h1>{run.name}</h1>
         <RunStatusMark status={run.status} />
-        {run.status === 'running' && <StopRun run={run.id} name={run.name} />}
+        {(run.status === 'running' || run.status === 'lost') && (
+          <GiveCommand run={run.id} name={run.name} commands={commands} />
+        )}
       </div>
       <dl className={classes.facts}>
         <Fact name="Step">{formatCount(run.lastStep)}</Fact>
@@ -47,9 +56,20 @@ export function RunHeader({ run, heard }: { run: RunDetail; heard: LiveRun | und
           {until === null ? '' : formatDuration(until - run.startedAt.getTime())}
         </Fact>
       </dl>
-      {run.reason && <p className={classes.reason}>{run.reason}</p>}
+      {run.reason && (
+        <p className={classes.reason}>
+          {stoppedBy(run, commands)}
+          {run.reason}
+        </p>
+      )}
     </header>
   );
+}
+
+/** Who stopped it; an alert that did is named by the reason itself. */
+function stoppedBy({ status }: RunDetail, commands: readonly RunCommand[]): string {
+  const stop = commands.find(({ kind }) => kind === 'stop');
+  return status === 'stopped' && stop?.by && !stop.alert ? `Stopped by ${stop.by}: ` : '';
 }
 
 interface FactProps {

@@ -6,6 +6,7 @@ import { withLive } from '../../live/board.ts';
 import { useLiveBoard, useLiveRun } from '../../live/use-live.ts';
 import { useTRPC } from '../../trpc/client.tsx';
 import { RunAlerts } from '../alert/run-alerts.tsx';
+import { Commands } from '../command/commands.tsx';
 import { announce } from '../shell/announcer.tsx';
 import { Charts } from '../step/charts.tsx';
 import { RunFacts } from './run-facts.tsx';
@@ -15,15 +16,18 @@ export function RunPage({ id }: { id: string }) {
   const trpc = useTRPC();
   const { data: read, dataUpdatedAt } = useSuspenseQuery(trpc.run.get.queryOptions({ run: id }));
   const alerts = useQuery(trpc.alert.list.queryOptions({ run: id })).data ?? [];
+  const commands = useQuery(trpc.run.commands.queryOptions({ run: id })).data ?? [];
+  const newestAttempt = read.attempts.at(-1)?.number ?? 1;
   const heard = useLiveRun(id);
   const run = withLive(read, dataUpdatedAt, heard);
   useLiveBoard((alerted) => (alerted === id ? run.name : undefined));
   useAnnounced(run.status, `${run.name} is ${run.status}`);
   return (
     <>
-      <RunHeader run={run} heard={heard} />
-      <RunAlerts alerts={alerts} />
+      <RunHeader run={run} heard={heard} commands={commands} />
+      <RunAlerts alerts={alerts} newestAttempt={newestAttempt} />
       <Charts run={read} alerts={alerts} />
+      <Commands commands={commands} newestAttempt={newestAttempt} />
       <RunFacts run={run} />
     </>
   );

@@ -38,7 +38,10 @@ export default async function Page({ params, searchParams }: Props) {
   const { from, to } = readRange(await searchParamsOf(searchParams));
   const trpc = await serverTRPC();
   const queries = getQueryClient();
-  await queries.prefetchQuery(trpc.alert.list.queryOptions({ run }));
+  await Promise.all([
+    queries.prefetchQuery(trpc.alert.list.queryOptions({ run })),
+    queries.prefetchQuery(trpc.run.commands.queryOptions({ run })),
+  ]);
   // Not awaited: the page comes at once, with nothing drawn from these yet, and they stream after it.
   void queries.prefetchQuery(trpc.step.chart.queryOptions({ run, from, to, columns: CHART_COLUMNS }));
   void queries.prefetchQuery(trpc.step.layers.queryOptions({ run, from, to, columns: LAYER_COLUMNS }));

@@ -1,0 +1,135 @@
+import { type Command, startRun } from '@evenkeel/emit';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { seriousProblems } from './accessibility.ts';
+import { serve, temporaryFolder } from './evenkeel.ts';
+
+const executablePath = inject('chromium') ?? '';
+
+describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
+  const folder = temporaryFolder();
+  let server: Awaited<ReturnType<typeof serve>>;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = await serve(folder.path);
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await server[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  const openPage = async (path: string): Promise<Page> => {
+    const page = await browser.newPage();
+    await page.goto(server.url + path);
+    return page;
+  };
+
+  /** A run that has taken steps, and what its trainer is told. */
+  const aRun = async (name: string) => {
+    const told: Command[] = [];
+    const run = await startRun({
+      ...{ server: server.url, project: 'lab', name, onWarning: () => {} },
+      policy: { critical: { kind: 'stop' } },
+      onCommand: (command) => {
+        told.push(command);
+        if (command.kind === 'checkpoint') throw new Error('the disk is full');
+        return `carried out: ${command.kind}`;
+      },
+    });
+    for (let step = 0; step < 20; step++) run.log({ step, loss: 2 });
+    await run.drained();
+    return { run, told };
+  };
+
+  test('a person reduces the learning rate, and the page tells who, why, and what came of it', async () => {
+    const { run, told } = await aRun('calmed');
+    const page = await openPage(`/runs/${run.id}`);
+    await page.getByRole('button', { name: 'Reduce rate…' }).click();
+    const dialogue = page.getByRole('dialog');
+    await dialogue.getByLabel('Factor').fill('1.5');
+    await dialogue.getByLabel('Your name').fill('ada');
+    await dialogue.getByLabel('Reason').fill('it rises');
+    await dialogue.getByRole('button', { name: 'Reduce the rate' }).click();
+    await dialogue.getByText('between 0 and 1').waitFor();
+    expect(told).toEqual([]);
+    await dialogue.getByLabel('Factor').fill('0.5');
+    await dialogue.getByRole('button', { name: 'Reduce the rate' }).click();
+    await dialogue.waitFor({ state: 'hidden' });
+    expect(told).toMatchObject([{ kind: 'reduce-lr', factor: 0.5, by: 'ada', reason: 'it rises' }]);
+    const history = page.getByRole('region', { name: 'Commands' });
+    await history.getByText('carried out: reduce-lr').waitFor();
+    expect(await history.getByRole('listitem').textContent()).toMatch(
+      /Reduce rate × 0.5 by ada at step 19.*it rises.*done/,
+    );
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.close();
+    await run.finish();
+  });
+
+  test('what a trainer cannot do is told with its words, and its policy is on the page', async () => {
+    const { run } = await aRun('full');
+    const page = await openPage(`/runs/${run.id}`);
+    await page.getByText('on critical').waitFor();
+    await page.getByRole('button', { name: 'Checkpoint…' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep a checkpoint' }).click();
+    const history = page.getByRole('region', { name: 'Commands' });
+    await history.getByText('the disk is full').waitFor();
+    expect(await history.getByRole('listitem').textContent()).toContain('failed');
+    await page.close();
+    await run.finish();
+  });
+
+  test('a run that is stopped by hand says by whom and why', async () => {
+    const { run, told } = await aRun('dear');
+    const page = await openPage(`/runs/${run.id}`);
+    await page.getByRole('button', { name: 'Stop…' }).click();
+    const dialogue = page.getByRole('dialog');
+    await dialogue.getByLabel('Reason').fill('too expensive');
+    await dialogue.getByLabel('Your name').fill('ada');
+    await dialogue.getByRole('button', { name: 'Stop the run' }).click();
+    await vi.waitFor(() => expect(told).toHaveLength(1), 10_000);
+    await run.finish('stopped', run.signal.reason.message);
+    await page.getByText('Stopped by ada: too expensive').waitFor();
+    expect(await page.getByRole('button', { name: 'Stop…' }).count()).toBe(0);
+    await page.close();
+  });
+
+  test('rules of a project are tuned, hold for its runs at once, and survive a reload', async () => {
+    const { run } = await aRun('tuned');
+    const page = await openPage(`/runs/${run.id}`);
+    await page.getByRole('link', { name: 'Rules' }).click();
+    await page.getByRole('heading', { name: 'Rules of lab' }).waitFor();
+    expect(await seriousProblems(page)).toEqual([]);
+    const growth = page.getByRole('group', { name: 'tev-growth' });
+    const save = page.getByRole('button', { name: 'Save' });
+    expect(await save.isDisabled()).toBe(true);
+    await growth.getByLabel('Growth: critical from').fill('0.2');
+    await save.click();
+    await page.getByText('Not saved: tev-growth.critical must not be below').waitFor();
+    await growth.getByLabel('Growth: critical from').fill('0.9');
+    await page.getByLabel('non-finite is on').uncheck({ force: true });
+    await save.click();
+    await page.getByText('Saved', { exact: true }).waitFor();
+    await page.reload();
+    expect(await growth.getByLabel('Growth: critical from').inputValue()).toBe('0.9');
+    expect(await page.getByLabel('non-finite is on').isChecked()).toBe(false);
+
+    run.log({ step: 20, loss: Number.NaN });
+    await run.drained();
+    await page.goto(`${server.url}/runs/${run.id}`);
+    await page.getByText('NaN').first().waitFor();
+    expect(await page.getByText('non-finite at step').count()).toBe(0);
+    await page.close();
+    await run.finish();
+  });
+
+  test('rules of an unknown project are not found', async () => {
+    const page = await openPage('/projects/nobody/rules');
+    await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
+    await page.close();
+  });
+});

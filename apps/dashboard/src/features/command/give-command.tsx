@@ -1,0 +1,112 @@
+'use client';
+
+import { type Action, action, MAX_NAME_LENGTH, MAX_REASON_LENGTH, parse, RefusedError } from '@evenkeel/protocol';
+import { Button, Group, Modal, TextInput } from '@mantine/core';
+import { useLocalStorage } from '@mantine/hooks';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { type RunCommand, useTRPC } from '../../trpc/client.tsx';
+import { announce } from '../shell/announcer.tsx';
+import classes from './command.module.css';
+import { COMMAND_WORDS } from './command-kinds.ts';
+
+type Kind = Action['kind'];
+const KINDS = Object.keys(COMMAND_WORDS) as Kind[];
+
+interface Props {
+  run: string;
+  name: string;
+  commands: readonly RunCommand[];
+}
+
+/** What a person may tell a run's trainer; each is asked once more. */
+export function GiveCommand({ run, name, commands }: Props) {
+  const [kind, setKind] = useState<Kind | null>(null);
+  const [shown, setShown] = useState<Kind>('stop'); // stays while the dialogue fades
+  const isStopping = commands.some((each) => each.kind === 'stop' && ['pending', 'acknowledged'].includes(each.status));
+  return (
+    <div className={classes.buttons}>
+      {KINDS.map((each) => (
+        <Button
+          key={each}
+          size="compact-sm"
+          variant="default"
+          disabled={each === 'stop' && isStopping}
+          onClick={() => {
+            setShown(each);
+            setKind(each);
+          }}
+        >
+          {each === 'stop' && isStopping ? 'Stopping…' : COMMAND_WORDS[each].verb}
+        </Button>
+      ))}
+      <Modal opened={kind !== null} onClose={() => setKind(null)} title={COMMAND_WORDS[shown].question(name)} centered>
+        <CommandForm run={run} kind={shown} onClose={() => setKind(null)} />
+      </Modal>
+    </div>
+  );
+}
+
+function CommandForm({ run, kind, onClose }: { run: string; kind: Kind; onClose: () => void }) {
+  const [by, setBy] = useLocalStorage({ key: 'evenkeel.name', defaultValue: '' });
+  const [wrong, setWrong] = useState<string | null>(null);
+  const trpc = useTRPC();
+  const queries = useQueryClient();
+  const give = useMutation(
+    trpc.run.command.mutationOptions({
+      onSuccess: (given) => {
+        void queries.invalidateQueries(trpc.run.pathFilter());
+        announce(answerOf(given));
+        if (given.status === 'acknowledged' || given.status === 'done') onClose();
+      },
+    }),
+  );
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget);
+    const text = (name: string) => String(fields.get(name) ?? '').trim();
+    try {
+      const asked = parse(action, kind === 'reduce-lr' ? { kind, factor: Number(text('factor')) } : { kind });
+      setWrong(null);
+      give.mutate({ run, action: asked, by: by.trim() || null, reason: text('reason') || 'from the dashboard' });
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      setWrong('between 0 and 1, neither of them');
+    }
+  };
+  return (
+    <form onSubmit={submit} noValidate>
+      <p className={classes.consequence}>{COMMAND_WORDS[kind].consequence}</p>
+      {kind === 'reduce-lr' && (
+        <TextInput name="factor" label="Factor" defaultValue="0.5" inputMode="decimal" error={wrong} />
+      )}
+      <TextInput name="reason" label="Reason" maxLength={MAX_REASON_LENGTH} placeholder="for the history of the run" />
+      <TextInput
+        label="Your name"
+        value={by}
+        maxLength={MAX_NAME_LENGTH}
+        placeholder="remembered in this browser"
+        onChange={({ currentTarget }) => setBy(currentTarget.value)}
+      />
+      {give.error && <p role="alert">Not sent: {give.error.message}.</p>}
+      {give.data && <p role="status">{answerOf(give.data)}</p>}
+      <Group mt="md" justify="flex-end">
+        <Button variant="default" onClick={onClose}>
+          {give.data ? 'Close' : 'Leave it as it is'}
+        </Button>
+        {!give.data && (
+          <Button type="submit" color={kind === 'stop' ? 'red.9' : undefined} loading={give.isPending}>
+            {COMMAND_WORDS[kind].confirm}
+          </Button>
+        )}
+      </Group>
+    </form>
+  );
+}
+
+function answerOf({ status, error }: RunCommand): string {
+  if (status === 'failed') return `The trainer refused: ${error}.`;
+  if (status === 'pending')
+    return 'The trainer has not answered. It is told when it is connected again, if it has not ended.';
+  return 'The trainer has been told.';
+}
