@@ -13,7 +13,6 @@ type Words = readonly [name: string, format: (value: number) => string];
 
 const number = (value: number) => formatNumber(value);
 const count = (value: number) => formatCount(value);
-const steps = (value: number) => `${formatNumber(value)} steps`;
 const times = (value: number) => `× ${formatNumber(value)}`;
 const percentAStep = (value: number) => `${formatNumber(100 * Math.expm1(value))} % a step`;
 const seconds = (value: number) => formatDuration(1_000 * value);
@@ -23,12 +22,12 @@ const WORDS: Record<string, Words> = {
   exponent: ['TEV grows as the step to the power of', number],
   excess: ['TEV beyond proportion to the step', (value) => times(Math.exp(value))],
   rate: ['TEV grows by', percentAStep],
-  doublingSteps: ['TEV doubles every', steps],
+  doublingSteps: ['TEV doubles every', (value) => `${formatNumber(value)} steps`],
   accelerates: ['growth accelerates', (value) => (value > 0 ? 'yes' : 'no')],
-  agreement: ['gradients of micro-batches agree more', (value) => times(Math.exp(value))],
+  agreement: ['agreement of micro-batches', (value) => times(Math.exp(value))],
   speed: ['TEV over the last 8 steps', percentAStep],
   acceleration: ['its change a step', (value) => times(Math.exp(value))],
-  steps: ['over', steps],
+  steps: ['seen over', (value) => `${formatCount(value)} steps`],
   lrRatio: ['learning rate', times],
   gradVarRatio: ['gradient variance', times],
   gradVar: ['gradient variance', number],
@@ -48,6 +47,9 @@ const WORDS: Record<string, Words> = {
   longestWaitSeconds: ['longest wait before', seconds],
 };
 
+/** The database keeps no order of them. */
+const ORDER = Object.keys(WORDS);
+
 /** What an alert saw: risk and forecast first, then the window, then the rule's own numbers. */
 export function factsOf({ risk, divergenceStep, window, evidence }: Alert): Fact[] {
   const facts: Fact[] = [];
@@ -61,7 +63,9 @@ export function factsOf({ risk, divergenceStep, window, evidence }: Alert): Fact
       value: `${formatCount(first)} – ${formatCount(last)}`,
       exact: `${first} to ${last}`,
     });
-  for (const [name, value] of Object.entries(evidence)) {
+  const names = Object.keys(evidence).sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
+  for (const name of names) {
+    const value = evidence[name] as number;
     const [words, format] = WORDS[name] ?? [name, number];
     facts.push(fact(words, format(value), value));
   }

@@ -56,20 +56,21 @@ export function RunHeader({ run, heard, commands }: Props) {
           {until === null ? '' : formatDuration(until - run.startedAt.getTime())}
         </Fact>
       </dl>
-      {run.reason && (
-        <p className={classes.reason}>
-          {stoppedBy(run, commands)}
-          {run.reason}
-        </p>
-      )}
+      {run.reason && <Reason run={run} stop={commands.find(({ kind }) => kind === 'stop')} />}
     </header>
   );
 }
 
-/** Who stopped it; an alert that did is named by the reason itself. */
-function stoppedBy({ status }: RunDetail, commands: readonly RunCommand[]): string {
-  const stop = commands.find(({ kind }) => kind === 'stop');
-  return status === 'stopped' && stop?.by && !stop.alert ? `Stopped by ${stop.by}: ` : '';
+/** Why the run ended. What an alert that stopped it has to say stands with the alert. */
+function Reason({ run: { status, reason }, stop }: { run: RunDetail; stop: RunCommand | undefined }) {
+  const isTold = status === 'stopped' && stop?.by && stop.reason === reason;
+  if (!isTold) return <p className={classes.reason}>{reason}</p>;
+  if (!stop.alert) return <p className={classes.reason}>{`Stopped by ${stop.by}: ${reason}`}</p>;
+  return (
+    <p className={classes.reason}>
+      Stopped by <a href={`#alert-${stop.alert}`}>{stop.by}</a> at step {formatCount(stop.step)}
+    </p>
+  );
 }
 
 interface FactProps {
