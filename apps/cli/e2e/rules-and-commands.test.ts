@@ -127,6 +127,42 @@ describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
     await run.finish();
   });
 
+  test('a run is archived, brought back, and deleted once its name is typed', async () => {
+    const { run } = await aRun('to be deleted');
+    await run.finish('finished');
+    const page = await openPage(`/runs/${run.id}`);
+    await page.getByRole('button', { name: 'Archive' }).click();
+    await page.getByText('This run is in no list').waitFor();
+    const board = await openPage('/');
+    await board.getByRole('link', { name: 'calmed' }).waitFor();
+    expect(await board.getByRole('link', { name: 'to be deleted' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Bring it back' }).click();
+    await page.getByRole('button', { name: 'Archive' }).waitFor();
+    await page.getByRole('button', { name: 'Delete…' }).click();
+    const forGood = page.getByRole('button', { name: 'Delete for good' });
+    expect(await forGood.isDisabled()).toBe(true);
+    await page.getByLabel('Name of the run').fill('to be deleted');
+    await forGood.click();
+    await page.waitForURL(`${server.url}/`);
+    await page.goto(`${server.url}/runs/${run.id}`);
+    await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
+    await Promise.all([page.close(), board.close()]);
+  });
+
+  test('the risk and where divergence is expected are told beside the curve', async () => {
+    const run = await startRun({ server: server.url, project: 'lab', name: 'rising', onWarning: () => {} });
+    for (let step = 0; step < 240; step++) {
+      const doublings = Math.max(0, step - 200) / 40;
+      run.log({ step, loss: 2, tevMean: 0.02 * Math.min(step + 1, 200) ** 0.5 * 2 ** doublings });
+    }
+    await run.drained();
+    const page = await openPage(`/runs/${run.id}`);
+    const risk = page.getByTitle(/^risk of divergence within 100 steps: 0\.\d+, divergence expected around step \d+$/);
+    expect(Number(/\d+/.exec((await risk.textContent()) ?? ''))).toBeGreaterThan(50);
+    await page.close();
+    await run.finish();
+  });
+
   test('rules of an unknown project are not found', async () => {
     const page = await openPage('/projects/nobody/rules');
     await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();

@@ -8,9 +8,10 @@ afterEach(() => vi.useRealTimers());
 const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OTHER = '01890a5d-ac96-774b-bcce-b302099a8058';
 
+const FORECAST = { risk: 0.1, divergenceStep: null, divergenceInterval: null };
+
 function change(run: string, lastStep: number, loss: BoardChange['loss'] = 1): BoardChange {
-  const forecast = { risk: 0.1, divergenceStep: null, divergenceInterval: null };
-  return { run, status: 'running', lastStep, loss, tevMean: 0.02, ...forecast, openAlerts: [] };
+  return { run, status: 'running', lastStep, loss, tevMean: 0.02, ...FORECAST, openAlerts: [] };
 }
 
 it('tells a row of its own run alone, a few times a second however much comes', () => {
@@ -58,7 +59,7 @@ it('takes a new run, a new status and a step back for news, not every step', () 
 it('prefers what came in later: the live word or the list', () => {
   const board = new LiveBoard();
   board.apply([change(RUN, 7)], 1000);
-  const listed = { name: 'r', status: 'lost' as const, lastStep: 5, loss: 2, tevMean: 0, openAlerts: [] };
+  const listed = { name: 'r', status: 'lost' as const, lastStep: 5, loss: 2, tevMean: 0, ...FORECAST, openAlerts: [] };
   expect(withLive(listed, 999, board.get(RUN))).toMatchObject({ name: 'r', status: 'running', lastStep: 7 });
   expect(withLive(listed, 1001, board.get(RUN))).toBe(listed);
   expect(withLive(listed, 0, undefined)).toBe(listed);

@@ -13,6 +13,9 @@ export interface LiveRun {
   readonly lastStep: number | null;
   readonly loss: number | null;
   readonly tevMean: number | null;
+  readonly risk: number | null;
+  readonly divergenceStep: number | null;
+  readonly divergenceInterval: [number, number] | null;
   readonly openAlerts: readonly OpenAlert[];
   readonly pace: readonly PaceSample[];
   readonly lossTrace: Trace;
@@ -70,6 +73,9 @@ function nextLiveRun(former: LiveRun | undefined, change: BoardChange, now: numb
     lastStep: change.lastStep,
     loss,
     tevMean,
+    risk: change.risk,
+    divergenceStep: change.divergenceStep,
+    divergenceInterval: change.divergenceInterval,
     openAlerts: change.openAlerts,
     pace: addSample(former?.pace ?? [], change.lastStep, now),
     lossTrace: addPoint(former?.lossTrace ?? [], loss, now),
@@ -82,13 +88,13 @@ function toNumber(value: number | string | null): number | null {
   return value === null ? null : Number(value);
 }
 
-type LiveFields = Pick<LiveRun, 'status' | 'lastStep' | 'loss' | 'tevMean' | 'openAlerts'>;
+type LiveFields = Omit<LiveRun, 'at' | 'pace' | 'lossTrace' | 'tevTrace'>;
 
 /** A run as read from the server at `readAt`, by this machine's clock, with what has come in since. */
 export function withLive<Run extends LiveFields>(run: Run, readAt: number, heard: LiveRun | undefined): Run {
   if (!heard || heard.at < readAt) return run;
-  const { status, lastStep, loss, tevMean, openAlerts } = heard;
-  return { ...run, status, lastStep, loss, tevMean, openAlerts };
+  const { at: _at, pace: _pace, lossTrace: _lossTrace, tevTrace: _tevTrace, ...fields } = heard;
+  return { ...run, ...fields };
 }
 
 /** Steps a second at `now`; null where the run is not known to move. */

@@ -5,6 +5,7 @@ import { nameOf } from '../command/command-kinds.ts';
 import { attemptRows } from './attempts.ts';
 import { flattenConfig } from './config.ts';
 import classes from './run-facts.module.css';
+import { RunRemoval } from './run-removal.tsx';
 
 /** What does not change from step to step. */
 export function RunFacts({ run }: { run: RunDetail }) {
@@ -26,6 +27,7 @@ export function RunFacts({ run }: { run: RunDetail }) {
         <h2>Id</h2>
         <code>{run.id}</code>
       </section>
+      <RunRemoval run={run} />
     </div>
   );
 }

@@ -26,7 +26,7 @@ export function RunPage({ id }: { id: string }) {
     <>
       <RunHeader run={run} heard={heard} commands={commands} />
       <RunAlerts alerts={alerts} newestAttempt={newestAttempt} />
-      <Charts run={read} alerts={alerts} />
+      <Charts run={run} alerts={alerts} />
       <Commands commands={commands} newestAttempt={newestAttempt} />
       <RunFacts run={run} />
     </>

@@ -2,6 +2,7 @@
 
 import type { Alert } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
+import { useEffect } from 'react';
 import { formatCount } from '../../format.ts';
 import type { RunDetail } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
@@ -11,6 +12,7 @@ import { LayerHeatmap } from './heatmap.tsx';
 import { LatestValues } from './latest-values.tsx';
 import { METRIC_VIEWS } from './metrics.ts';
 import { StepChart } from './step-chart.tsx';
+import { useForecast } from './use-forecast.ts';
 import { useStepFeed } from './use-step-feed.ts';
 import { readRange, readScale, type StepRange, writeRange, writeScale } from './view-params.ts';
 
@@ -19,6 +21,9 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
   const [params, setParams] = useUrlParams();
   const range = readRange(params);
   const { feed, error, retry } = useStepFeed(run, range);
+  const forecast = useForecast(run, range);
+  const furthest = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? null;
+  useEffect(() => feed.lookAhead(furthest), [feed, furthest]);
   const zoom = (next: StepRange | null) => setParams(writeRange(next ?? {}), 'push');
 
   if (error) {
@@ -39,6 +44,7 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
             feed={feed}
             scale={readScale(view.metric, params)}
             alerts={alerts}
+            forecast={view.metric === 'tevMean' ? forecast : null}
             onScale={(scale) => setParams(writeScale(view.metric, scale, params))}
             onZoom={zoom}
           />

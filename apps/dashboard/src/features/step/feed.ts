@@ -31,6 +31,8 @@ export class StepFeed {
   private readonly listeners = new Set<() => void>();
   private attempt: number;
   private range: StepRange = {};
+  /** A step beyond the last that the x axis reaches to. */
+  private ahead = 0;
   private chart: Chart | null = null;
   private layerChart: LayerChart | null = null;
   private tail: StepEvent[] = [];
@@ -54,6 +56,13 @@ export class StepFeed {
 
   show(range: StepRange): void {
     this.range = range;
+    this.changed('at once');
+  }
+
+  /** Makes room ahead of the newest step, as for what is forecast there. */
+  lookAhead(step: number | null): void {
+    if (this.ahead === (step ?? 0)) return;
+    this.ahead = step ?? 0;
     this.changed('at once');
   }
 
@@ -102,7 +111,7 @@ export class StepFeed {
   view(): [number, number] {
     const [first, last] = this.runSteps();
     const from = this.range.from ?? first;
-    const to = this.range.to ?? last;
+    const to = this.range.to ?? Math.max(last, this.ahead);
     return to > from ? [from, to] : [from, from + 1];
   }
 

@@ -1,18 +1,21 @@
 'use client';
 
 import type { Alert } from '@evenkeel/protocol';
+import { DEFAULT_RULES } from '@evenkeel/stability';
 import { type KeyboardEvent, useEffect, useEffectEvent, useId, useRef, useState } from 'react';
 import type uPlot from 'uplot';
 import { formatCount, formatNumber } from '../../format.ts';
 import classes from './charts.module.css';
 import { moveCrosshair } from './crosshair.ts';
 import type { StepFeed } from './feed.ts';
+import { drawForecast } from './forecast-draw.ts';
 import { columnAfter, rangeAfter } from './keyboard.ts';
 import { drawAlerts, drawNonFinite } from './markers.ts';
 import type { MetricView } from './metrics.ts';
 import { onColoursChange } from './palette.ts';
 import { createPlot, placeCursors, toAligned } from './plot.ts';
 import { type PlotData, plotData, spansDecades } from './plot-data.ts';
+import type { ShownForecast } from './use-forecast.ts';
 import type { StepRange } from './view-params.ts';
 
 export interface ChartProps {
@@ -21,12 +24,14 @@ export interface ChartProps {
   /** The axis somebody asked for. */
   scale: 'log' | 'linear' | null;
   alerts: readonly Alert[];
+  /** Drawn below the curve of the metric that it is read from. */
+  forecast: ShownForecast | null;
   onScale: (scale: 'log' | 'linear') => void;
   /** Steps to show; null for the whole run. */
   onZoom: (range: StepRange | null) => void;
 }
 
-export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartProps) {
+export function StepChart({ view, feed, scale, alerts, forecast, onScale, onZoom }: ChartProps) {
   const [wide, setWide] = useState(false);
   const chosen = scale ?? view.scale;
   const log = chosen === 'log' || (chosen === 'auto' && wide);
@@ -42,7 +47,10 @@ export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartP
     if (readout.current) readout.current.textContent = words;
     if (target.current) tellSlider(target.current, data.current?.steps ?? [], column, words);
   });
-  const drawUnder = useEffectEvent((drawn: uPlot) => drawAlerts(drawn, alerts, view.metric));
+  const drawUnder = useEffectEvent((drawn: uPlot) => {
+    if (forecast) drawForecast(drawn, forecast.points, forecast.lastStep, forecast.ahead);
+    drawAlerts(drawn, alerts, view.metric);
+  });
   const zoom = useEffectEvent(onZoom);
 
   useEffect(() => {
@@ -73,7 +81,7 @@ export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartP
   }, [feed, log, view]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: drawn again when they change, read where they are drawn
-  useEffect(() => plot.current?.redraw(false), [alerts]);
+  useEffect(() => plot.current?.redraw(false), [alerts, forecast?.points, forecast?.ahead?.step]);
 
   return (
     <section className={classes.chart} aria-labelledby={title}>
@@ -83,6 +91,7 @@ export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartP
           {view.unit && <small>{view.unit}</small>}
         </h2>
         <output ref={readout} aria-live="off" className={classes.readout} />
+        {forecast && <Risk forecast={forecast} />}
         <button
           type="button"
           className={classes.flip}
@@ -105,6 +114,25 @@ export function StepChart({ view, feed, scale, alerts, onScale, onZoom }: ChartP
         onKeyDown={(event) => plot.current && steer(event, plot.current, feed, onZoom)}
       />
     </section>
+  );
+}
+
+/** Below it `tev-growth` is calm. */
+const NOTICEABLE_RISK = DEFAULT_RULES['tev-growth'].calm;
+
+/** The risk in words, beside its picture. */
+function Risk({ forecast: { points, ahead } }: { forecast: ShownForecast }) {
+  const risk = points.at(-1)?.risk;
+  if (risk === undefined) return null;
+  const where = ahead ? `, divergence expected around step ${formatCount(ahead.step)}` : '';
+  return (
+    <span
+      className={classes.risk}
+      data-high={risk >= NOTICEABLE_RISK || undefined}
+      title={`risk of divergence within 100 steps: ${risk}${where}`}
+    >
+      risk {Math.round(100 * risk)} %
+    </span>
   );
 }
 
