@@ -1,7 +1,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { SPIKE, storeLongRun } from '../src/bench-dashboard/long-run.ts';
 import { serve, temporaryFolder } from './evenkeel.ts';
-import { SPIKE, storeLongRun } from './long-run.ts';
 
 const executablePath = inject('chromium') ?? '';
 const STEPS = 1_000_000;

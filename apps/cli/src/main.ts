@@ -1,6 +1,7 @@
 import { benchTrainCommand, studyCommand, trainCommand } from '@evenkeel/trainer';
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { benchDashboardCommand } from './commands/bench-dashboard.ts';
 import { benchForecastCommand } from './commands/bench-forecast.ts';
 import { demoCommand } from './commands/demo.ts';
 import { importCommand } from './commands/import.ts';
@@ -30,7 +31,8 @@ function benchCommand(): Command {
   return new Command('bench')
     .description('measure Evenkeel on this machine')
     .addCommand(benchTrainCommand())
-    .addCommand(benchForecastCommand());
+    .addCommand(benchForecastCommand())
+    .addCommand(benchDashboardCommand());
 }
 
 try {

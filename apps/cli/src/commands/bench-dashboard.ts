@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startServer } from '@evenkeel/dashboard/server';
+import { openDatabase, readChart } from '@evenkeel/db';
+import { Command } from 'commander';
+import { storeRuns } from '../bench-dashboard/fill.ts';
+import { storeLongRun } from '../bench-dashboard/long-run.ts';
+import {
+  boardTime,
+  clickToChartTime,
+  firstChartTime,
+  memoryDrawTime,
+  pageBytes,
+  smoothness,
+  zoomTime,
+} from '../bench-dashboard/measure.ts';
+import { Failure } from '../failure.ts';
+import { readCount } from '../numbers.ts';
+import { printTable } from '../table.ts';
+
+const BROWSERS = [
+  '/usr/bin/chromium',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+interface Options {
+  steps: number;
+  runs: number;
+  seconds: number;
+  chromium?: string;
+}
+
+export function benchDashboardCommand(): Command {
+  return new Command('dashboard')
+    .description('time the dashboard in Chromium on a new database with a long run and many runs')
+    .option('--steps <n>', 'steps of the long run', readCount, 1_000_000)
+    .option('--runs <n>', 'runs on the board', readCount, 10_000)
+    .option('--seconds <n>', 'how long 20 runs stream while one is watched', readCount, 10)
+    .option('--chromium <path>', 'the browser (default: Chromium or Chrome where they usually are)')
+    .action(async (options: Options) => {
+      const folder = await mkdtemp(join(tmpdir(), 'evenkeel-bench-'));
+      try {
+        await bench(folder, options);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+}
+
+async function bench(dataDir: string, { steps, runs, seconds, chromium: path }: Options): Promise<void> {
+  const executablePath = path ?? BROWSERS.find((known) => existsSync(known));
+  if (!executablePath) throw new Failure('no Chromium was found: name one with --chromium');
+  console.log(`storing a run of ${steps} steps, then ${runs} runs …`);
+  const run = await storeLongRun(dataDir, steps);
+  const points = await fill(dataDir, run, runs);
+  const { chromium } = await import('playwright-core'); // takes a while to load
+  await using server = await startServer(
+    { host: '127.0.0.1', port: 0, dataDir, databaseUrl: null, accessToken: null, allowedHosts: [] },
+    (level, message, error) => level === 'error' && console.error(message, error),
+  );
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+  try {
+    const page = `${server.url}/runs/${run}`;
+    await firstChartTime(browser, page); // the server's and the browser's first time count for neither
+    console.log('opening pages …');
+    const limit = await memoryDrawTime(browser, points);
+    const rows: [string, string, string][] = [
+      ['', 'measured', 'beside drawing the same points from memory'],
+      ['charts, from a click on the board', ...times(await clickToChartTime(browser, server.url, 'long run'), limit)],
+      ['charts, in a new tab', ...times(await firstChartTime(browser, page), limit)],
+      ['zoom', ...times(await zoomTime(browser, page), limit)],
+      ['board', ...times(await boardTime(browser, server.url), limit)],
+      ['points from memory', ...times(limit, limit)],
+      ['bytes of the run page', kilobytes(await pageBytes(browser, page)), ''],
+      ['bytes of the board', kilobytes(await pageBytes(browser, server.url)), ''],
+    ];
+    console.log('streaming …');
+    const live = await smoothness(browser, server.url, { runs: 20, stepsPerSecond: 50, seconds });
+    rows.push(
+      ['frames a second, 20 runs at 50 steps/s', live.frames.toFixed(1), ''],
+      ['longest task', live.longestTask === 0 ? 'below 50 ms' : `${Math.round(live.longestTask)} ms`, ''],
+      ['live, a second', kilobytes(live.liveBytes), ''],
+      ['heap, a second', kilobytes(live.heapGrowth), ''],
+    );
+    printTable(rows);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Stores the other runs; returns what the charts of the long one draw. */
+async function fill(dataDir: string, run: string, runs: number): Promise<(number | null)[][]> {
+  await using db = await openDatabase({ dataDir });
+  await storeRuns(db, runs);
+  const { series } = await readChart(db, { run, columns: 600 });
+  return Object.values(series).flatMap(({ mean, min, max }) => [mean, min ?? [], max ?? []]);
+}
+
+function times(milliseconds: number, limit: number): [string, string] {
+  return [`${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`, `x${(milliseconds / limit).toFixed(1)}`];
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1024).toFixed(1)} KiB`;
+}
