@@ -78,6 +78,22 @@ test('stop asks for something milder too, and tells what the trainer says to tha
   await Promise.all([able.finish('stopped'), unable.finish('stopped')]);
 });
 
+test('rebuild makes the rollups of a database anew, and not while it is served', async () => {
+  using folder = temporaryFolder();
+  {
+    await using server = await serve(folder.path);
+    const run = await startRun({ server: server.url, project: 'p', name: 'n' });
+    for (let step = 0; step < 200; step++) run.log({ step, loss: 2 });
+    expect(await run.finish()).toMatchObject({ delivered: true });
+    await using held = evenkeel(['rebuild', '--data-dir', folder.path]);
+    expect([await held.ended, held.output()]).toEqual([1, expect.stringContaining(server.url)]);
+  }
+  await using rebuild = evenkeel(['rebuild', '--data-dir', folder.path]);
+  expect([await rebuild.ended, rebuild.output()]).toEqual([0, 'The rollups of 1 runs are new.\n']);
+  await using nowhere = evenkeel(['rebuild', '--data-dir', `${folder.path}/no`]);
+  expect([await nowhere.ended, nowhere.output()]).toEqual([1, expect.stringContaining('there is no database')]);
+});
+
 test('emit, as it is installed, runs in plain Node', async () => {
   using folder = temporaryFolder();
   await using server = await serve(folder.path);

@@ -6,6 +6,7 @@ import { benchForecastCommand } from './commands/bench-forecast.ts';
 import { demoCommand } from './commands/demo.ts';
 import { importCommand } from './commands/import.ts';
 import { keyCommand } from './commands/key.ts';
+import { rebuildCommand } from './commands/rebuild.ts';
 import { replayCommand } from './commands/replay.ts';
 import { runsCommand } from './commands/runs.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -23,6 +24,7 @@ const program = new Command('evenkeel')
   .addCommand(importCommand())
   .addCommand(replayCommand())
   .addCommand(benchCommand())
+  .addCommand(rebuildCommand())
   .addCommand(runsCommand())
   .addCommand(stopCommand())
   .addCommand(keyCommand());

@@ -27,7 +27,7 @@ export { openDatabase } from './open.ts';
 export { pingDatabase } from './ping.ts';
 export { listProjects, readRules, rulesOfRun, writeRules } from './project.ts';
 export { recentSteps } from './recent-steps.ts';
-export { rollUp, runsToRollUp } from './rollup.ts';
+export { forgetRollups, rollUp, runsToRollUp, runsWithSteps } from './rollup.ts';
 export {
   finishRun,
   getRun,

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { readChart } from './chart.ts';
 import { planColumns } from './columns.ts';
 import type { Database } from './database.ts';
-import { rollUp, runsToRollUp } from './rollup.ts';
+import { forgetRollups, rollUp, runsToRollUp, runsWithSteps } from './rollup.ts';
 import { rollup } from './schema.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
@@ -47,6 +47,26 @@ describeDatabases('rollups', (db, url) => {
       [4096, 0],
     ]);
     expect(await runsToRollUp(db())).not.toContain(run);
+  });
+
+  test('rollups that are wrong or gone are made anew from the steps, and those of other runs stay', async () => {
+    const [run, other] = [await begin(db()), await begin(db())];
+    for (const id of [run, other]) {
+      await insert(id, 0, 600, 1);
+      await rollUp(db(), id);
+    }
+    const rollups = (id: string) =>
+      db().sql.select().from(rollup).where(sql`run = ${id}`).orderBy(rollup.size, rollup.start);
+    const [right, others] = [await rollups(run), await rollups(other)];
+    expect(right).toHaveLength(10);
+    await db().sql.execute(sql`update ${rollup} set sum = array[7, 7, 7, 7, 7, 7] where run = ${run}`);
+    await db().sql.execute(sql`delete from ${rollup} where run = ${run} and start = 64`);
+    expect(await runsWithSteps(db())).toEqual(expect.arrayContaining([run, other]));
+    await forgetRollups(db(), run);
+    expect(await rollups(run)).toEqual([]);
+    await rollUp(db(), run);
+    expect(await rollups(run)).toEqual(right);
+    expect(await rollups(other)).toEqual(others);
   });
 
   test('more steps than one chunk are rolled up whole', async () => {

@@ -1,4 +1,4 @@
-import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import { bucketsOf, PARTS, total } from './bucket-sql.ts';
 import type { Database, Sql } from './database.ts';
 import { attempt, CHART_METRICS, ROLLUP_SIZES, rollup, step } from './schema.ts';
@@ -19,6 +19,20 @@ export async function rollUp(db: Database, run: string): Promise<void> {
     .where(and(eq(attempt.run, run), isBehind))
     .orderBy(asc(attempt.number));
   for (const { number } of behind) while (await rollUpChunk(db, run, number));
+}
+
+/** Every run that has steps. */
+export async function runsWithSteps(db: Database): Promise<string[]> {
+  const rows = await db.sql.selectDistinct({ run: attempt.run }).from(attempt).where(isNotNull(attempt.lastStep));
+  return rows.map(({ run }) => run);
+}
+
+/** Throws away what was made of a run's steps, so that {@link rollUp} makes all of it anew. */
+export async function forgetRollups(db: Database, run: string): Promise<void> {
+  await db.sql.transaction(async (tx) => {
+    await tx.update(attempt).set({ rolledTo: 0, stale: [] }).where(eq(attempt.run, run)); // locked first, as rollUp does
+    await tx.delete(rollup).where(eq(rollup.run, run));
+  });
 }
 
 /** The runs that have something to roll up. */
