@@ -163,6 +163,23 @@ describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
     await run.finish();
   });
 
+  test('the keyboard leads to its help and to the search', async () => {
+    const page = await openPage('/projects/lab/rules');
+    await page.keyboard.press('Shift+?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).getByText('zoom in and out').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.keyboard.press('/');
+    await page.waitForURL(`${server.url}/`);
+    const search = page.getByRole('searchbox');
+    await search.waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('calmed');
+    await page.waitForURL(/q=calmed/);
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.close();
+  });
+
   test('rules of an unknown project are not found', async () => {
     const page = await openPage('/projects/nobody/rules');
     await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();

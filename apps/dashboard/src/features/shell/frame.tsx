@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import { ConnectionBadge } from '../../live/connection-badge.tsx';
 import { Announcer } from './announcer.tsx';
 import classes from './frame.module.css';
+import { HelpSheet } from './help-sheet.tsx';
 
 /** What stands around every page. */
 export function Frame({ children }: { children: ReactNode }) {
@@ -17,6 +18,7 @@ export function Frame({ children }: { children: ReactNode }) {
           Evenkeel
         </Link>
         <ConnectionBadge />
+        <HelpSheet />
       </header>
       <main id="main" tabIndex={-1} className={classes.main}>
         {children}

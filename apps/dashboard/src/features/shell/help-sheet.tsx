@@ -1,0 +1,67 @@
+'use client';
+
+import { Kbd, Modal, UnstyledButton } from '@mantine/core';
+import { useDisclosure, useHotkeys } from '@mantine/hooks';
+import classes from './help-sheet.module.css';
+
+const KEYS: readonly { where: string; keys: readonly (readonly [keys: readonly string[], what: string])[] }[] = [
+  {
+    where: 'On every page',
+    keys: [
+      [['?'], 'this sheet'],
+      [['/'], 'all runs, to search them'],
+      [['Tab'], 'from one thing to the next'],
+    ],
+  },
+  {
+    where: 'On a chart',
+    keys: [
+      [['←', '→'], 'a column back, or on'],
+      [['PgDn', 'PgUp'], 'twenty columns back, or on'],
+      [['Home', 'End'], 'the first column, the newest'],
+      [['+', '−'], 'zoom in and out around the crosshair'],
+      [['0'], 'all steps'],
+    ],
+  },
+];
+
+/** What the keyboard does, on `?`. */
+export function HelpSheet() {
+  const [opened, { open, close }] = useDisclosure();
+  useHotkeys([
+    ['shift+?', open],
+    ['/', () => toSearch()],
+  ]);
+  return (
+    <>
+      <UnstyledButton className={classes.open} onClick={open} aria-label="Keyboard help" title="Keyboard help (?)">
+        ?
+      </UnstyledButton>
+      <Modal opened={opened} onClose={close} title="Keyboard" centered>
+        {KEYS.map(({ where, keys }) => (
+          <section key={where}>
+            <h2>{where}</h2>
+            <dl className={classes.keys}>
+              {keys.map(([names, what]) => (
+                <div key={what}>
+                  <dt>
+                    {names.map((name) => (
+                      <Kbd key={name}>{name}</Kbd>
+                    ))}
+                  </dt>
+                  <dd>{what}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </Modal>
+    </>
+  );
+}
+
+function toSearch(): void {
+  const search = document.querySelector<HTMLInputElement>('input[type="search"]');
+  if (search) search.focus();
+  else document.querySelector<HTMLAnchorElement>('header a[href="/"]')?.click();
+}
