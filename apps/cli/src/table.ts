@@ -1,7 +1,4 @@
-/** Text from elsewhere, such as a run's name, as a terminal may be shown it. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '\uFFFD');
-}
+import { printable } from '@evenkeel/protocol';
 
 /** Prints rows of cells with aligned columns. */
 export function printTable(table: readonly (readonly string[])[]): void {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type Alert, type AlertStatus, RefusedError } from '@evenkeel/protocol';
-import { and, desc, eq, inArray, ne } from 'drizzle-orm';
+import { type Alert, type AlertStatus, RefusedError, type Rule } from '@evenkeel/protocol';
+import { and, desc, eq, inArray, lt, ne, notInArray, or } from 'drizzle-orm';
 import { type CommandRow, react } from './command.ts';
 import type { Database, Sql } from './database.ts';
-import { alert } from './schema.ts';
+import { alert, run as runTable } from './schema.ts';
 
 /** What a rule found in a run. */
 export type Finding = Pick<
@@ -26,6 +26,7 @@ interface Raised {
  */
 export async function raiseAlert(db: Database, run: string, finding: Finding, now: Date): Promise<Raised | null> {
   return db.sql.transaction(async (tx) => {
+    await tx.select({ id: runTable.id }).from(runTable).where(eq(runTable.id, run)).for('update'); // in the order of all
     const raised = (await openAlert(tx, run, finding, now)) ?? (await escalate(tx, run, finding));
     return raised && { alert: raised, command: await react(tx, raised, now) };
   });
@@ -81,6 +82,23 @@ export async function resolveRule(
   const isOpen = and(eq(alert.run, run), eq(alert.rule, rule), eq(alert.step, step), ne(alert.status, 'resolved'));
   const [resolved] = await db.sql.update(alert).set({ status: 'resolved', resolvedAt: now }).where(isOpen).returning();
   return resolved ?? null;
+}
+
+/**
+ * Resolves what nobody watches any more: the alerts of a run's former attempts, and of its newest those of all rules but
+ * the ones that are open.
+ */
+export async function resolveLeftOvers(
+  db: Database,
+  { run, attempt, open }: { run: string; attempt: number; open: readonly Rule[] },
+  now: Date,
+): Promise<Alert[]> {
+  const isLeft = or(lt(alert.attempt, attempt), notInArray(alert.rule, [...open]));
+  return db.sql
+    .update(alert)
+    .set({ status: 'resolved', resolvedAt: now })
+    .where(and(eq(alert.run, run), ne(alert.status, 'resolved'), isLeft))
+    .returning();
 }
 
 /** Newest first. */

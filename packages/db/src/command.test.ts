@@ -78,12 +78,53 @@ describeDatabases('commands', (db) => {
     expect(await statusOf(checkpoint)).toBe('expired');
   });
 
-  test('a stop that a run did not live to obey is not called done', async () => {
+  test('what a run took and did not live to tell of is over when it ends, or its next attempt begins', async () => {
+    for (const end of [
+      (run: string) => finish(run, 'finished'),
+      (run: string) => startRun(db(), aRun({ run, attempt: 2 }), NOW),
+    ]) {
+      const run = await begin(db());
+      const stop = await give(run);
+      await acknowledgeCommand(db(), stop, later(1));
+      await end(run);
+      expect(await findCommand(db(), stop)).toMatchObject({
+        status: 'failed',
+        error: expect.stringContaining('ended before it told'),
+      });
+    }
+  });
+
+  test('a stop whose acknowledgement was lost is done where the run ends for its reason', async () => {
     const run = await begin(db());
     const stop = await give(run);
-    await acknowledgeCommand(db(), stop, later(1));
-    await finish(run, 'finished');
-    expect(await statusOf(stop)).toBe('acknowledged');
+    await finishRun(db(), { run, attempt: 1, status: 'stopped', reason: 'enough' }, later(9));
+    expect(await statusOf(stop)).toBe('done');
+  });
+
+  test('the same command does not wait twice, another does', async () => {
+    const run = await begin(db());
+    const lower = (factor: number) => give(run, { action: { kind: 'reduce-lr', factor } });
+    const first = await lower(0.5);
+    await expect(lower(0.5)).rejects.toMatchObject({ field: 'action' });
+    await lower(0.25);
+    await acknowledgeCommand(db(), first, later(1));
+    await lower(0.5);
+    expect(await pendingCommands(db(), run, 1)).toHaveLength(2);
+  });
+
+  test('one connection that takes a command counts more than another that refused it', async () => {
+    const stop = await give(await begin(db()));
+    await settleCommand(db(), { ...stop, result: null, error: 'not mine' }, later(1));
+    await acknowledgeCommand(db(), stop, later(2));
+    expect(await findCommand(db(), stop)).toMatchObject({ status: 'acknowledged', error: null, settledAt: null });
+  });
+
+  test('a command given while its run ends is not left pending', async () => {
+    for (let round = 0; round < 20; round++) {
+      const run = await begin(db());
+      await Promise.allSettled([give(run), finish(run, 'finished')]);
+      expect(await pendingCommands(db(), run, 1)).toEqual([]);
+    }
   });
 
   test('the next attempt is not told what the former was to do', async () => {
@@ -115,6 +156,27 @@ describeDatabases('commands', (db) => {
     expect(second?.command).toBeNull();
     for (const raised of [first, second]) await resolveAlert(db(), raised?.alert ?? { run, id: '' }, later(1));
     expect((await raise(run, { rule: 'grad-variance' }))?.command).toMatchObject({ kind: 'reduce-lr' });
+  });
+
+  test('a milder answer to one rule does not swallow the answer to another, nor does one that failed', async () => {
+    const policy: Policy = {
+      warning: { kind: 'reduce-lr', factor: 0.9 },
+      critical: { kind: 'reduce-lr', factor: 0.1 },
+    };
+    const run = await begin(db(), { policy });
+    const mild = await raise(run, { rule: 'grad-variance' });
+    expect(mild?.command).toMatchObject({ factor: 0.9 });
+    expect((await raise(run, { severity: 'critical' }))?.command).toMatchObject({ factor: 0.1 });
+    const failing = await begin(db(), { policy: POLICY });
+    const failed = (await raise(failing, { rule: 'grad-variance' }))?.command;
+    await settleCommand(db(), { run: failing, id: failed?.id ?? '', result: null, error: 'disk full' }, NOW);
+    expect((await raise(failing))?.command).toMatchObject({ kind: 'reduce-lr' });
+  });
+
+  test('late steps of an attempt that another has followed cause nothing', async () => {
+    const run = await begin(db(), { policy: POLICY });
+    await startRun(db(), aRun({ run, attempt: 2, policy: POLICY }), later(1));
+    expect(await raise(run, { severity: 'critical', attempt: 1 })).toMatchObject({ command: null });
   });
 
   test('nothing answers a trainer that is silent, one that has ended, or one that only wants to be observed', async () => {

@@ -7,7 +7,7 @@ import {
   RefusedError,
   storableReason,
 } from '@evenkeel/protocol';
-import { and, asc, desc, eq, exists, inArray, isNull, lt, ne } from 'drizzle-orm';
+import { and, asc, desc, eq, exists, inArray, isNull, lt, ne, notInArray, or, type SQL } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import { alert, attempt, command, run } from './schema.ts';
 
@@ -19,9 +19,12 @@ export type CommandKey = Pick<Command, 'run' | 'id'>;
 /** Rules whose alerts no command answers: a trainer that does not answer cannot obey, and may only be slow. */
 const UNANSWERED_RULES = ['stalled'];
 
+/** Commands that may wait for a trainer that is away. */
+const MAX_PENDING = 100;
+
 /**
  * Notes a command of a person to the newest attempt of a run.
- * @throws RefusedError where there is no such run, or it has ended.
+ * @throws RefusedError where there is no such run, it has ended, or the same command or too many wait for it already.
  */
 export async function giveCommand(
   db: Database,
@@ -29,15 +32,10 @@ export async function giveCommand(
   now: Date,
 ): Promise<CommandRow> {
   return db.sql.transaction(async (tx) => {
-    const [found] = await tx
-      .select({ number: attempt.number, ended: attempt.status, step: run.lastStep })
-      .from(attempt)
-      .innerJoin(run, eq(run.id, attempt.run))
-      .where(eq(attempt.run, id))
-      .orderBy(desc(attempt.number))
-      .limit(1);
+    const found = await lockNewest(tx, id);
     if (!found) throw new RefusedError('run', 'no such run');
     if (found.ended) throw new RefusedError('run', `the run has ended: it is ${found.ended}`);
+    await checkPending(tx, id, action);
     return insertCommand(
       tx,
       { run: id, attempt: found.number, step: found.step, by, reason, alert: null },
@@ -47,18 +45,41 @@ export async function giveCommand(
   });
 }
 
+/** The newest attempt of a run, which neither ends nor is followed by another while the transaction lasts. */
+async function lockNewest(tx: Sql, id: string) {
+  const [locked] = await tx.select({ step: run.lastStep }).from(run).where(eq(run.id, id)).for('update');
+  const [newest] = await tx
+    .select({ number: attempt.number, ended: attempt.status, policy: attempt.policy })
+    .from(attempt)
+    .where(eq(attempt.run, id))
+    .orderBy(desc(attempt.number))
+    .limit(1);
+  return locked && newest ? { ...locked, ...newest } : null;
+}
+
+async function checkPending(tx: Sql, id: string, action: Action): Promise<void> {
+  const isPending = and(eq(command.run, id), eq(command.status, 'pending'));
+  const pending = await tx.select().from(command).where(isPending).limit(MAX_PENDING);
+  if (pending.some((row) => row.kind === action.kind && row.factor === factorOf(action)))
+    throw new RefusedError('action', 'the trainer has not answered the same command yet');
+  if (pending.length === MAX_PENDING)
+    throw new RefusedError('run', `${MAX_PENDING} commands wait for its trainer already`);
+}
+
+function factorOf(action: Action): number | null {
+  return action.kind === 'reduce-lr' ? action.factor : null;
+}
+
 /**
  * Gives the command that the policy of an alert's attempt asks for; null where it asks for none, or the attempt has
  * ended. What another rule's alert has caused, and which is unresolved, is not done a second time.
  */
 export async function react(tx: Sql, raised: Alert, now: Date): Promise<CommandRow | null> {
   if (UNANSWERED_RULES.includes(raised.rule)) return null;
-  const [found] = await tx
-    .select({ policy: attempt.policy })
-    .from(attempt)
-    .where(and(eq(attempt.run, raised.run), eq(attempt.number, raised.attempt), isNull(attempt.status)));
-  const reaction = found?.policy[raised.severity];
-  if (!reaction || reaction.kind === 'observe' || (await isCausedAlready(tx, raised, reaction))) return null;
+  const newest = await lockNewest(tx, raised.run);
+  if (newest?.number !== raised.attempt || newest.ended) return null;
+  const reaction = newest.policy[raised.severity];
+  if (reaction.kind === 'observe' || (await isCausedAlready(tx, raised, reaction))) return null;
   const { run: id, rule, severity, window, message } = raised;
   const step = window[1];
   const reason = storableReason(`${severity} ${rule} at step ${step}: ${message}`);
@@ -70,7 +91,8 @@ export async function react(tx: Sql, raised: Alert, now: Date): Promise<CommandR
   );
 }
 
-async function isCausedAlready(tx: Sql, raised: Alert, { kind }: Action): Promise<boolean> {
+async function isCausedAlready(tx: Sql, raised: Alert, action: Action): Promise<boolean> {
+  const factor = factorOf(action);
   const unresolved = tx
     .select()
     .from(alert)
@@ -86,7 +108,14 @@ async function isCausedAlready(tx: Sql, raised: Alert, { kind }: Action): Promis
     .select({ id: command.id })
     .from(command)
     .where(
-      and(eq(command.run, raised.run), eq(command.attempt, raised.attempt), eq(command.kind, kind), exists(unresolved)),
+      and(
+        eq(command.run, raised.run),
+        eq(command.attempt, raised.attempt),
+        eq(command.kind, action.kind),
+        factor === null ? isNull(command.factor) : eq(command.factor, factor),
+        notInArray(command.status, ['failed', 'expired']),
+        exists(unresolved),
+      ),
     )
     .limit(1);
   return caused.length > 0;
@@ -98,8 +127,8 @@ async function insertCommand(
   action: Action,
   now: Date,
 ): Promise<CommandRow> {
-  const factor = action.kind === 'reduce-lr' ? action.factor : null;
-  const row = { ...given, id: randomUUID(), kind: action.kind, factor, status: 'pending', createdAt: now } as const;
+  const what = { kind: action.kind, factor: factorOf(action) };
+  const row = { ...given, ...what, id: randomUUID(), status: 'pending', createdAt: now } as const;
   const [inserted] = await tx.insert(command).values(row).returning();
   return inserted as CommandRow;
 }
@@ -113,11 +142,12 @@ export async function pendingCommands(db: Database, id: string, number: number):
     .orderBy(asc(command.createdAt), asc(command.id));
 }
 
+/** One of several connections that takes a command counts more than another that has refused it. */
 export async function acknowledgeCommand(db: Database, key: CommandKey, now: Date): Promise<void> {
   await db.sql
     .update(command)
-    .set({ status: 'acknowledged', acknowledgedAt: now })
-    .where(and(isCommand(key), eq(command.status, 'pending')));
+    .set({ status: 'acknowledged', acknowledgedAt: now, error: null, settledAt: null })
+    .where(and(isCommand(key), or(eq(command.status, 'pending'), IS_REFUSED)));
 }
 
 /**
@@ -129,7 +159,7 @@ export async function settleCommand(db: Database, { run: id, ...done }: CommandD
   const settled = await db.sql
     .update(command)
     .set({ status: done.error === null ? 'done' : 'failed', result: done.result, error: done.error, settledAt: now })
-    .where(and(isCommand(key), inArray(command.status, ['pending', 'acknowledged'])))
+    .where(and(isCommand(key), or(inArray(command.status, ['pending', 'acknowledged']), IS_REFUSED)))
     .returning({ id: command.id });
   if (settled.length === 0) await findCommand(db, key);
 }
@@ -154,32 +184,45 @@ export async function listCommands(
     .limit(limit);
 }
 
-/** An attempt begins: what the ones before did not take is not for it. */
-export async function expireBefore(tx: Sql, id: string, number: number, now: Date): Promise<void> {
-  await tx
-    .update(command)
-    .set({ status: 'expired', settledAt: now })
-    .where(and(eq(command.run, id), lt(command.attempt, number), eq(command.status, 'pending')));
+const UNTOLD = 'the attempt ended before it told what came of it';
+
+/** An attempt begins: what the ones before did not take or tell is over. */
+export async function endCommandsBefore(tx: Sql, id: string, number: number, now: Date): Promise<void> {
+  await endAll(tx, and(eq(command.run, id), lt(command.attempt, number)), now);
 }
 
-/** An attempt has ended: a stop that it took is done where it says so, and what it did not take comes too late. */
+/** An attempt has ended: a stop that it obeyed is done, and all that it did not take or tell is over. */
 export async function endCommands(
   tx: Sql,
   id: string,
   number: number,
-  ended: { stopped: boolean; at: Date },
+  ended: { stopped: boolean; reason: string | null; at: Date },
 ): Promise<void> {
   const ofAttempt = and(eq(command.run, id), eq(command.attempt, number));
-  await tx
-    .update(command)
-    .set({ status: 'expired', settledAt: ended.at })
-    .where(and(ofAttempt, eq(command.status, 'pending')));
-  if (!ended.stopped) return;
-  await tx
-    .update(command)
-    .set({ status: 'done', settledAt: ended.at })
-    .where(and(ofAttempt, eq(command.status, 'acknowledged'), eq(command.kind, 'stop')));
+  // it may have taken a stop without its acknowledgement having arrived: then it ends for that very reason
+  const isObeyed = or(
+    eq(command.status, 'acknowledged'),
+    and(eq(command.status, 'pending'), eq(command.reason, ended.reason ?? '')),
+  );
+  if (ended.stopped) {
+    const obeyed = and(ofAttempt, eq(command.kind, 'stop'), isObeyed);
+    await tx.update(command).set({ status: 'done', settledAt: ended.at }).where(obeyed);
+  }
+  await endAll(tx, ofAttempt, ended.at);
 }
+
+async function endAll(tx: Sql, which: SQL | undefined, at: Date): Promise<void> {
+  const end = (status: 'pending' | 'acknowledged', set: Partial<CommandRow>) =>
+    tx
+      .update(command)
+      .set({ ...set, settledAt: at })
+      .where(and(which, eq(command.status, status)));
+  await end('pending', { status: 'expired' });
+  await end('acknowledged', { status: 'failed', error: UNTOLD });
+}
+
+/** Failed before any trainer took it. */
+const IS_REFUSED = and(eq(command.status, 'failed'), isNull(command.acknowledgedAt));
 
 function isCommand({ run: id, id: own }: CommandKey) {
   return and(eq(command.run, id), eq(command.id, own));

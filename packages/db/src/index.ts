@@ -1,4 +1,4 @@
-export { acknowledgeAlert, listAlerts, raiseAlert, resolveAlert, resolveRule } from './alert.ts';
+export { acknowledgeAlert, listAlerts, raiseAlert, resolveAlert, resolveLeftOvers, resolveRule } from './alert.ts';
 export {
   type ApiKey,
   anyApiKey,

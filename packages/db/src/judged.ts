@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, lte, or, sql } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { attempt, run } from './schema.ts';
 
@@ -31,7 +31,7 @@ export async function markJudged(db: Database, { run, attempt: number, step, det
       and(
         eq(attempt.run, run),
         eq(attempt.number, number),
-        or(isNull(attempt.judgedTo), step === null ? undefined : lt(attempt.judgedTo, step)),
+        or(isNull(attempt.judgedTo), step === null ? undefined : lte(attempt.judgedTo, step)),
       ),
     );
 }

@@ -1,4 +1,4 @@
-import { RefusedError, RULES, type RuleSettings } from '@evenkeel/protocol';
+import { type Alert, RefusedError, RULES, type RuleSettings } from '@evenkeel/protocol';
 import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import { alert, project, run } from './schema.ts';
@@ -40,18 +40,19 @@ export async function rulesOfRun(db: Database, id: string): Promise<{ project: s
 }
 
 /**
- * Tells the rules of a project anew. The alerts of those that are switched off resolve.
+ * Tells the rules of a project anew. The alerts of those that are switched off resolve; they are returned.
  * @throws RefusedError where there is no such project.
  */
-export async function writeRules(db: Database, name: string, rules: RuleSettings, now: Date): Promise<void> {
-  await db.sql.transaction(async (tx) => {
+export async function writeRules(db: Database, name: string, rules: RuleSettings, now: Date): Promise<Alert[]> {
+  return db.sql.transaction(async (tx) => {
     const [found] = await tx.update(project).set({ rules }).where(eq(project.name, name)).returning({ id: project.id });
     if (!found) throw new RefusedError('project', 'no such project');
     const off = RULES.filter((rule) => rules[rule]?.enabled === false);
     const ofProject = tx.select({ id: run.id }).from(run).where(eq(run.projectId, found.id));
-    await tx
+    return tx
       .update(alert)
       .set({ status: 'resolved', resolvedAt: now })
-      .where(and(inArray(alert.run, ofProject), inArray(alert.rule, off), ne(alert.status, 'resolved')));
+      .where(and(inArray(alert.run, ofProject), inArray(alert.rule, off), ne(alert.status, 'resolved')))
+      .returning();
   });
 }

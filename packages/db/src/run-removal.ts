@@ -31,8 +31,9 @@ export async function deleteRun(db: Database, { run: id, name }: { run: string; 
     if (!found) throw new RefusedError('run', 'no such run');
     if (found.name !== name) throw new RefusedError('name', 'the run has another name');
     if (found.status === 'running') throw new RefusedError('run', 'the run is running: stop it first');
+    // and with it attempts, alerts, commands, forecasts; first, since it waits for whoever is rolling up an attempt
+    await tx.delete(run).where(eq(run.id, id));
     await tx.delete(step).where(eq(step.run, id));
     await tx.delete(rollup).where(eq(rollup.run, id));
-    await tx.delete(run).where(eq(run.id, id)); // and with it attempts, alerts, commands, forecasts
   });
 }

@@ -9,7 +9,7 @@ import {
 } from '@evenkeel/protocol';
 import { and, asc, desc, eq, max, ne, sql } from 'drizzle-orm';
 import { arrayOf, UUID } from './array-wire.ts';
-import { endCommands, expireBefore } from './command.ts';
+import { endCommands, endCommandsBefore } from './command.ts';
 import type { Database, Sql } from './database.ts';
 import { projectOf } from './project.ts';
 import { alert, attempt, project, run } from './schema.ts';
@@ -83,7 +83,7 @@ export async function startRun(db: Database, start: RunStart, now: Date): Promis
       .insert(attempt)
       .values({ ...ofRun, number: start.attempt, policy: start.policy, rolledTo: 0, stale: [] })
       .onConflictDoNothing();
-    await expireBefore(tx, start.run, start.attempt, now);
+    await endCommandsBefore(tx, start.run, start.attempt, now);
   });
 }
 
@@ -141,7 +141,7 @@ export async function finishRun(db: Database, finish: RunFinish, now: Date): Pro
     if (!ending) throw new RefusedError('attempt', 'the run has no such attempt');
     if (ending.status) return;
     await tx.update(attempt).set({ status, endedAt }).where(isAttempt);
-    await endCommands(tx, finish.run, finish.attempt, { stopped: status === 'stopped', at: now });
+    await endCommands(tx, finish.run, finish.attempt, { stopped: status === 'stopped', reason, at: now });
     if (finish.attempt < (await newestAttempt(tx, finish.run))) return;
     await tx.update(run).set({ status, reason, endedAt, heardAt: now }).where(eq(run.id, finish.run));
   });

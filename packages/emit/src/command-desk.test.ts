@@ -114,6 +114,26 @@ test('a stop aborts the signal and is carried out too; its word comes before the
   expect(events).toEqual(['run:start', 'command:done', 'run:finish']);
 });
 
+test('the end of a run waits for what is being carried out, and not for ever', async () => {
+  let carryOut = (_words: string) => {};
+  await using trainer = await commandedRun(
+    () =>
+      new Promise((resolve) => {
+        carryOut = resolve;
+      }),
+  );
+  await trainer.send({ ...trainer.checkpoint, kind: 'stop' });
+  const finishing = trainer.run.finish('stopped', undefined, { timeoutMs: 60_000 });
+  expect(trainer.server.heard.map(({ event }) => event)).toEqual(['run:start']);
+  carryOut('kept at step 7');
+  expect(await finishing).toMatchObject({ delivered: true });
+  expect(trainer.server.heard.map(({ event }) => event)).toEqual(['run:start', 'command:done', 'run:finish']);
+
+  await using stuck = await commandedRun(() => new Promise(() => {}));
+  await stuck.send(stuck.checkpoint);
+  expect(await stuck.run.finish('finished', undefined, { timeoutMs: 400 })).toMatchObject({ delivered: true });
+});
+
 test('a run without a handler obeys stop alone', async () => {
   await using trainer = await commandedRun();
   const refusal = { field: 'kind', error: expect.stringContaining('onCommand'), retry: false };

@@ -21,6 +21,7 @@ export class CommandDesk {
   readonly #stop = new AbortController();
   readonly #taken = new Set<string>();
   readonly #reports: CommandDone[] = [];
+  readonly #obeying = new Set<Promise<void>>();
   readonly #onReport: () => void;
 
   constructor(run: string, handler: CommandHandler | null, onReport: () => void) {
@@ -39,10 +40,20 @@ export class CommandDesk {
     try {
       const taken = this.#check(parse(command, payload));
       answer({ ok: true }); // first, since a trainer may exit as soon as it is told
-      if (taken) void this.#obey(taken);
+      if (taken) this.#track(this.#obey(taken));
     } catch (error) {
       if (error instanceof RefusedError) answer(error.toRefusal());
     }
+  }
+
+  /** Resolves when every command that was taken is carried out, or could not be. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#obeying);
+  }
+
+  #track(obeying: Promise<void>): void {
+    this.#obeying.add(obeying);
+    void obeying.then(() => this.#obeying.delete(obeying));
   }
 
   /** What the server is to be told next; it stays so until {@link reported}. */

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { type EndStatus, endStatus, type RunFinish, storableReason, time } from '@evenkeel/protocol';
 import { CommandDesk, type CommandHandler } from './command-desk.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
@@ -109,8 +108,9 @@ export class Run {
   };
 
   async #finish(end: End, timeoutMs: number): Promise<FinishResult> {
-    await setImmediate(); // a command that was carried out just now gets its word in
-    const ended = !this.#refused && (await this.#end(end, timeoutMs));
+    const began = Date.now();
+    await within(timeoutMs / 2, this.#commands.idle()); // what is being carried out, such as a checkpoint, gets its time
+    const ended = !this.#refused && (await this.#end(end, timeoutMs - (Date.now() - began)));
     this.#connection.close();
     const { lost, pending } = this.#outbox;
     if (lost > 0) this.#warn(`steps of this run that the server never took: ${lost}`);
@@ -120,14 +120,8 @@ export class Run {
   }
 
   async #end(end: End, timeoutMs: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs, false); // keeps the process alive, as nothing else here does
-    });
     const taken = this.#connection.finish({ run: this.id, attempt: this.attempt, ...end });
-    const ended = await Promise.race([taken, tooLate]);
-    clearTimeout(timer);
-    return ended;
+    return (await within(timeoutMs, taken)) ?? false;
   }
 
   #giveUp(): void {
@@ -141,6 +135,17 @@ export class Run {
     if (!known.success) this.#warn(`finish() takes ${endStatus.options.join(', ')}; the run counts as finished`);
     return known.data ?? 'finished';
   }
+}
+
+/** What a promise resolves to, null where it takes longer. Keeps the process alive, as nothing else here does. */
+async function within<Value>(milliseconds: number, promise: Promise<Value>): Promise<Value | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, null);
+  });
+  const first = await Promise.race([promise, tooLate]);
+  clearTimeout(timer);
+  return first;
 }
 
 /** None where it is not a time that a server would take. */

@@ -104,7 +104,18 @@ test('a trainer tells what came of a command, and viewers hear that something di
   expect(await findCommand(server.db, { run, id })).toMatchObject({ status: 'done', result: 'kept at step 7' });
   expect(await told).toEqual({ run });
   expect(await send(socket, 'command:done', { run, id: randomUUID() })).toMatchObject({ field: 'id', retry: false });
-  expect(await send(socket, 'command:done', { run: randomUUID(), id })).toMatchObject({ field: 'run' });
+  expect(await send(socket, 'command:done', { run: randomUUID(), id })).toMatchObject({ field: 'id' });
+});
+
+test('the emitter of an older attempt cannot say what came of a command to the newest', async () => {
+  const { run, socket } = await server.emitter();
+  const second = server.client('/ingest');
+  await connected(second);
+  await send(second, 'run:start', startOf(run, 2));
+  commandsOf(second);
+  const { id } = await server.gateway.command({ run, ...STOP });
+  expect(await send(socket, 'command:done', { run, id, error: 'no' })).toMatchObject({ field: 'run', retry: false });
+  expect(await findCommand(server.db, { run, id })).toMatchObject({ status: 'acknowledged' });
 });
 
 test('an alert is answered as the policy of the run says, once, and the history says by what and why', async () => {

@@ -4,6 +4,7 @@ import {
   authenticateApiKey,
   type CommandRow,
   type Database,
+  findCommand,
   finishRun,
   listApiKeys,
   pendingCommands,
@@ -31,6 +32,8 @@ import {
 import type { Namespace, Socket } from 'socket.io';
 import type { Log } from './log.ts';
 
+/** What an emitter's answer to a command may take; after that the command goes out again with its next start. */
+const ANSWER_TIMEOUT = 60_000;
 /** Runs that one connection may have started and not finished. */
 const RUNS_PER_CONNECTION = 1_000;
 
@@ -68,7 +71,7 @@ export class Ingest {
     ['run:start', (emitter, socket, payload) => this.#start(emitter, socket, payload)],
     ['steps', (emitter, _socket, payload) => this.#steps(emitter, payload)],
     ['run:finish', (emitter, socket, payload) => this.#finish(emitter, socket, payload)],
-    ['command:done', (emitter, _socket, payload) => this.#commandDone(emitter, payload)],
+    ['command:done', (_emitter, socket, payload) => this.#commandDone(socket, payload)],
   ]);
 
   constructor(options: IngestOptions) {
@@ -127,9 +130,9 @@ export class Ingest {
   }
 
   #sendCommand(socketId: string, row: CommandRow, answered: () => void): void {
-    const socket = this.#options.namespace.sockets.get(socketId);
-    socket?.emit('command', toCommand(row), (answer: unknown) => {
-      this.#track(this.#noteAnswer(row, answer).then(answered));
+    const socket = this.#options.namespace.sockets.get(socketId)?.timeout(ANSWER_TIMEOUT);
+    socket?.emit('command', toCommand(row), (late: unknown, answer: unknown) => {
+      if (!late) this.#track(this.#noteAnswer(row, answer).then(answered));
     });
   }
 
@@ -147,9 +150,10 @@ export class Ingest {
   }
 
   /** What was given while the attempt was away, or was not answered. */
-  async #deliverPending(run: string, attempt: number): Promise<void> {
+  async #deliverPending({ run, attempt }: RunStart, socketId: string): Promise<void> {
     try {
-      for (const row of await pendingCommands(this.#options.db, run, attempt)) void this.deliver(row);
+      const rows = await pendingCommands(this.#options.db, run, attempt);
+      for (const row of rows) this.#sendCommand(socketId, row, () => {});
     } catch (error) {
       this.#options.log('error', `reading the commands of run ${run} failed`, error);
     }
@@ -214,7 +218,7 @@ export class Ingest {
     }
     await socket.join(roomOf(start));
     this.#options.onRunStarted(start.run);
-    this.#track(this.#deliverPending(start.run, start.attempt));
+    this.#track(this.#deliverPending(start, socket.id));
   }
 
   async #steps(emitter: Emitter, payload: unknown): Promise<void> {
@@ -233,9 +237,11 @@ export class Ingest {
     this.#options.onRunFinished(finish.run);
   }
 
-  async #commandDone(emitter: Emitter, payload: unknown): Promise<void> {
+  async #commandDone(socket: Socket, payload: unknown): Promise<void> {
     const done = parse(commandDone, payload);
-    await startedHere(emitter, done.run);
+    const given = await findCommand(this.#options.db, done);
+    if (!socket.rooms.has(roomOf(given)))
+      throw new RefusedError('run', 'its attempt was not started on this connection');
     await settleCommand(this.#options.db, done, this.#options.now());
     this.#options.onCommandChanged(done.run);
   }

@@ -213,6 +213,43 @@ test('an alert that is open when another attempt begins resolves, and is raised 
   }
 });
 
+test('an alert of an attempt that ended resolves when the next begins, whatever its rules are by then', async () => {
+  const run = await startedRun();
+  const first = newJudge();
+  first.observe(await store(run, stepsFrom(0, 600, NAN_FROM(500))));
+  first.forget(run);
+  await first.close();
+  expect(await story(run)).toEqual(['non-finite 500 critical open']);
+  const project = (await getRun(db, run))?.project ?? '';
+  await writeRules(db, project, { 'non-finite': { resolveSteps: 1 } }, new Date());
+  await startedRun(run, 2);
+  const second = newJudge();
+  second.observe(await store(run, stepsFrom(550, 20, NAN_FROM(560)), 2));
+  await second.close();
+  await writeRules(db, project, {}, new Date());
+  expect(await story(run)).toEqual(['non-finite 500 critical resolved', 'non-finite 560 critical open']);
+});
+
+test('an alert that a killed judge opened and one with other limits would not have is resolved', async () => {
+  const run = await startedRun();
+  const killed = newJudge(); // never closed: what it has not noted is lost with it
+  killed.observe(await store(run, ramp(0, 240)));
+  await killed.settled(run);
+  expect(await story(run)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical open$/)]);
+  const project = (await getRun(db, run))?.project ?? '';
+  await writeRules(
+    db,
+    project,
+    { 'tev-growth': { warning: 0.99, critical: 0.999, surgeWarning: 1, surgeCritical: 1 } },
+    new Date(),
+  );
+  const after = newJudge();
+  after.resume(run);
+  await after.close();
+  await writeRules(db, project, {}, new Date());
+  expect(await story(run)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical resolved$/)]);
+});
+
 test('the risk is noted where it changes, the same with a restart in between, and is that of the detector', async () => {
   const whole = await startedRun();
   const steady = newJudge();
@@ -295,4 +332,23 @@ test('a run that falls silent is told as stalled, by the server’s clock, and r
   judge.observe(await store(run, everySecond(stepsFrom(20, 1))));
   expect(await stalled()).toEqual([['critical', 'resolved', 19]]);
   await judge.close();
+});
+
+test('a run that fell silent and comes back as its next attempt, after a restart, is not stalled any more', async () => {
+  const run = await startedRun();
+  let seconds = 0;
+  const now = () => new Date(Date.UTC(2026, 0, 1) + 1_000 * seconds);
+  const everySecond = (steps: StepEvent[]) => steps.map((step) => ({ ...step, time: 1_000 * step.step }));
+  const first = newJudge(now);
+  first.observe(await store(run, everySecond(stepsFrom(0, 20))));
+  await first.settled(run);
+  seconds = 61;
+  first.elapse();
+  await first.settled(run);
+  expect(await story(run)).toEqual(['stalled 19 warning open']);
+  await startedRun(run, 2);
+  const second = newJudge(now); // the first was killed
+  second.observe(await store(run, everySecond(stepsFrom(10, 5)), 2));
+  await second.close();
+  expect(await story(run)).toEqual(['stalled 19 warning resolved']);
 });

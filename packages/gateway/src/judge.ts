@@ -8,10 +8,11 @@ import {
   noteForecasts,
   raiseAlert,
   recentSteps,
+  resolveLeftOvers,
   resolveRule,
   rulesOfRun,
 } from '@evenkeel/db';
-import type { Alert, RuleSettings, StepBatch, StepEvent } from '@evenkeel/protocol';
+import { type Alert, RULES, type Rule, type RuleSettings, type StepBatch, type StepEvent } from '@evenkeel/protocol';
 import { Detector, type DetectorState, type Finding, type Verdict } from '@evenkeel/stability';
 import type { Log } from './log.ts';
 
@@ -94,8 +95,9 @@ export class Judge {
         // counted by our clock alone: the trainer's may be wrong
         const { time, at } = known.heard;
         const now = time + this.#options.now().getTime() - at;
-        for (const verdict of known.detector.elapse(now)) await this.#carryOut(run, known.attempt, verdict);
-        return known;
+        const verdicts = known.detector.elapse(now);
+        for (const verdict of verdicts) await this.#carryOut(run, known.attempt, verdict);
+        return verdicts.length > 0 ? this.#mark(run, known) : known;
       });
     }
   }
@@ -103,9 +105,11 @@ export class Judge {
   /** The rules of a project are told anew: its runs are judged by them from their next step on. */
   retune(project: string, rules: RuleSettings): void {
     for (const run of this.#cases.keys()) {
-      this.#enqueue(run, (known) => {
+      this.#enqueue(run, async (known) => {
         if (known?.project !== project) return known;
-        return { ...known, detector: Detector.restore(known.detector.state(), rules) };
+        const retuned = { ...known, detector: Detector.restore(known.detector.state(), rules) };
+        await this.#resolveLeftOvers(run, retuned.attempt, retuned.detector.openRules());
+        return this.#mark(run, retuned);
       });
     }
   }
@@ -143,7 +147,8 @@ export class Judge {
 
   /** An attempt goes on with what the detector remembers of the one before, also after a crash. */
   async #begin(run: string, { project, detector }: Case, attempt: number, first: number): Promise<Case> {
-    for (const verdict of detector.newAttempt(first)) await this.#carryOut(run, attempt, verdict);
+    detector.newAttempt(first);
+    await this.#resolveLeftOvers(run, attempt, detector.openRules());
     await markJudged(this.#options.db, { run, attempt, step: null, detector: detector.state() });
     return { project, detector, attempt, judged: null, marked: null, heard: null, risk: null };
   }
@@ -163,14 +168,24 @@ export class Judge {
     if (!isKnown) {
       const own = indexFrom(steps, first);
       for (const step of steps.slice(0, own)) detector.observe(step);
-      for (const verdict of detector.newAttempt(first)) await this.#carryOut(run, known.attempt, verdict);
+      detector.newAttempt(first);
       for (const step of steps.slice(own, start)) detector.observe(step);
     }
     const time = steps.at(-1)?.time;
     const heard = time === undefined ? null : { time, at: this.#options.now().getTime() };
     const judged = { judged: known.judgedTo, marked: known.judgedTo };
     const rebuilt = { project: told.project, detector, attempt: known.attempt, ...judged, heard, risk: null };
-    return this.#judge(run, rebuilt, steps.slice(start), await listAlerts(db, { run, limit: 1_000 }));
+    await this.#resolveLeftOvers(run, known.attempt, RULES); // or they would keep this attempt's own from opening
+    const raised = await listAlerts(db, { run, limit: 1_000 });
+    const judgedAll = await this.#judge(run, rebuilt, steps.slice(start), raised);
+    await this.#resolveLeftOvers(run, known.attempt, judgedAll.detector.openRules());
+    return judgedAll;
+  }
+
+  /** Former attempts' alerts, and those of rules that have none open: they would keep their rules from opening others. */
+  async #resolveLeftOvers(run: string, attempt: number, open: readonly Rule[]): Promise<void> {
+    const { db, now, onAlert } = this.#options;
+    for (const alert of await resolveLeftOvers(db, { run, attempt, open }, now())) onAlert(alert);
   }
 
   /** `raised` is what may have been raised by these very steps, before a crash. */
@@ -191,9 +206,8 @@ export class Judge {
   }
 
   async #mark(run: string, known: Case): Promise<Case> {
-    const { attempt, judged, marked, detector } = known;
-    if (judged !== null && judged !== marked)
-      await markJudged(this.#options.db, { run, attempt, step: judged, detector: detector.state() });
+    const { attempt, judged, detector } = known;
+    if (judged !== null) await markJudged(this.#options.db, { run, attempt, step: judged, detector: detector.state() });
     return { ...known, marked: judged };
   }
 

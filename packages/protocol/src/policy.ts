@@ -5,7 +5,7 @@ export const stop = z.object({ kind: z.literal('stop') });
 /** Keep the state, and go on. */
 export const checkpoint = z.object({ kind: z.literal('checkpoint') });
 /** Multiply the learning rate, from the next step on and for the rest of the run. */
-export const reduceLr = z.object({ kind: z.literal('reduce-lr'), factor: z.number().gt(0).lt(1) });
+export const reduceLr = z.object({ kind: z.literal('reduce-lr'), factor: z.number().min(1e-6).lt(1) });
 
 /** What a trainer can be told to do. */
 export const action = z.discriminatedUnion('kind', [stop, checkpoint, reduceLr]);

@@ -13,7 +13,8 @@ test.each([
   [{ 'loss-spike': { sigmas: 0 } }, 'loss-spike.sigmas'],
   [{ 'tev-growth': { critcal: 0.9 } }, 'tev-growth'],
   [{ 'tev-grwth': {} }, ''],
-  [{ stalled: { resolveSteps: 1.5 } }, 'stalled.resolveSteps'],
+  [{ 'non-finite': { resolveSteps: 1.5 } }, 'non-finite.resolveSteps'],
+  [{ stalled: { resolveSteps: 1 } }, 'stalled'],
 ])('%j is refused', (settings, field) => {
   expect(() => parse(ruleSettings, settings)).toThrow(expect.objectContaining({ name: 'RefusedError', field }));
 });

@@ -26,7 +26,7 @@ export const ruleSettings = z
     'non-finite': z.strictObject(common).partial(),
     stalled: z
       .strictObject({
-        ...common,
+        enabled: z.boolean(),
         warningTimes: positive,
         criticalTimes: positive,
         warningSeconds: positive,

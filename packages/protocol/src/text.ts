@@ -22,3 +22,8 @@ export function isStorable(json: string): boolean {
 export function storableReason(reason: string): string {
   return reason.slice(0, MAX_REASON_LENGTH).replaceAll(new RegExp(unstorable, 'gu'), '\uFFFD');
 }
+
+/** Text from elsewhere, such as a run's name, as a terminal may be shown it. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\uFFFD');
+}

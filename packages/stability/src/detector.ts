@@ -26,6 +26,9 @@ interface Watched<R> {
   watch: Watch;
 }
 
+/** A run that is silent no longer is not silent any more. */
+const AT_ONCE = { resolveSteps: 0, cooldownSteps: 0 };
+
 /** The rules that judge by steps; `stalled` judges by the want of them. */
 const STEP_RULES = ['tev-growth', 'grad-variance', 'loss-spike', 'non-finite'] as const;
 type StepRule = (typeof STEP_RULES)[number];
@@ -47,7 +50,10 @@ export class Detector {
     this.#settings = settings;
     this.#model = model;
     this.#step = known?.step ?? null;
-    const watch = (name: RuleName) => new Watch(name, settings[name], known?.rules[name]?.watch);
+    const watch = (name: RuleName) => {
+      const limits = name === 'stalled' ? AT_ONCE : settings[name];
+      return new Watch(name, limits, known?.rules[name]?.watch);
+    };
     for (const name of STEP_RULES) {
       if (!settings[name].enabled) continue;
       this.#rules.set(name, { rule: this.#createRule(name, known?.rules[name]?.rule), watch: watch(name) });
@@ -107,7 +113,14 @@ export class Detector {
       watched.rule = this.#createRule(name);
       verdicts.push(resolved);
     }
-    return verdicts;
+    const stalled = this.#stalled?.watch.newAttempt(step);
+    return stalled ? [...verdicts, stalled] : verdicts;
+  }
+
+  /** The rules whose alert is open, as far as this detector knows. */
+  openRules(): RuleName[] {
+    const open: RuleName[] = [...this.#rules].flatMap(([name, { watch }]) => (watch.isOpen ? [name] : []));
+    return this.#stalled?.watch.isOpen ? [...open, 'stalled'] : open;
   }
 
   /** Takes the next step and returns what has just changed. */

@@ -29,6 +29,10 @@ export class Watch {
     return { ...this.#state };
   }
 
+  get isOpen(): boolean {
+    return this.#state.open !== null;
+  }
+
   /** The run goes on from before the alert: it has not happened any more, and may happen again. */
   rewind(step: number): Verdict | null {
     const state = this.#state;

@@ -1,4 +1,5 @@
 import type { Command } from '@evenkeel/emit';
+import { printable } from '@evenkeel/protocol';
 import type { CheckpointKeeper } from './checkpoint-keeper.ts';
 import type { Outcome } from './train.ts';
 
@@ -14,6 +15,7 @@ export class Helm {
   lrFactor: number;
   private readonly note: (line: string) => void;
   private waiting: Order[] = [];
+  private ended = false;
 
   /** @param note tells whoever watches the trainer what was done, and for whom. */
   constructor(lrFactor: number, note: (line: string) => void) {
@@ -24,7 +26,8 @@ export class Helm {
   /** Takes a command; resolves once it is carried out, with words for the history of the run. */
   readonly receive = (command: Command): Promise<string> =>
     new Promise((done, failed) => {
-      this.waiting.push({ command, done, failed });
+      if (this.ended) failed(new Error('the training has ended'));
+      else this.waiting.push({ command, done, failed });
     });
 
   /** So many steps are made: obeys what has come meanwhile, but for `stop`, with a checkpoint first. */
@@ -32,9 +35,14 @@ export class Helm {
     const orders = this.waiting.filter(({ command }) => command.kind !== 'stop');
     if (orders.length === 0) return;
     this.waiting = this.waiting.filter(({ command }) => command.kind === 'stop');
-    for (const { command } of orders) if (command.kind === 'reduce-lr') this.lrFactor *= command.factor;
+    for (const { command } of orders) if (command.kind === 'reduce-lr') this.reduce(command.factor);
     const kept = await keep(keeper, steps);
     for (const order of orders) this.answer(order, steps, kept);
+  }
+
+  /** Never to zero, which a checkpoint does not take. */
+  private reduce(factor: number): void {
+    this.lrFactor = Math.max(Number.MIN_VALUE, this.lrFactor * factor);
   }
 
   /** The training has ended; `kept` is its last checkpoint. */
@@ -45,13 +53,14 @@ export class Helm {
       else failed(new Error(`the training has ended by itself: ${status}`));
     }
     this.waiting = [];
+    this.ended = true;
   }
 
   private answer({ command, done, failed }: Order, steps: number, kept: Kept): void {
     const state = 'path' in kept ? `checkpoint ${kept.path} after ${steps} steps` : `no checkpoint: ${kept.problem}`;
     const isCheckpoint = command.kind === 'checkpoint';
     const words = isCheckpoint ? state : `learning rate x${this.lrFactor} from step ${steps} on; ${state}`;
-    this.note(`${words} (${command.by ?? 'somebody'}: ${command.reason})`);
+    this.note(printable(`${words} (${command.by ?? 'somebody'}: ${command.reason})`));
     if (isCheckpoint && 'problem' in kept) failed(new Error(words));
     else done(words);
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { uuidv7 } from '@evenkeel/emit';
+import { printable } from '@evenkeel/protocol';
 import { type Backend, chooseBackend } from './backend.ts';
 import { type Checkpoint, readCheckpoint, restore } from './checkpoint.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
@@ -85,7 +86,7 @@ async function attempt(session: Session): Promise<Outcome> {
     progress?.end();
     const kept = (await keeper?.end(outcome)) ?? null;
     helm.end(outcome, kept);
-    console.log(outcome.reason ? `${outcome.status}: ${outcome.reason}` : outcome.status);
+    console.log(outcome.reason ? printable(`${outcome.status}: ${outcome.reason}`) : outcome.status);
     for (const line of describeCosts(instruments)) console.log(line);
     if (kept)
       console.log(
@@ -94,6 +95,7 @@ async function attempt(session: Session): Promise<Outcome> {
     await log.finish(outcome.status, outcome.reason);
     return outcome;
   } catch (error) {
+    helm.end({ status: 'failed', steps: 0 }, null);
     await log.finish('failed', String(error));
     throw error;
   }

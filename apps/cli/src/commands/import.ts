@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type Run, startRun } from '@evenkeel/emit';
-import { type EndStatus, MAX_TIME, name, parse, runId } from '@evenkeel/protocol';
+import { type EndStatus, MAX_TIME, name, parse, printable, runId } from '@evenkeel/protocol';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
 import { type RecordedAttempt, type Recording, readRecordings } from '../recordings.ts';
-import { printable } from '../table.ts';
 
 /** Steps that may wait for the server; emit's buffer holds many times as many. */
 const MOST_PENDING = 10_000;

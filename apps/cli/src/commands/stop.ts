@@ -39,9 +39,10 @@ function actionOf({ checkpoint, reduceLr }: Pick<Options, 'checkpoint' | 'reduce
   return reduceLr === undefined ? { kind: 'stop' } : { kind: 'reduce-lr', factor: Number(reduceLr) };
 }
 
-/** @throws Failure where the trainer refused. */
+/** @throws Failure where the trainer refused, or had ended. */
 function describe({ run, kind, factor, status, error }: Answer): string {
   const asked = kind === 'reduce-lr' ? `multiply its learning rate by ${factor}` : ASKED[kind];
+  if (status === 'expired') throw new Failure(`${run} ended before it could be asked to ${asked}`);
   if (status === 'failed') throw new Failure(`${run} refuses to ${asked}: ${error}`);
   if (status !== 'pending') return `${run} has been asked to ${asked}.`;
   return `${run} will be asked to ${asked} as soon as its trainer is connected; it has not answered yet.`;

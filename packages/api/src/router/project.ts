@@ -18,7 +18,8 @@ export const projectRouter = router({
     .mutation(async ({ ctx, input: { project, settings } }) => {
       const wrong = problemOfRules(settings);
       if (wrong) throw new RefusedError(`settings.${wrong.field}`, wrong.problem);
-      await writeRules(ctx.db, project, settings, ctx.now());
+      const resolved = await writeRules(ctx.db, project, settings, ctx.now());
+      for (const alert of resolved) ctx.alertChanged(alert);
       ctx.rulesChanged(project, settings);
       return settings;
     }),

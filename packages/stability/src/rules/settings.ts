@@ -32,7 +32,7 @@ export interface RuleSettings {
   };
   'non-finite': Common;
   /** Resolves at the next step. */
-  stalled: Common & {
+  stalled: Pick<Common, 'enabled'> & {
     /** How many times the longest of the last 64 waits between steps; and seconds, whichever is longer. */
     warningTimes: number;
     criticalTimes: number;
@@ -54,8 +54,7 @@ export const DEFAULT_RULES: RuleSettings = {
   'loss-spike': { ...COMMON, resolveSteps: 64, sigmas: 6, lostShare: 0.5, lostSteps: 40 },
   'non-finite': { ...COMMON, resolveSteps: 64 },
   stalled: {
-    ...COMMON,
-    cooldownSteps: 0,
+    enabled: true,
     warningTimes: 5,
     criticalTimes: 20,
     warningSeconds: 60,

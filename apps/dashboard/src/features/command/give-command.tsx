@@ -105,6 +105,7 @@ function CommandForm({ run, kind, onClose }: { run: string; kind: Kind; onClose:
 }
 
 function answerOf({ status, error }: RunCommand): string {
+  if (status === 'expired') return 'The run ended before it could be told.';
   if (status === 'failed') return `The trainer refused: ${error}.`;
   if (status === 'pending')
     return 'The trainer has not answered. It is told when it is connected again, if it has not ended.';

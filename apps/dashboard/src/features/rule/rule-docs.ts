@@ -75,8 +75,6 @@ export const RULE_DOCS: { [Name in RuleName]: RuleDocs<Name> } = {
       warningSeconds: { label: 'and at least', unit: 'seconds' },
       criticalTimes: { label: 'Critical after', unit: 'times the longest wait' },
       criticalSeconds: { label: 'and at least', unit: 'seconds' },
-      resolveSteps: { label: 'Resolves once calm for', unit: 'steps' },
-      cooldownSteps: { label: 'Then stays shut for', unit: 'steps' },
     },
   },
 };

@@ -30,7 +30,11 @@ export function RunHeader({ run, heard, commands }: Props) {
         <h1>{run.name}</h1>
         <RunStatusMark status={run.status} />
         {(run.status === 'running' || run.status === 'lost') && (
-          <GiveCommand run={run.id} name={run.name} commands={commands} />
+          <GiveCommand
+            run={run.id}
+            name={run.name}
+            commands={commands.filter(({ attempt }) => attempt === run.attempts.at(-1)?.number)}
+          />
         )}
       </div>
       <dl className={classes.facts}>
