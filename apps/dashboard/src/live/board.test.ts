@@ -58,8 +58,20 @@ it('takes a new run, a new status and a step back for news, not every step', () 
 it('prefers what came in later: the live word or the list', () => {
   const board = new LiveBoard();
   board.apply([change(RUN, 7)], 1000);
-  const listed = { name: 'r', status: 'lost' as const, lastStep: 5, loss: 2, tevMean: 0, openAlerts: [] };
-  expect(withLive(listed, 999, board.get(RUN))).toMatchObject({ name: 'r', status: 'running', lastStep: 7 });
+  const forecast = { risk: null, divergenceStep: null, divergenceInterval: null };
+  const listed = { name: 'r', status: 'lost' as const, lastStep: 5, loss: 2, tevMean: 0, ...forecast, openAlerts: [] };
+  const { run: _, ...heard } = change(RUN, 7);
+  expect(withLive(listed, 999, board.get(RUN))).toEqual({ name: 'r', ...heard });
   expect(withLive(listed, 1001, board.get(RUN))).toBe(listed);
   expect(withLive(listed, 0, undefined)).toBe(listed);
+});
+
+it('forgets the runs heard of longest ago beyond ten thousand, and none that is on the page', () => {
+  const board = new LiveBoard();
+  board.subscribe('0', vi.fn());
+  for (let run = 0; run < 10_000; run++) board.apply([change(String(run), 1)], run);
+  board.apply([change('1', 2)], 20_000);
+  board.apply([change('new', 1), change('newer', 1)], 20_001);
+  const known = ['0', '1', '2', '3', '4', 'new'].map((run) => board.get(run)?.lastStep);
+  expect(known).toEqual([1, 2, undefined, undefined, 1, 1]);
 });
