@@ -139,6 +139,12 @@ test('a list takes one status or several, a sort and a configuration value, and 
   const lr = { path: ['lr'], value: '0.0003' };
   expect(await ids({ config: [lr], sort: { by: 'loss', descending: true } })).toEqual([RUN]);
   expect(await client.run.count.query({ config: [{ ...lr, value: '1' }] })).toBe(0);
+  expect(await client.run.groups.query({ group: ['lr'], status: 'running' })).toEqual([{ value: '0.0003', runs: 1 }]);
+  const hours = (NOW.getTime() - 1_000) / 3_600_000; // since it began
+  expect(await ids({ startedWithin: hours + 1, group: ['lr'] })).toEqual([RUN]);
+  expect(await client.run.count.query({ startedWithin: hours - 1 })).toBe(0);
+  const early = { startedWithin: hours + 1, startedFrom: new Date(2_000) };
+  expect(await client.run.groups.query({ ...early, group: ['lr'] })).toEqual([]);
   const sort = { by: 'luck', descending: true } as never;
   await expect(client.run.list.query({ sort })).rejects.toThrow(/^sort\.by: /);
   await expect(client.run.list.query({ risk: 2 })).rejects.toThrow(/^risk: /);

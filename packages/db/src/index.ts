@@ -35,6 +35,6 @@ export {
   type RunSummary,
   startRun,
 } from './run.ts';
-export { countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run-list.ts';
+export { countGroups, countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { insertSteps } from './step.ts';

@@ -5,7 +5,7 @@ import { noteForecasts } from './forecast.ts';
 import { recentSteps } from './recent-steps.ts';
 import { rollUp } from './rollup.ts';
 import { finishRun } from './run.ts';
-import { countRuns, listRuns, listTags, type RunFilter, type RunSortKey } from './run-list.ts';
+import { countGroups, countRuns, listRuns, listTags, type RunFilter, type RunSortKey } from './run-list.ts';
 import { archiveRun, deleteRun } from './run-removal.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
@@ -101,6 +101,55 @@ describeDatabases('lists of runs', (db) => {
     expect(await sorted('started', false)).toEqual([0, 1, 2, 3]);
     const page = async (offset: number) => (await listRuns(db(), { limit: 2, offset, project })).map(({ id }) => id);
     expect([...(await page(0)), ...(await page(2)), ...(await page(4))]).toEqual([...ids].reverse());
+  });
+
+  test('a list is sorted by the worst alert and by the end, too', async () => {
+    const project = `worst ${randomUUID()}`;
+    const runs: string[] = [];
+    for (let at = 0; at < 4; at++) runs.push(await begin(db(), { project, startedAt: later(at).getTime() }));
+    const [calm = '', warned = '', critical = '', over = ''] = runs;
+    await raiseAlert(db(), warned, aFinding(), later(1));
+    await raiseAlert(db(), critical, aFinding(), later(1));
+    await raiseAlert(db(), critical, aFinding({ rule: 'non-finite', severity: 'critical' }), later(1));
+    const past = await raiseAlert(db(), over, aFinding({ severity: 'critical' }), later(1));
+    await resolveAlert(db(), { run: over, id: past?.alert.id ?? '' }, NOW);
+    const by = async (key: RunSortKey) =>
+      (await listRuns(db(), { limit: 9, project, sort: { by: key, descending: true } })).map(({ id }) => id);
+    expect(await by('alerts')).toEqual([critical, warned, over, calm]);
+    await finishRun(db(), { run: warned, attempt: 1, status: 'failed', reason: null }, later(8));
+    await finishRun(db(), { run: calm, attempt: 1, status: 'finished', reason: null }, later(9));
+    expect(await by('ended')).toEqual([calm, warned, over, critical]);
+  });
+
+  test('a list stands in groups of one value of the configuration, and the groups are counted', async () => {
+    const project = `group ${randomUUID()}`;
+    const runs = new Map<string, string>();
+    const configs = { ten: 10, word: 'ten', two: 2, none: null, twice: 2, yes: true };
+    for (const [name, layers] of Object.entries(configs)) {
+      const id = await begin(db(), {
+        project,
+        name,
+        config: { model: { layers } },
+        startedAt: later(runs.size).getTime(),
+      });
+      runs.set(id, name);
+    }
+    runs.set(await begin(db(), { project, name: 'other', config: { layers: 1 } }), 'other');
+    const group = ['model', 'layers'];
+    const names = async (query: object) =>
+      (await listRuns(db(), { limit: 9, project, group, ...query })).map(({ id }) => runs.get(id));
+    const byName = { by: 'name', descending: false };
+    expect(await names({ sort: byName })).toEqual(['word', 'twice', 'two', 'ten', 'yes', 'none', 'other']);
+    expect(await names({})).toEqual(['word', 'twice', 'two', 'ten', 'yes', 'none', 'other']);
+    expect(await names({ sort: byName, offset: 2, limit: 2 })).toEqual(['two', 'ten']);
+    expect(await countGroups(db(), { project, group })).toEqual([
+      { value: 'ten', runs: 1 },
+      { value: '2', runs: 2 },
+      { value: '10', runs: 1 },
+      { value: 'true', runs: 1 },
+      { value: null, runs: 2 },
+    ]);
+    expect(await countGroups(db(), { project, group, search: 'tw' })).toEqual([{ value: '2', runs: 2 }]);
   });
 
   test('a run that is put away is in no list until it is put back', async () => {

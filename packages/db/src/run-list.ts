@@ -2,7 +2,7 @@ import type { RunStatus } from '@evenkeel/protocol';
 import { and, count, desc, eq, gte, ilike, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { openAlertsOf, type RunSummary, SUMMARY } from './run.ts';
-import { project, run } from './schema.ts';
+import { alert, project, run } from './schema.ts';
 
 /** Which runs a list holds; all that is given must be true of each. */
 export interface RunFilter {
@@ -22,8 +22,13 @@ export interface RunFilter {
   archived?: boolean | undefined;
 }
 
+/** 2 where the run's worst unresolved alert is critical, 1 where it is a warning, null where there is none. */
+const WORST_ALERT = sql`(select max(case ${alert.severity} when 'critical' then 2 else 1 end) from ${alert}
+  where ${alert.run} = ${run.id} and ${alert.status} <> 'resolved')`;
+
 const SORT_KEYS = {
   started: run.startedAt,
+  ended: run.endedAt,
   name: run.name,
   project: project.name,
   status: run.status,
@@ -32,6 +37,7 @@ const SORT_KEYS = {
   loss: run.loss,
   tev: run.tevMean,
   risk: run.risk,
+  alerts: WORST_ALERT,
 };
 export const RUN_SORT_KEYS = Object.keys(SORT_KEYS) as [RunSortKey, ...RunSortKey[]];
 export type RunSortKey = keyof typeof SORT_KEYS;
@@ -39,6 +45,8 @@ export type RunSortKey = keyof typeof SORT_KEYS;
 export interface RunListQuery extends RunFilter {
   limit: number;
   offset?: number | undefined;
+  /** Keys that lead to a value of the configuration: runs that have the same stand together, as {@link countGroups} has it. */
+  group?: readonly string[] | undefined;
   /** What is unknown of a run comes last; runs that are equal are in the order of their start, the newest first. */
   sort?: { by: RunSortKey; descending: boolean } | undefined;
 }
@@ -46,14 +54,14 @@ export interface RunListQuery extends RunFilter {
 /** The newest first, unless it is sorted otherwise. */
 export async function listRuns(
   db: Database,
-  { limit, offset = 0, sort, ...filter }: RunListQuery,
+  { limit, offset = 0, group, sort, ...filter }: RunListQuery,
 ): Promise<RunSummary[]> {
   const runs = await db.sql
     .select(SUMMARY)
     .from(run)
     .innerJoin(project, eq(project.id, run.projectId))
     .where(isIn(filter))
-    .orderBy(...(sort ? [inOrder(sort)] : []), desc(run.startedAt), desc(run.id))
+    .orderBy(...(group ? [inGroups(group)] : []), ...(sort ? [inOrder(sort)] : []), desc(run.startedAt), desc(run.id))
     .limit(limit)
     .offset(offset);
   const alerts = await openAlertsOf(
@@ -71,6 +79,35 @@ export async function countRuns(db: Database, filter: RunFilter): Promise<number
     .innerJoin(project, eq(project.id, run.projectId))
     .where(isIn(filter));
   return found?.runs ?? 0;
+}
+
+export interface RunGroup {
+  /** What the runs have in common, as text; null where they have no such value. */
+  value: string | null;
+  runs: number;
+}
+
+/** How many runs there are of each value that the configuration has at the end of the keys, in the order of a list. */
+export async function countGroups(
+  db: Database,
+  { group, ...filter }: RunFilter & { group: readonly string[] },
+): Promise<RunGroup[]> {
+  const grouped = db.sql
+    .select({ value: configValueAt(group).as('value') })
+    .from(run)
+    .innerJoin(project, eq(project.id, run.projectId))
+    .where(isIn(filter))
+    .as('grouped');
+  return db.sql
+    .select({ value: sql<string | null>`left(${grouped.value} #>> '{}', 200)`, runs: count() })
+    .from(grouped)
+    .groupBy(grouped.value)
+    .orderBy(sql`${grouped.value} asc nulls last`);
+}
+
+/** As JSON is ordered: numbers by size before texts by letter; what is absent comes last. */
+function inGroups(path: readonly string[]): SQL {
+  return sql`${configValueAt(path)} asc nulls last`;
 }
 
 /** NaN is unknown, too: PostgreSQL takes it for the greatest number. */
@@ -96,8 +133,19 @@ function isIn({ archived = false, ...filter }: RunFilter): SQL | undefined {
 }
 
 function configAt(path: readonly string[]): SQL {
-  const keys = path.map((key) => sql`${key}::text`);
-  return sql`jsonb_extract_path_text(${run.config}, ${sql.join(keys, sql`, `)})`;
+  return sql`jsonb_extract_path_text(${run.config}, ${keysOf(path)})`;
+}
+
+/** A null in the configuration says as little as an absent key. */
+function configValueAt(path: readonly string[]): SQL {
+  return sql`nullif(jsonb_extract_path(${run.config}, ${keysOf(path)}), 'null'::jsonb)`;
+}
+
+function keysOf(path: readonly string[]): SQL {
+  return sql.join(
+    path.map((key) => sql`${key}::text`),
+    sql`, `,
+  );
 }
 
 function mentions(search: string): SQL | undefined {

@@ -8,10 +8,9 @@ afterEach(() => vi.useRealTimers());
 const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OTHER = '01890a5d-ac96-774b-bcce-b302099a8058';
 
-const FORECAST = { risk: 0.1, divergenceStep: null, divergenceInterval: null };
-
 function change(run: string, lastStep: number, loss: BoardChange['loss'] = 1): BoardChange {
-  return { run, status: 'running', lastStep, loss, tevMean: 0.02, ...FORECAST, openAlerts: [] };
+  const forecast = { risk: 0.1, divergenceStep: null, divergenceInterval: null };
+  return { run, status: 'running', lastStep, loss, tevMean: 0.02, ...forecast, openAlerts: [] };
 }
 
 it('tells a row of its own run alone, a few times a second however much comes', () => {
@@ -59,8 +58,20 @@ it('takes a new run, a new status and a step back for news, not every step', () 
 it('prefers what came in later: the live word or the list', () => {
   const board = new LiveBoard();
   board.apply([change(RUN, 7)], 1000);
-  const listed = { name: 'r', status: 'lost' as const, lastStep: 5, loss: 2, tevMean: 0, ...FORECAST, openAlerts: [] };
-  expect(withLive(listed, 999, board.get(RUN))).toMatchObject({ name: 'r', status: 'running', lastStep: 7 });
+  const forecast = { risk: null, divergenceStep: null, divergenceInterval: null };
+  const listed = { name: 'r', status: 'lost' as const, lastStep: 5, loss: 2, tevMean: 0, ...forecast, openAlerts: [] };
+  const { run: _, ...heard } = change(RUN, 7);
+  expect(withLive(listed, 999, board.get(RUN))).toEqual({ name: 'r', ...heard });
   expect(withLive(listed, 1001, board.get(RUN))).toBe(listed);
   expect(withLive(listed, 0, undefined)).toBe(listed);
+});
+
+it('forgets the runs heard of longest ago beyond ten thousand, and none that is on the page', () => {
+  const board = new LiveBoard();
+  board.subscribe('0', vi.fn());
+  for (let run = 0; run < 10_000; run++) board.apply([change(String(run), 1)], run);
+  board.apply([change('1', 2)], 20_000);
+  board.apply([change('new', 1), change('newer', 1)], 20_001);
+  const known = ['0', '1', '2', '3', '4', 'new'].map((run) => board.get(run)?.lastStep);
+  expect(known).toEqual([1, 2, undefined, undefined, 1, 1]);
 });

@@ -3,7 +3,7 @@
 import type { BoardChange, OpenAlert, RunStatus } from '@evenkeel/protocol';
 import { coalesce } from '../coalesce.ts';
 import { addSample, type PaceSample, stepsPerSecond } from './pace.ts';
-import { addPoint, type Trace } from './trace.ts';
+import { Trace } from './trace.ts';
 
 /** What the live connection told about a run since the page opened. Replaced, never changed in place. */
 export interface LiveRun {
@@ -15,15 +15,18 @@ export interface LiveRun {
   readonly tevMean: number | null;
   readonly risk: number | null;
   readonly divergenceStep: number | null;
-  readonly divergenceInterval: [number, number] | null;
+  readonly divergenceInterval: readonly [number, number] | null;
   readonly openAlerts: readonly OpenAlert[];
   readonly pace: readonly PaceSample[];
+  /** These two alone are changed in place: they go on from one word on the run to the next. */
   readonly lossTrace: Trace;
   readonly tevTrace: Trace;
 }
 
 /** Four times a second: numbers that change faster cannot be read. */
 const NOTIFY_EVERY_MS = 250;
+/** A page may stay open for weeks, while runs come and go: those heard of longest ago are forgotten beyond so many. */
+const MOST_RUNS = 10_000;
 
 /** The newest word on every run, by run; a row listens to its own run alone. */
 export class LiveBoard {
@@ -33,10 +36,20 @@ export class LiveBoard {
 
   apply(changes: readonly BoardChange[], now: number): void {
     for (const change of changes) {
-      this.runs.set(change.run, nextLiveRun(this.runs.get(change.run), change, now));
+      const next = nextLiveRun(this.runs.get(change.run), change, now);
+      this.runs.delete(change.run); // so that it becomes the last in order
+      this.runs.set(change.run, next);
       this.changed.add(change.run);
     }
+    this.forgetOldest();
     this.notify();
+  }
+
+  private forgetOldest(): void {
+    for (const run of this.runs.keys()) {
+      if (this.runs.size <= MOST_RUNS) return;
+      if (!this.listeners.has(run)) this.runs.delete(run);
+    }
   }
 
   get(run: string): LiveRun | undefined {
@@ -65,22 +78,13 @@ export class LiveBoard {
 }
 
 function nextLiveRun(former: LiveRun | undefined, change: BoardChange, now: number): LiveRun {
+  const { run: _, ...told } = change;
   const loss = toNumber(change.loss);
   const tevMean = toNumber(change.tevMean);
-  return {
-    at: now,
-    status: change.status,
-    lastStep: change.lastStep,
-    loss,
-    tevMean,
-    risk: change.risk,
-    divergenceStep: change.divergenceStep,
-    divergenceInterval: change.divergenceInterval,
-    openAlerts: change.openAlerts,
-    pace: addSample(former?.pace ?? [], change.lastStep, now),
-    lossTrace: addPoint(former?.lossTrace ?? [], loss, now),
-    tevTrace: addPoint(former?.tevTrace ?? [], tevMean, now),
-  };
+  const { lossTrace, tevTrace, pace } = former ?? { lossTrace: new Trace(), tevTrace: new Trace(), pace: [] };
+  lossTrace.add(loss, now);
+  tevTrace.add(tevMean, now);
+  return { ...told, at: now, loss, tevMean, pace: addSample(pace, change.lastStep, now), lossTrace, tevTrace };
 }
 
 /** JSON has no word for the non-finite numbers; they come as "NaN", "Infinity", "-Infinity". */
@@ -93,8 +97,8 @@ type LiveFields = Omit<LiveRun, 'at' | 'pace' | 'lossTrace' | 'tevTrace'>;
 /** A run as read from the server at `readAt`, by this machine's clock, with what has come in since. */
 export function withLive<Run extends LiveFields>(run: Run, readAt: number, heard: LiveRun | undefined): Run {
   if (!heard || heard.at < readAt) return run;
-  const { at: _at, pace: _pace, lossTrace: _lossTrace, tevTrace: _tevTrace, ...fields } = heard;
-  return { ...run, ...fields };
+  const { at: _at, pace: _pace, lossTrace: _loss, tevTrace: _tev, ...news } = heard;
+  return { ...run, ...news };
 }
 
 /** Steps a second at `now`; null where the run is not known to move. */

@@ -11,6 +11,9 @@ import { live } from './connection.ts';
 
 const board = new LiveBoard();
 
+/** Rows move only when runs are read again: seldom enough that eyes can follow. */
+const READ_RUNS_EVERY_MS = 3_000;
+
 const liveAlert = alert.pick({ run: true, rule: true, severity: true, status: true, step: true });
 
 /**
@@ -26,7 +29,7 @@ export function useLiveBoard(nameOf: (run: string) => string | undefined): void 
     if (name) announce(`${name}: ${opened.severity} ${opened.rule} at step ${opened.step}`);
   });
   useEffect(() => {
-    const readRuns = coalesce(() => queries.invalidateQueries(trpc.run.pathFilter()), 1_000);
+    const readRuns = coalesce(() => queries.invalidateQueries(trpc.run.pathFilter()), READ_RUNS_EVERY_MS);
     const readAlerts = coalesce(() => queries.invalidateQueries(trpc.alert.pathFilter()), 500);
     const stops = [
       live.onBoard((changes) => {
@@ -57,5 +60,14 @@ export function useLiveRun(run: string): LiveRun | undefined {
     subscribe,
     () => board.get(run),
     () => undefined,
+  );
+}
+
+/** Whether the page moves with its server. */
+export function useConnectionStatus() {
+  return useSyncExternalStore(
+    live.onStatus,
+    () => live.status,
+    () => 'idle' as const,
   );
 }

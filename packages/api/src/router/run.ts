@@ -1,5 +1,6 @@
 import {
   archiveRun,
+  countGroups,
   countRuns,
   deleteRun,
   getRun,
@@ -15,6 +16,9 @@ import { procedure, router } from '../trpc.ts';
 
 const text200 = text(200);
 
+/** Keys of a configuration that lead to a value. */
+const configPath = z.array(text200).min(1).max(16);
+
 const filter = z.object({
   project: name.optional(),
   status: z.union([runStatus.transform((one) => [one]), z.array(runStatus)]).optional(),
@@ -23,18 +27,30 @@ const filter = z.object({
   search: text200.optional(),
   /** Values of the configuration, as text, by the keys that lead to each. */
   config: z
-    .array(z.object({ path: z.array(text200).min(1).max(16), value: text200 }))
+    .array(z.object({ path: configPath, value: text200 }))
     .max(16)
     .optional(),
   /** The least risk of divergence. */
   risk: z.number().min(0).max(1).optional(),
+  /** Hours before now that it began in. */
+  startedWithin: z.number().min(0).max(1_000_000).optional(),
   startedFrom: z.date().optional(),
   startedBefore: z.date().optional(),
   /** Only those that are put away. */
   archived: z.boolean().optional(),
 });
 
+type Filter = z.infer<typeof filter>;
+
+function withoutNow<Request extends Filter>({ startedWithin, ...request }: Request, now: Date) {
+  if (startedWithin === undefined) return request;
+  const from = new Date(now.getTime() - startedWithin * 3_600_000);
+  const startedFrom = request.startedFrom && request.startedFrom > from ? request.startedFrom : from;
+  return { ...request, startedFrom };
+}
+
 const listRequest = filter.extend({
+  group: configPath.optional(),
   sort: z.object({ by: z.enum(RUN_SORT_KEYS), descending: z.boolean() }).optional(),
   limit: z.number().int().min(1).max(10_000).default(200),
   offset: z.number().int().min(0).max(1_000_000).optional(),
@@ -49,9 +65,14 @@ const commandRequest = z.object({
 });
 
 export const runRouter = router({
-  list: procedure.input(listRequest).query(({ ctx, input }) => listRuns(ctx.db, input)),
+  list: procedure.input(listRequest).query(({ ctx, input }) => listRuns(ctx.db, withoutNow(input, ctx.now()))),
 
-  count: procedure.input(filter).query(({ ctx, input }) => countRuns(ctx.db, input)),
+  count: procedure.input(filter).query(({ ctx, input }) => countRuns(ctx.db, withoutNow(input, ctx.now()))),
+
+  /** How many runs have each value of a key of the configuration, in the order in which a list has its groups. */
+  groups: procedure
+    .input(filter.extend({ group: configPath }))
+    .query(({ ctx, input }) => countGroups(ctx.db, withoutNow(input, ctx.now()))),
 
   tags: procedure.query(({ ctx }) => listTags(ctx.db)),
 

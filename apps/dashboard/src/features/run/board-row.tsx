@@ -1,7 +1,8 @@
 'use client';
 
+import { Button } from '@mantine/core';
 import Link from 'next/link';
-import { memo } from 'react';
+import { memo, type ReactNode } from 'react';
 import { formatCount, formatDuration, formatExact, formatInstant, formatNumber } from '../../format.ts';
 import { paceOf, withLive } from '../../live/board.ts';
 import type { Trace } from '../../live/trace.ts';
@@ -9,10 +10,18 @@ import { useLiveRun } from '../../live/use-live.ts';
 import type { RunSummary } from '../../trpc/client.tsx';
 import { AlertMark } from '../alert/alert-mark.tsx';
 import classes from './board.module.css';
+import { BOARD_COLUMNS, type BoardColumn } from './board-columns.ts';
+import { RiskGauge } from './risk-gauge.tsx';
 import { RunStatusMark } from './run-status.tsx';
 import { Sparkline } from './sparkline.tsx';
 
 interface Props {
+  /** Number in the list. */
+  number: number;
+  /** Counted from 1, the head of the table and the headings of groups among them. */
+  row: number;
+  /** The one that the Tab key comes to. */
+  active: boolean;
   base: RunSummary;
   /** When `base` was read. */
   readAt: number;
@@ -20,59 +29,104 @@ interface Props {
   now: number | null;
 }
 
-export const BoardRow = memo(function BoardRow({ base, readAt, now }: Props) {
+export const BoardRow = memo(function BoardRow({ number, row, active, base, readAt, now }: Props) {
   const live = useLiveRun(base.id);
   const run = withLive(base, readAt, live);
   const pace = now === null ? null : paceOf(live, Math.max(now, live?.at ?? 0));
   return (
-    <tr data-run={run.id}>
-      <th scope="row" className={classes.name}>
-        <Link href={`/runs/${run.id}`} prefetch={false}>
+    <tr data-number={number} data-run={run.id} aria-rowindex={row}>
+      <th scope="row" data-column="name" title={run.name}>
+        <Link href={`/runs/${run.id}`} prefetch={false} tabIndex={active ? 0 : -1}>
           {run.name}
         </Link>
       </th>
-      <td className={classes.minor}>{run.project}</td>
-      <td title={run.reason ?? undefined}>
+      <Cell of="project" title={run.project}>
+        {run.project}
+      </Cell>
+      <Cell of="status" title={run.reason ?? undefined}>
         <RunStatusMark status={run.status} />
-      </td>
-      <td className={classes.number}>{formatCount(run.lastStep)}</td>
-      <td
-        className={`${classes.number} ${classes.minor}`}
-        title={pace === null ? undefined : `${formatExact(pace)} steps a second`}
-      >
+      </Cell>
+      <Cell of="step">{formatCount(run.lastStep)}</Cell>
+      <Cell of="pace" title={pace === null ? undefined : `${formatExact(pace)} steps a second`}>
         {formatNumber(pace)}
-      </td>
-      <Measured value={run.loss} trace={live?.lossTrace ?? []} />
-      <Measured value={run.tevMean} trace={live?.tevTrace ?? []} className={classes.minor} />
-      <td>
+      </Cell>
+      <Measured of="loss" value={run.loss} trace={live?.lossTrace} />
+      <Measured of="tev" value={run.tevMean} trace={live?.tevTrace} />
+      <Cell of="risk">
+        <RiskGauge run={run} />
+      </Cell>
+      <Cell of="alerts" title={run.openAlerts.map(({ rule, step }) => `${rule} at step ${step}`).join(', ')}>
         <span className={classes.alerts}>
           {run.openAlerts.map((alert) => (
             <AlertMark key={alert.rule} alert={alert} />
           ))}
         </span>
-      </td>
-      <td className={classes.minor}>{run.owner}</td>
-      <td className={`${classes.number} ${classes.minor}`} title={`started ${formatInstant(run.startedAt)}`}>
+      </Cell>
+      <Cell of="owner" title={run.owner ?? undefined}>
+        {run.owner}
+      </Cell>
+      <Cell of="age" title={`started ${formatInstant(run.startedAt)}`}>
         {now !== null && formatDuration(now - run.startedAt.getTime())}
-      </td>
+      </Cell>
     </tr>
   );
 });
 
-interface MeasuredProps {
-  value: number | null;
-  trace: Trace;
-  className?: string;
+interface CellProps {
+  of: BoardColumn['name'];
+  title?: string | undefined;
+  children: ReactNode;
 }
 
-function Measured({ value, trace, className = '' }: MeasuredProps) {
-  const finite = value === null || Number.isFinite(value);
+function Cell({ of, title, children }: CellProps) {
   return (
-    <td className={`${classes.number} ${className}`} title={formatExact(value)}>
-      <span className={classes.measured} data-finite={finite}>
+    <td data-column={of} title={title}>
+      {children}
+    </td>
+  );
+}
+
+interface MeasuredProps {
+  of: 'loss' | 'tev';
+  value: number | null;
+  trace: Trace | undefined;
+}
+
+function Measured({ of, value, trace }: MeasuredProps) {
+  return (
+    <Cell of={of} title={formatExact(value)}>
+      <span className={classes.measured} data-finite={value === null || Number.isFinite(value)}>
         <Sparkline trace={trace} />
         {formatNumber(value)}
       </span>
-    </td>
+    </Cell>
   );
+}
+
+interface UnreadProps {
+  row: number;
+  failed: boolean;
+  retry: () => void;
+}
+
+/** Where a run will stand once it has been read. */
+export function UnreadRow({ row, failed, retry }: UnreadProps) {
+  return (
+    <tr aria-rowindex={row} aria-busy={!failed}>
+      <td data-column="name" className={classes.unread}>
+        <span>{failed ? 'could not be read ' : 'reading…'}</span>
+        {failed && (
+          <Button variant="subtle" size="compact-xs" onClick={retry}>
+            Try again
+          </Button>
+        )}
+      </td>
+      <EmptyCells />
+    </tr>
+  );
+}
+
+/** All but the first of a row that has nothing to say in columns: a spanning cell would span hidden columns, too. */
+export function EmptyCells() {
+  return BOARD_COLUMNS.slice(1).map(({ name }) => <td key={name} data-column={name} />);
 }

@@ -1,98 +1,69 @@
 'use client';
 
 import { Button } from '@mantine/core';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useNow } from '../../live/clock.ts';
+import { useQueryClient } from '@tanstack/react-query';
+import { useMemo } from 'react';
+import { formatCount } from '../../format.ts';
 import { useLiveBoard } from '../../live/use-live.ts';
 import { type RunSummary, useTRPC } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
 import { Message } from '../shell/message.tsx';
 import classes from './board.module.css';
 import { BoardFilters } from './board-filters.tsx';
-import { BoardRow } from './board-row.tsx';
+import { useShownRequest } from './board-runs.ts';
+import { BoardTable } from './board-table.tsx';
+import { BoardViews } from './board-views.tsx';
 import { GettingStarted } from './getting-started.tsx';
-import { BOARD_LIMIT, readListRequest } from './list-request.ts';
+import { type BoardRequest, isNarrowed, NO_FILTERS, readBoardRequest } from './list-request.ts';
 
 export function Board() {
-  const [params, setParams] = useUrlParams();
-  const request = readListRequest(params);
-  const runs = useQuery(useTRPC().run.list.queryOptions(request, { placeholderData: keepPreviousData }));
-  useLiveBoard((alerted) => runs.data?.find(({ id }) => id === alerted)?.name);
-  const filtered = request.search !== undefined || request.status !== undefined || request.project !== undefined;
-
-  if (runs.isError && !runs.data) return <Unread error={runs.error.message} retry={() => runs.refetch()} />;
-  if (runs.data?.length === 0 && !filtered) return <GettingStarted />;
+  const [params] = useUrlParams();
+  const query = params.toString();
+  const wanted = useMemo(() => readBoardRequest(new URLSearchParams(query)), [query]);
+  const { shown, layout, busy, error, retry } = useShownRequest(wanted);
+  useLiveBoard(useNameOf());
+  if (layout?.runs === 0 && !isNarrowed(shown)) return <GettingStarted />;
   return (
-    <>
+    <div className={classes.board}>
       <div className={classes.heading}>
         <h1>Runs</h1>
-        <BoardFilters />
+        <span className={classes.count}>{layout && formatCount(layout.runs)}</span>
+        <BoardViews />
       </div>
-      {runs.data?.length !== 0 && <RunTable runs={runs.data ?? []} readAt={runs.dataUpdatedAt} />}
-      {runs.data?.length === 0 && (
-        <p className={classes.note}>
-          No run matches.{' '}
-          <Button
-            variant="subtle"
-            size="compact-sm"
-            onClick={() => setParams({ q: null, status: null, project: null })}
-          >
-            Show all runs
-          </Button>
-        </p>
-      )}
-      {runs.data?.length === BOARD_LIMIT && (
-        <p className={classes.note}>The newest {BOARD_LIMIT} runs; search to find older ones.</p>
-      )}
-    </>
+      <BoardFilters request={wanted} />
+      {error && busy ? <Unread error={error.message} retry={retry} /> : <Runs {...{ request: shown, layout, busy }} />}
+    </div>
   );
 }
 
-function RunTable({ runs, readAt }: { runs: readonly RunSummary[]; readAt: number }) {
-  const now = useNow();
-  const coarse = now === null ? null : Math.floor(now / 5_000) * 5_000;
+interface RunsProps {
+  request: BoardRequest;
+  layout: ReturnType<typeof useShownRequest>['layout'];
+  busy: boolean;
+}
+
+function Runs({ request, layout, busy }: RunsProps) {
+  const [, setParams] = useUrlParams();
+  if (!layout) return <p className={classes.note}>Reading the runs…</p>;
+  if (layout.runs > 0) return <BoardTable {...{ request, layout, busy }} />;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: so that the keyboard can scroll what a narrow screen cuts off
-    <section className={classes.scroll} aria-label="Runs" tabIndex={0}>
-      <table className={classes.table}>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col" className={classes.minor}>
-              Project
-            </th>
-            <th scope="col">Status</th>
-            <th scope="col" className={classes.number}>
-              Step
-            </th>
-            <th scope="col" className={`${classes.number} ${classes.minor}`}>
-              Steps/s
-            </th>
-            <th scope="col" className={classes.number}>
-              Loss <small className={classes.minor}>nats</small>
-            </th>
-            <th scope="col" className={`${classes.number} ${classes.minor}`}>
-              <abbr title="Token Embedding Variability: mean over the vocabulary">TEV</abbr>
-            </th>
-            <th scope="col" className={classes.rest}>
-              Open alerts
-            </th>
-            <th scope="col" className={classes.minor}>
-              Owner
-            </th>
-            <th scope="col" className={`${classes.number} ${classes.minor}`}>
-              Age
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {runs.map((run) => (
-            <BoardRow key={run.id} base={run} readAt={readAt} now={coarse} />
-          ))}
-        </tbody>
-      </table>
-    </section>
+    <p className={classes.note}>
+      No run matches.{' '}
+      <Button variant="subtle" size="compact-sm" onClick={() => setParams(NO_FILTERS)}>
+        Show all runs
+      </Button>
+    </p>
   );
+}
+
+/** Names the runs of which any list has been read. */
+function useNameOf(): (run: string) => string | undefined {
+  const trpc = useTRPC();
+  const queries = useQueryClient();
+  return (run) => {
+    const lists = queries.getQueriesData<RunSummary[]>(trpc.run.list.pathFilter());
+    return lists.flatMap(([, list = []]) => list).find(({ id }) => id === run)?.name;
+  };
 }
 
 function Unread({ error, retry }: { error: string; retry: () => void }) {

@@ -1,0 +1,181 @@
+import { startRun } from '@evenkeel/emit';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { seriousProblems } from './accessibility.ts';
+import { serve, temporaryFolder } from './evenkeel.ts';
+import { storeRuns } from './many-runs.ts';
+
+const executablePath = inject('chromium') ?? '';
+const RUNS = 3_000;
+const MINUTES = 60_000;
+
+describe.skipIf(!executablePath)('the board of three thousand runs, in a browser', () => {
+  const folder = temporaryFolder();
+  let server: Awaited<ReturnType<typeof serve>>;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    await storeRuns(folder.path, RUNS);
+    server = await serve(folder.path);
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
+  }, 2 * MINUTES);
+
+  afterAll(async () => {
+    await browser.close();
+    await server[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  /** A page, and the errors it meets; closed after use. */
+  const open = async (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
+    const problems: string[] = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+    await page.goto(server.url + path);
+    return { page, problems, [Symbol.asyncDispose]: () => page.close() };
+  };
+
+  test('search, filters and sort are the address: a reload gives the same view, and chips take them away', {
+    timeout: MINUTES,
+  }, async () => {
+    await using opened = await open('/');
+    const { page, problems } = opened;
+    await rowOf(page, 'run 0').waitFor();
+    await page.getByRole('searchbox').fill('run 1');
+    await rowOf(page, 'run 1999').or(rowOf(page, 'run 10')).first().waitFor();
+    await page.getByLabel('Status').selectOption('failed');
+    await page.getByRole('button', { name: 'More…' }).click();
+    await page.getByLabel('Config key', { exact: true }).fill('model.layers');
+    await page.getByLabel('Is', { exact: true }).fill('16');
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Loss' }).click();
+    await page.getByRole('button', { name: 'Loss' }).click();
+    // Of run 1, 10–19, 100–199 and 1000–1999, the eighths that failed: with 16 layers all of them, and none at risk.
+    const wanted = Array.from({ length: RUNS }, (_, at) => at)
+      .filter((at) => String(at).startsWith('1') && at % 8 === 3)
+      .sort((a, b) => (b % 100) - (a % 100) || a - b);
+    const names = wanted.slice(0, 5).map((at) => `run ${at}`);
+    await rowOf(page, names[0] ?? '').waitFor();
+    await expect.poll(() => namesOf(page, 5)).toEqual(names);
+    expect(await page.getByText(String(wanted.length), { exact: true }).count()).toBe(1);
+    expect(new URL(page.url()).searchParams.get('sort')).toBe('-loss');
+    await page.reload();
+    await expect.poll(() => namesOf(page, 5)).toEqual(names);
+    const chips = page.getByRole('list', { name: 'Active filters' });
+    await chips.getByRole('button', { name: 'Remove failed' }).click();
+    await chips.getByRole('button', { name: 'Remove model.layers = 16' }).click();
+    await chips.getByRole('button', { name: 'Remove “run 1”' }).click();
+    await page.getByText('3,000', { exact: true }).waitFor();
+    expect(new URL(page.url()).search).toBe('?sort=-loss');
+    expect(problems).toEqual([]);
+  });
+
+  test('a window moves over all runs, by wheel and by keys, and holds few rows', { timeout: MINUTES }, async () => {
+    await using opened = await open('/');
+    const { page, problems } = opened;
+    const table = page.getByRole('region', { name: 'Runs' });
+    await rowOf(page, 'run 0').waitFor();
+    await table.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+    await rowOf(page, 'run 2999').waitFor();
+    expect(await table.getByRole('row').count()).toBeLessThan(80);
+    expect(await rowOf(page, 'run 2999').getAttribute('aria-rowindex')).toBe('3001');
+
+    await table.focus();
+    await page.keyboard.press('Home');
+    await expect.poll(() => focused(page)).toBe('run 0');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowUp');
+    await expect.poll(() => focused(page)).toBe('run 1');
+    await page.keyboard.press('End');
+    await expect.poll(() => focused(page)).toBe('run 2999');
+    await page.keyboard.press('PageUp');
+    await page.keyboard.press('ArrowUp');
+    await expect.poll(() => focused(page)).not.toBe('run 2999');
+    const name = (await focused(page)) ?? '';
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name, exact: true }).waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  test('runs stand in groups of a key of the configuration', { timeout: MINUTES }, async () => {
+    await using opened = await open('/?group=model.layers&project=mlra&sort=name');
+    const { page } = opened;
+    await page.getByRole('rowheader', { name: 'model.layers = 4 250 runs' }).waitFor();
+    const table = page.getByRole('region', { name: 'Runs' });
+    await table.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+    await page.getByRole('row').filter({ hasText: 'run 99' }).last().waitFor();
+    await table.evaluate((element) => element.scrollTo(0, 36 * 251 * 3));
+    await page.getByRole('rowheader', { name: 'model.layers = 16 250 runs' }).waitFor();
+  });
+
+  test('a run that goes astray shows its risk live, on the board and on the wall', { timeout: MINUTES }, async () => {
+    await using board = await open('/?project=live');
+    await using wall = await open('/?wall&project=live', { viewport: { width: 1920, height: 1080 } });
+    await board.page.getByText('No run matches.').waitFor();
+    await wall.page.getByText('No run is running.').waitFor();
+    const run = await startRun({ server: server.url, project: 'live', name: 'astray' });
+    const row = rowOf(board.page, 'astray');
+    await row.getByText('running').waitFor();
+    for (let step = 0; step < 260; step++) {
+      run.log({ step, loss: 3 - step / 1_000, tevMean: 0.02 * Math.exp((step / 120) ** 2), gradVar: 1, gradNorm: 1 });
+    }
+    await row.getByText(/≈ step [\d,]+/).waitFor();
+    await row.getByText('tev-growth').waitFor();
+    const tile = wall.page.getByRole('article').filter({ hasText: 'astray' });
+    await tile.getByText(/diverges around step [\d,]+/).waitFor();
+    await tile.getByText('tev-growth').waitFor();
+    await run.finish('failed', 'it blew up');
+    await row.getByText('failed').waitFor();
+    await tile.getByText(/ago: it blew up/).waitFor();
+    expect([...board.problems, ...wall.problems]).toEqual([]);
+  });
+
+  test('the wall fills the screen with the riskiest runs, without anything around', { timeout: MINUTES }, async () => {
+    await using opened = await open('/?wall&project=sweep', { viewport: { width: 1920, height: 1080 } });
+    const { page, problems } = opened;
+    const tiles = page.getByRole('article');
+    await expect.poll(() => tiles.count()).toBe(12);
+    const risks = (await tiles.locator('strong').allTextContents()).map((risk) => Number.parseInt(risk, 10));
+    // As storeRuns has it; tiles are ranked in steps of five per cent.
+    const atRisk = Array.from({ length: RUNS }, (_, at) => at).filter((at) => at % 3 === 2 && at % 20 === 0);
+    const stored = atRisk.map((at) => 50 + (at % 97) / 2).sort((a, b) => b - a);
+    expect(risks).toHaveLength(12);
+    expect(risks.every((risk, at) => risk >= (stored[at] ?? 0) - 5)).toBe(true);
+    expect(await page.getByRole('banner').isVisible()).toBe(false);
+    const boxes = await Promise.all((await tiles.all()).map((tile) => tile.boundingBox()));
+    for (const box of boxes) expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThan(1080);
+    await page.setViewportSize({ width: 1280, height: 720 });
+    await expect.poll(() => tiles.count()).toBe(4);
+    await page.keyboard.press('Escape');
+    await page.getByRole('heading', { name: 'Runs', exact: true }).waitFor();
+    expect(new URL(page.url()).search).toBe('?project=sweep');
+    expect(problems).toEqual([]);
+  });
+
+  test.each([
+    ['/?sort=-risk', 'light', 1280],
+    ['/?group=model.layers&tag=baseline', 'dark', 390],
+    ['/?q=nothing', 'light', 390],
+    ['/?wall', 'dark', 1920],
+  ] as const)('%s in %s at %d pixels has no serious fault of accessibility', async (path, colorScheme, width) => {
+    await using opened = await open(path, { colorScheme, viewport: { width, height: 900 } });
+    const { page } = opened;
+    await page
+      .getByText(/run \d+|No run matches/)
+      .first()
+      .waitFor();
+    expect(await seriousProblems(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  });
+});
+
+const rowOf = (page: Page, name: string): Locator =>
+  page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+
+const namesOf = async (page: Page, count: number) =>
+  (await page.getByRole('rowheader').getByRole('link').allTextContents()).slice(0, count);
+
+const focused = (page: Page) => page.evaluate(() => document.activeElement?.textContent);

@@ -1,0 +1,25 @@
+import type { AppRouter } from '@evenkeel/api';
+import { skipToken } from '@tanstack/react-query';
+import type { TRPCOptionsProxy } from '@trpc/tanstack-react-query';
+import type { BoardRequest } from './list-request.ts';
+
+export const PAGE_RUNS = 100;
+/** Values that a board is sorted or narrowed by change all the time; rows take their new places so seldom. */
+const REORDER_EVERY_MS = 10_000;
+
+type Queries = TRPCOptionsProxy<AppRouter>;
+
+/** A page of the list; the first is page 0. */
+export function pageQuery(trpc: Queries, { filter, sort, group }: BoardRequest, page: number) {
+  const input = { ...filter, sort, group, limit: PAGE_RUNS, offset: page * PAGE_RUNS };
+  const moves = sort !== undefined || filter.risk !== undefined;
+  return trpc.run.list.queryOptions(input, { refetchInterval: moves && REORDER_EVERY_MS });
+}
+
+export function countQuery(trpc: Queries, { filter, group }: BoardRequest) {
+  return trpc.run.count.queryOptions(group ? skipToken : filter);
+}
+
+export function groupsQuery(trpc: Queries, { filter, group }: BoardRequest) {
+  return trpc.run.groups.queryOptions(group ? { ...filter, group } : skipToken);
+}
