@@ -1,4 +1,13 @@
-export { acknowledgeAlert, listAlerts, raiseAlert, resolveAlert, resolveRule } from './alert.ts';
+export {
+  acknowledgeAlert,
+  acknowledgeAlerts,
+  noteAlert,
+  raiseAlert,
+  resolveAlert,
+  resolveAlerts,
+  resolveRule,
+} from './alert.ts';
+export { countAlerts, getAlert, listAlerts } from './alert-list.ts';
 export {
   type ApiKey,
   anyApiKey,
