@@ -16,6 +16,9 @@ export function Frame({ children }: { children: ReactNode }) {
           <Mark />
           Evenkeel
         </Link>
+        <nav aria-label="Pages" className={classes.pages}>
+          <Link href="/alerts">Alerts</Link>
+        </nav>
         <ConnectionBadge />
       </header>
       <main id="main" tabIndex={-1} className={classes.main}>
