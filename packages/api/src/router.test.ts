@@ -1,7 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Database, giveCommand, insertSteps, openDatabase, raiseAlert, startRun } from '@evenkeel/db';
-import { type Alert, parse, type RuleSettings, runStart } from '@evenkeel/protocol';
+import {
+  type Database,
+  deleteRun,
+  finishRun,
+  giveCommand,
+  insertSteps,
+  openDatabase,
+  raiseAlert,
+  startRun,
+} from '@evenkeel/db';
+import { type Alert, parse, type Rule, type RuleSettings, runStart } from '@evenkeel/protocol';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import superjson from 'superjson';
@@ -10,6 +19,7 @@ import { type AppRouter, appRouter } from './router.ts';
 
 const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
 const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8058';
+const TWICE = '01890a5d-ac96-774b-bcce-b302099a8059';
 const NOW = new Date('2026-01-02T03:04:05Z');
 
 let db: Database;
@@ -129,6 +139,74 @@ test('an alert is acknowledged, then resolved, and viewers hear of both', async 
   expect(await client.alert.resolve.mutate(key)).toMatchObject({ status: 'resolved', resolvedAt: NOW });
   expect(changed.map(({ status }) => status)).toEqual(['acknowledged', 'resolved']);
   expect(await client.alert.list.query({ run: RUN, status: ['resolved'] })).toHaveLength(1);
+});
+
+test('alerts are listed and counted by a filter, acted on together, noted, and read one by one', async () => {
+  const open = async (rule: Rule, now: Date) => {
+    const finding = { severity: 'warning', attempt: 1, step: 60, message: 'm', evidence: {} } as const;
+    const raised = await raiseAlert(
+      db,
+      RUN,
+      { ...finding, rule, risk: null, divergenceStep: null, window: [9, 60] },
+      now,
+    );
+    return { run: RUN, id: raised?.alert.id ?? '' };
+  };
+  const stalled = await open('stalled', new Date(NOW.getTime() - 2 * 3_600_000));
+  const spike = await open('loss-spike', NOW);
+  const ids = async (query: Parameters<typeof client.alert.list.query>[0]) =>
+    (await client.alert.list.query({ status: ['open'], ...query })).map(({ id }) => id);
+  expect(await ids({ project: 'p', search: 'N' })).toEqual([spike.id, stalled.id]);
+  expect(await ids({ withinHours: 1 })).toEqual([spike.id]);
+  expect(await ids({ rule: ['stalled'], severity: 'warning' })).toEqual([stalled.id]);
+  expect(await ids({ limit: 1, offset: 1 })).toEqual([stalled.id]);
+  expect(await client.alert.count.query({ withinHours: 3 })).toMatchObject({ open: 2, acknowledged: 0 });
+
+  changed.length = 0;
+  const alerts = [stalled, spike];
+  expect(await client.alert.acknowledgeMany.mutate({ alerts })).toHaveLength(2);
+  expect(await client.alert.acknowledgeMany.mutate({ alerts })).toEqual([]);
+  await client.alert.note.mutate({ ...spike, note: 'shard 7', by: 'ada' });
+  expect(await client.alert.resolveMany.mutate({ alerts: [spike] })).toMatchObject([{ note: 'shard 7' }]);
+  expect(changed.map(({ id, status, note }) => [id, status, note])).toEqual([
+    ...changed.slice(0, 2).map(({ id }) => [id, 'acknowledged', null]),
+    [spike.id, 'acknowledged', 'shard 7'],
+    [spike.id, 'resolved', 'shard 7'],
+  ]);
+  expect(await client.alert.get.query(spike)).toMatchObject({
+    runName: 'n',
+    project: 'p',
+    notedBy: 'ada',
+    notedAt: NOW,
+  });
+
+  const absent = { run: RUN, id: UNKNOWN };
+  await expect(client.alert.get.query(absent)).rejects.toMatchObject({ data: { code: 'NOT_FOUND' } });
+  await expect(client.alert.note.mutate({ ...spike, note: 'x'.repeat(2_001) })).rejects.toThrow(/^note: /);
+  await expect(client.alert.list.query({ rule: ['luck' as never] })).rejects.toThrow(/^rule\.0: /);
+  await expect(client.alert.resolveMany.mutate({ alerts: [] })).rejects.toThrow(/^alerts: /);
+  const tooMany = Array.from({ length: 1_001 }, () => absent);
+  await expect(client.alert.resolveMany.mutate({ alerts: tooMany })).rejects.toThrow(/^alerts: /);
+});
+
+test('a chart as of an attempt leaves later ones out', async () => {
+  const lastStep = async (attempt?: number) => {
+    const chart = await client.step.chart.query({ run: TWICE, columns: 200, attempt });
+    return [chart.lastStep, chart.series.loss.mean.at(-1)];
+  };
+  const start = { run: TWICE, project: 'p', name: 'twice', startedAt: 1_000 };
+  for (const [attempt, first] of [
+    [1, 0],
+    [2, 30],
+  ] as const) {
+    await startRun(db, parse(runStart, { ...start, attempt }), NOW);
+    const steps = Array.from({ length: 50 }, (_, at) => ({ step: first + at, time: at, loss: attempt }));
+    await insertSteps(db, [{ run: TWICE, attempt, steps }], NOW);
+  }
+  expect(await lastStep()).toEqual([79, 2]);
+  expect(await lastStep(1)).toEqual([49, 1]);
+  await finishRun(db, { run: TWICE, attempt: 2, status: 'finished', reason: null }, NOW);
+  await deleteRun(db, { run: TWICE, name: 'twice' });
 });
 
 test('a list takes one status or several, a sort and a configuration value, and its wrong ones are named', async () => {

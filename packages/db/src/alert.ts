@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { type Alert, type AlertStatus, RefusedError, type Rule } from '@evenkeel/protocol';
-import { and, desc, eq, inArray, lt, ne, notInArray, or } from 'drizzle-orm';
+import { type Alert, RefusedError, type Rule } from '@evenkeel/protocol';
+import { and, eq, lt, ne, notInArray, or, type SQL, sql } from 'drizzle-orm';
+import { arrayOf, UUID } from './array-wire.ts';
 import { type CommandRow, react } from './command.ts';
 import type { Database, Sql } from './database.ts';
 import { alert, run as runTable } from './schema.ts';
@@ -55,22 +56,48 @@ async function escalate(
 
 /** Does nothing to an alert that is acknowledged or resolved already. */
 export async function acknowledgeAlert(db: Database, key: AlertKey, now: Date): Promise<Alert> {
-  const [acknowledged] = await db.sql
+  const [acknowledged] = await acknowledgeAlerts(db, [key], now);
+  return acknowledged ?? findAlert(db, key);
+}
+
+/** @returns those that it acknowledged: not the ones that are acknowledged or resolved already, or unknown. */
+export async function acknowledgeAlerts(db: Database, keys: readonly AlertKey[], now: Date): Promise<Alert[]> {
+  return db.sql
     .update(alert)
     .set({ status: 'acknowledged', acknowledgedAt: now })
-    .where(and(isAlert(key), eq(alert.status, 'open')))
+    .where(and(isAnyOf(keys), eq(alert.status, 'open')))
     .returning();
-  return acknowledged ?? findAlert(db, key);
 }
 
 /** Does nothing to an alert that is resolved already. */
 export async function resolveAlert(db: Database, key: AlertKey, now: Date): Promise<Alert> {
-  const [resolved] = await db.sql
+  const [resolved] = await resolveAlerts(db, [key], now);
+  return resolved ?? findAlert(db, key);
+}
+
+/** @returns those that it resolved: not the ones that are resolved already, or unknown. */
+export async function resolveAlerts(db: Database, keys: readonly AlertKey[], now: Date): Promise<Alert[]> {
+  return db.sql
     .update(alert)
     .set({ status: 'resolved', resolvedAt: now })
-    .where(and(isAlert(key), ne(alert.status, 'resolved')))
+    .where(and(isAnyOf(keys), ne(alert.status, 'resolved')))
     .returning();
-  return resolved ?? findAlert(db, key);
+}
+
+/**
+ * Writes a person's note on an alert in place of the former one; an empty one takes it away.
+ * @param by who writes it; null where that is not told.
+ * @throws RefusedError where there is no such alert.
+ */
+export async function noteAlert(
+  db: Database,
+  { note, by, ...key }: AlertKey & { note: string; by: string | null },
+  now: Date,
+): Promise<Alert> {
+  const noted = note === '' ? { note: null, notedBy: null, notedAt: null } : { note, notedBy: by, notedAt: now };
+  const [changed] = await db.sql.update(alert).set(noted).where(isAlert(key)).returning();
+  if (!changed) throw noSuchAlert();
+  return changed;
 }
 
 /** Resolves the alert that a rule opened at a step; null where there is none, or it is resolved already. */
@@ -101,25 +128,26 @@ export async function resolveLeftOvers(
     .returning();
 }
 
-/** Newest first. */
-export async function listAlerts(
-  db: Database,
-  { run, status, limit }: { run?: string; status?: AlertStatus[]; limit: number },
-): Promise<Alert[]> {
-  return db.sql
-    .select()
-    .from(alert)
-    .where(and(run ? eq(alert.run, run) : undefined, status ? inArray(alert.status, status) : undefined))
-    .orderBy(desc(alert.openedAt), desc(alert.id))
-    .limit(limit);
-}
-
 async function findAlert(db: Database, key: AlertKey): Promise<Alert> {
   const [found] = await db.sql.select().from(alert).where(isAlert(key));
-  if (!found) throw new RefusedError('id', 'no such alert');
+  if (!found) throw noSuchAlert();
   return found;
 }
 
 function isAlert({ run, id }: AlertKey) {
   return and(eq(alert.run, run), eq(alert.id, id));
+}
+
+/** One condition with two parameters, however many they are. */
+function isAnyOf(keys: readonly AlertKey[]): SQL {
+  const column = (name: keyof AlertKey) =>
+    sql`${arrayOf(
+      UUID,
+      keys.map((key) => key[name]),
+    )}::uuid[]`;
+  return sql`(${alert.run}, ${alert.id}) in (select * from unnest(${column('run')}, ${column('id')}))`;
+}
+
+function noSuchAlert(): RefusedError {
+  return new RefusedError('id', 'no such alert');
 }

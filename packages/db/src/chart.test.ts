@@ -13,10 +13,11 @@ import { aRun, aStep, begin, NOW } from './testing-data.ts';
 /** A slow reference: every step of every attempt, as it was last inserted. */
 type Model = Map<number, Map<number, StepEvent>>;
 
-/** The steps that the latest attempts own, one by one as DESIGN says, in order. */
-function ownedSteps(model: Model): StepEvent[] {
+/** The steps that the latest attempts own, none of them later than `asOf`, one by one as DESIGN says, in order. */
+function ownedSteps(model: Model, asOf = Number.POSITIVE_INFINITY): StepEvent[] {
   const owned = new Map<number, StepEvent>();
-  for (const attempt of [...model.keys()].sort((a, b) => a - b)) {
+  const attempts = [...model.keys()].filter((attempt) => attempt <= asOf);
+  for (const attempt of attempts.sort((a, b) => a - b)) {
     const steps = model.get(attempt) ?? new Map();
     const first = Math.min(...steps.keys());
     for (const step of owned.keys()) if (step >= first) owned.delete(step);
@@ -86,6 +87,7 @@ const view = fc.record({
   from: fc.option(fc.integer({ min: 0, max: 12_000 }), { nil: undefined }),
   span: fc.option(fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 12_000 })), { nil: undefined }),
   columns: fc.oneof(fc.constantFrom(1, 2, 3), fc.integer({ min: 1, max: 400 })),
+  attempt: fc.constantFrom(undefined, undefined, 1, 2),
 });
 
 async function insertStretch(db: Database, run: string, model: Model, stretch: Stretch): Promise<void> {
@@ -131,13 +133,14 @@ describeDatabases('charts', (db) => {
         if (when !== 'never') await rollUp(db(), run);
         for (const repeat of repeats) await insertRepeat(db(), run, model, repeat);
         if (when === 'at the end') await rollUp(db(), run);
-        const owned = ownedSteps(model);
-        for (const { from, span, columns } of [...views, { from: undefined, span: undefined, columns: 2 }]) {
+        const whole = { from: undefined, span: undefined, columns: 2, attempt: undefined };
+        for (const { from, span, columns, attempt } of [...views, whole]) {
+          const owned = ownedSteps(model, attempt);
           const to = span === undefined ? undefined : (from ?? 0) + span;
           const seen = owned.filter(({ step }) => step >= (from ?? 0) && step <= (to ?? Number.POSITIVE_INFINITY));
-          const query = { run, from, to, columns };
+          const query = { run, from, to, columns, attempt };
           const chart = await readChart(db(), query);
-          expect([chart.firstStep, chart.lastStep]).toEqual([owned[0]?.step, owned.at(-1)?.step]);
+          expect([chart.firstStep, chart.lastStep]).toEqual([owned[0]?.step ?? null, owned.at(-1)?.step ?? null]);
           expect(chart.steps.length).toBeLessThanOrEqual(columns);
           const inColumns = byColumn(chart, seen);
           expect(inColumns.every((events) => events.length > 0)).toBe(true);
@@ -155,6 +158,31 @@ describeDatabases('charts', (db) => {
       },
     );
     await fc.assert(property, { numRuns: 12 });
+  });
+
+  test('a chart as of an attempt stays as it was, whatever later attempts rewind', async () => {
+    const run = await begin(db());
+    const insert = async (attempt: number, first: number, count: number, loss: number) => {
+      await startRun(db(), aRun({ run, attempt }), NOW);
+      const steps = Array.from({ length: count }, (_, at) => aStep(first + at, { loss }));
+      await insertSteps(db(), [{ run, attempt, steps }], NOW);
+      await rollUp(db(), run);
+    };
+    const draw = async (attempt?: number) => {
+      const views = [{ columns: 9 }, { columns: 400, from: 300, to: 600 }];
+      return Promise.all(views.map((view) => readChart(db(), { run, ...view, attempt })));
+    };
+    await insert(1, 0, 1000, 1);
+    const first = await draw();
+    await insert(2, 500, 1000, 2);
+    const second = await draw();
+    expect(second).not.toEqual(first);
+    await insert(3, 0, 100, 3);
+    expect((await draw())[0]).toMatchObject({ firstStep: 0, lastStep: 99 });
+    expect(await draw(1)).toEqual(first);
+    expect(await draw(2)).toEqual(second);
+    expect(await draw(7)).toEqual(await draw());
+    expect(await readChart(db(), { run, columns: 9, attempt: 0 })).toMatchObject({ firstStep: null, steps: [] });
   });
 
   test('a run without steps has an empty chart', async () => {

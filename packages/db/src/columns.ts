@@ -10,6 +10,8 @@ export interface ChartQuery {
   /** First and last step to draw, both included. */
   from?: number;
   to?: number;
+  /** Draws the timeline as it was in this attempt, before any later one. */
+  attempt?: number | undefined;
   columns: number;
 }
 
@@ -27,7 +29,7 @@ export interface Columns {
 }
 
 export async function planColumns(db: Sql, query: ChartQuery): Promise<Columns> {
-  const timeline = await readTimeline(db, query.run);
+  const timeline = await readTimeline(db, query.run, query.attempt);
   const range = clip(timeline, query.from ?? 0, query.to ?? Number.POSITIVE_INFINITY);
   const first = range[0]?.first ?? 0;
   const span = (range.at(-1)?.last ?? first) + 1 - first;

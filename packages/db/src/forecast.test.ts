@@ -46,11 +46,12 @@ describeDatabases('forecasts', (db) => {
     await startRun(db(), aRun({ run, attempt: 2 }), later(1));
     await log(run, 60, 150, 2);
     await noteForecasts(db(), { run, attempt: 2, points: [aPoint(60, 0.3), aPoint(120, 0.2)] });
-    const read = async (from?: number, to?: number) =>
+    const read = async (from?: number, to?: number, attempt?: number) =>
       (
         await readForecasts(db(), {
           run,
           columns: 500,
+          ...(attempt !== undefined && { attempt }),
           ...(from !== undefined && { from }),
           ...(to !== undefined && { to }),
         })
@@ -60,6 +61,12 @@ describeDatabases('forecasts', (db) => {
       [40, 0.4],
       [60, 0.3],
       [120, 0.2],
+    ]);
+    expect(await read(undefined, undefined, 1)).toEqual([
+      [20, 0.2],
+      [40, 0.4],
+      [60, 0.6],
+      [80, 0.8],
     ]);
     expect(await read(50, 59)).toEqual([[40, 0.4]]);
     expect(await read(40, 100)).toEqual([

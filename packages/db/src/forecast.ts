@@ -38,9 +38,9 @@ type Row = Record<'step' | 'risk' | 'divergenceStep', string | number | null> & 
  */
 export async function readForecasts(
   db: Database,
-  { run: id, from = 0, to, columns }: ChartQuery,
+  { run: id, from = 0, to, attempt, columns }: ChartQuery,
 ): Promise<ForecastPoint[]> {
-  const timeline = clip(await readTimeline(db.sql, id), from, to ?? Number.POSITIVE_INFINITY);
+  const timeline = clip(await readTimeline(db.sql, id, attempt), from, to ?? Number.POSITIVE_INFINITY);
   const [first, last] = [timeline[0], timeline.at(-1)];
   if (!first || !last) return [];
   const width = Math.max(1, Math.ceil((last.last + 1 - first.first) / columns));

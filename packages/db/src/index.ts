@@ -1,4 +1,14 @@
-export { acknowledgeAlert, listAlerts, raiseAlert, resolveAlert, resolveLeftOvers, resolveRule } from './alert.ts';
+export {
+  acknowledgeAlert,
+  acknowledgeAlerts,
+  noteAlert,
+  raiseAlert,
+  resolveAlert,
+  resolveAlerts,
+  resolveLeftOvers,
+  resolveRule,
+} from './alert.ts';
+export { countAlerts, getAlert, listAlerts } from './alert-list.ts';
 export {
   type ApiKey,
   anyApiKey,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { listAlerts, raiseAlert } from './alert.ts';
+import { raiseAlert } from './alert.ts';
+import { listAlerts } from './alert-list.ts';
 import { listProjects, readRules, rulesOfRun, writeRules } from './project.ts';
 import { describeDatabases } from './testing.ts';
 import { aFinding, begin, later, NOW } from './testing-data.ts';

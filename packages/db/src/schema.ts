@@ -184,6 +184,10 @@ export const alert = pgTable(
     openedAt: instant('opened_at').notNull(),
     acknowledgedAt: instant('acknowledged_at'),
     resolvedAt: instant('resolved_at'),
+    /** The newest note of a person, and whose it is; null where that was not told. */
+    note: text(),
+    notedBy: text('noted_by'),
+    notedAt: instant('noted_at'),
   },
   (t) => [
     primaryKey({ columns: [t.run, t.id] }),

@@ -1,4 +1,4 @@
-import { asc, eq } from 'drizzle-orm';
+import { and, asc, eq, lte } from 'drizzle-orm';
 import type { Sql } from './database.ts';
 import { attempt, ROLLUP_SIZES } from './schema.ts';
 
@@ -20,8 +20,11 @@ export interface Piece {
   until: number;
 }
 
-/** The run's timeline in order; what a later attempt took over is not in it. */
-export async function readTimeline(sql: Sql, run: string): Promise<Segment[]> {
+/**
+ * The run's timeline in order; what a later attempt took over is not in it.
+ * @param asOf the last attempt that counts: the timeline as it was before any later one.
+ */
+export async function readTimeline(sql: Sql, run: string, asOf?: number): Promise<Segment[]> {
   const attempts = await sql
     .select({
       attempt: attempt.number,
@@ -31,7 +34,7 @@ export async function readTimeline(sql: Sql, run: string): Promise<Segment[]> {
       stale: attempt.stale,
     })
     .from(attempt)
-    .where(eq(attempt.run, run))
+    .where(and(eq(attempt.run, run), asOf === undefined ? undefined : lte(attempt.number, asOf)))
     .orderBy(asc(attempt.number));
   const segments: Segment[] = [];
   let until = Number.POSITIVE_INFINITY;

@@ -38,5 +38,9 @@ export const alert = z.object({
   openedAt: z.date(),
   acknowledgedAt: z.date().nullable(),
   resolvedAt: z.date().nullable(),
+  /** What a person has written about it, who (null where that was not told) and when; all null where nobody has. */
+  note: z.string().nullable(),
+  notedBy: z.string().nullable(),
+  notedAt: z.date().nullable(),
 });
 export type Alert = z.infer<typeof alert>;

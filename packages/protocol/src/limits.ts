@@ -14,6 +14,8 @@ export const MAX_NOTES_LENGTH = 65_536;
 /** Characters of a run's configuration written as JSON. */
 export const MAX_CONFIG_LENGTH = 65_536;
 export const MAX_REASON_LENGTH = 2_000;
+/** Characters of a person's note on an alert. */
+export const MAX_NOTE_LENGTH = 2_000;
 /** The largest step number: it stays exact in float64 and leaves room for bucket arithmetic. */
 export const MAX_STEP = 2 ** 40;
 /** 9999-12-31T23:59:59.999Z, the last instant of four-digit years, in milliseconds since 1970. */

@@ -17,6 +17,7 @@ type Outputs = inferRouterOutputs<AppRouter>;
 export type RunSummary = Outputs['run']['list'][number];
 export type RunDetail = Outputs['run']['get'];
 export type RunCommand = Outputs['run']['commands'][number];
+export type ListedAlert = Outputs['alert']['list'][number];
 export type Chart = Outputs['step']['chart'];
 export type ForecastPoint = Outputs['step']['forecasts'][number];
 export type LayerChart = Outputs['step']['layers'];

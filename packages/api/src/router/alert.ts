@@ -1,27 +1,90 @@
-import { acknowledgeAlert, listAlerts, resolveAlert } from '@evenkeel/db';
-import { alertStatus, runId } from '@evenkeel/protocol';
+import {
+  acknowledgeAlert,
+  acknowledgeAlerts,
+  countAlerts,
+  getAlert,
+  listAlerts,
+  noteAlert,
+  resolveAlert,
+  resolveAlerts,
+} from '@evenkeel/db';
+import { type Alert, alertStatus, MAX_NOTE_LENGTH, name, rule, runId, severity, text } from '@evenkeel/protocol';
+import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
-import { procedure, router } from '../trpc.ts';
+import { type ApiContext, procedure, router } from '../trpc.ts';
 
-const listRequest = z.object({
+const MAX_ALERTS_AT_ONCE = 1_000;
+const MS_PER_HOUR = 3_600_000;
+
+const filter = z.object({
   run: runId.optional(),
+  rule: z.array(rule).optional(),
+  severity: severity.optional(),
+  project: name.optional(),
+  /** Part of the run's name. */
+  search: text(200).optional(),
+  /** Opened within so many hours before now. */
+  withinHours: z.number().positive().max(1_000_000).optional(),
+});
+const listRequest = filter.extend({
   status: z.array(alertStatus).optional(),
   limit: z.number().int().min(1).max(1_000).default(100),
+  offset: z.number().int().min(0).max(1_000_000).optional(),
 });
 const alertRequest = z.object({ run: runId, id: z.uuid() });
+const alertsRequest = z.object({ alerts: z.array(alertRequest).min(1).max(MAX_ALERTS_AT_ONCE) });
+const noteRequest = alertRequest.extend({
+  /** Empty to take the note away. */
+  note: text(MAX_NOTE_LENGTH),
+  by: name.nullable().default(null),
+});
 
 export const alertRouter = router({
-  list: procedure.input(listRequest).query(({ ctx, input }) => listAlerts(ctx.db, input)),
+  list: procedure.input(listRequest).query(({ ctx, input }) => listAlerts(ctx.db, openedFrom(ctx, input))),
 
-  acknowledge: procedure.input(alertRequest).mutation(async ({ ctx, input }) => {
-    const alert = await acknowledgeAlert(ctx.db, input, ctx.now());
-    ctx.alertChanged(alert);
+  /** By status; the filter has none. */
+  count: procedure.input(filter).query(({ ctx, input }) => countAlerts(ctx.db, openedFrom(ctx, input))),
+
+  get: procedure.input(alertRequest).query(async ({ ctx, input }) => {
+    const alert = await getAlert(ctx.db, input);
+    if (!alert) throw new TRPCError({ code: 'NOT_FOUND', message: `there is no alert ${input.id}` });
     return alert;
   }),
 
-  resolve: procedure.input(alertRequest).mutation(async ({ ctx, input }) => {
-    const alert = await resolveAlert(ctx.db, input, ctx.now());
-    ctx.alertChanged(alert);
-    return alert;
+  acknowledge: procedure
+    .input(alertRequest)
+    .mutation(async ({ ctx, input }) => tell(ctx, await acknowledgeAlert(ctx.db, input, ctx.now()))),
+
+  resolve: procedure
+    .input(alertRequest)
+    .mutation(async ({ ctx, input }) => tell(ctx, await resolveAlert(ctx.db, input, ctx.now()))),
+
+  /** The answer holds those that changed. */
+  acknowledgeMany: procedure.input(alertsRequest).mutation(async ({ ctx, input }) => {
+    const acknowledged = await acknowledgeAlerts(ctx.db, input.alerts, ctx.now());
+    return acknowledged.map((alert) => tell(ctx, alert));
   }),
+
+  /** The answer holds those that changed. */
+  resolveMany: procedure.input(alertsRequest).mutation(async ({ ctx, input }) => {
+    const resolved = await resolveAlerts(ctx.db, input.alerts, ctx.now());
+    return resolved.map((alert) => tell(ctx, alert));
+  }),
+
+  note: procedure
+    .input(noteRequest)
+    .mutation(async ({ ctx, input }) => tell(ctx, await noteAlert(ctx.db, input, ctx.now()))),
 });
+
+function tell(ctx: ApiContext, alert: Alert): Alert {
+  ctx.alertChanged(alert);
+  return alert;
+}
+
+function openedFrom<Filter extends { withinHours?: number | undefined }>(
+  { now }: ApiContext,
+  { withinHours, ...filter }: Filter,
+) {
+  if (withinHours === undefined) return filter;
+  return { ...filter, openedFrom: new Date(now().getTime() - withinHours * MS_PER_HOUR) };
+}

@@ -1,5 +1,5 @@
 import { readChart, readForecasts, readLayerChart } from '@evenkeel/db';
-import { MAX_STEP, runId } from '@evenkeel/protocol';
+import { attemptNumber, MAX_STEP, runId } from '@evenkeel/protocol';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
 
@@ -10,6 +10,8 @@ const chartRequest = z
     run: runId,
     from: stepNumber.optional(),
     to: stepNumber.optional(),
+    /** The timeline as it was in this attempt, before any later one. */
+    attempt: attemptNumber.optional(),
     /** How many columns the picture has, usually its width in pixels. */
     columns: z.number().int().min(1).max(4_000),
   })

@@ -14,7 +14,7 @@ const ALERT: Alert = {
     message: 'm',
   },
   ...{ evidence: {}, window: [152, 215], risk: 0.8123, divergenceStep: 1298 },
-  ...{ openedAt: new Date(0), acknowledgedAt: null, resolvedAt: null },
+  ...{ openedAt: new Date(0), acknowledgedAt: null, resolvedAt: null, note: null, notedBy: null, notedAt: null },
 };
 
 it('tells risk, forecast and window first, rounded, with every digit at hand', () => {

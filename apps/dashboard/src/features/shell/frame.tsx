@@ -17,6 +17,9 @@ export function Frame({ children }: { children: ReactNode }) {
           <Mark />
           Evenkeel
         </Link>
+        <nav aria-label="Pages" className={classes.pages}>
+          <Link href="/alerts">Alerts</Link>
+        </nav>
         <ConnectionBadge />
         <HelpSheet />
       </header>

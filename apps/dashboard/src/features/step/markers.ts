@@ -53,6 +53,22 @@ function drawAlert(plot: uPlot, { rule, severity, step, status }: Alert, order: 
   ctx.fillText(rule, left, y);
 }
 
+/** Marks the steps from one to another, at least as a line, with an edge that tells where it begins and ends. */
+export function drawShade(plot: uPlot, [first, last]: readonly [number, number]): void {
+  const { ctx, bbox } = plot;
+  const left = plot.valToPos(first, 'x', true);
+  const width = Math.max(2 * devicePixelRatio, plot.valToPos(last, 'x', true) - left);
+  ctx.save();
+  clipToPlot(plot);
+  ctx.fillStyle = ctx.strokeStyle = colours().muted;
+  ctx.globalAlpha = 0.12;
+  ctx.fillRect(left, bbox.top, width, bbox.height);
+  ctx.globalAlpha = 0.5;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.strokeRect(left, bbox.top - 1, width, bbox.height + 2);
+  ctx.restore();
+}
+
 const CROSS = 3.5;
 
 /** A cross on the axis for every column that holds a NaN or an infinity. */

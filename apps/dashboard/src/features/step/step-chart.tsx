@@ -10,7 +10,7 @@ import { moveCrosshair } from './crosshair.ts';
 import type { StepFeed } from './feed.ts';
 import { drawForecast } from './forecast-draw.ts';
 import { columnAfter, rangeAfter } from './keyboard.ts';
-import { drawAlerts, drawNonFinite } from './markers.ts';
+import { drawAlerts, drawNonFinite, drawShade } from './markers.ts';
 import type { MetricView } from './metrics.ts';
 import { onColoursChange } from './palette.ts';
 import { createPlot, placeCursors, toAligned } from './plot.ts';
@@ -26,12 +26,14 @@ export interface ChartProps {
   alerts: readonly Alert[];
   /** Drawn below the curve of the metric that it is read from. */
   forecast: ShownForecast | null;
+  /** First and last step of a stretch to mark, as what a rule looked at. */
+  shaded?: readonly [number, number];
   onScale: (scale: 'log' | 'linear') => void;
   /** Steps to show; null for the whole run. */
   onZoom: (range: StepRange | null) => void;
 }
 
-export function StepChart({ view, feed, scale, alerts, forecast, onScale, onZoom }: ChartProps) {
+export function StepChart({ view, feed, scale, alerts, forecast, shaded, onScale, onZoom }: ChartProps) {
   const [wide, setWide] = useState(false);
   const chosen = scale ?? view.scale;
   const log = chosen === 'log' || (chosen === 'auto' && wide);
@@ -48,6 +50,7 @@ export function StepChart({ view, feed, scale, alerts, forecast, onScale, onZoom
     if (target.current) tellSlider(target.current, data.current?.steps ?? [], column, words);
   });
   const drawUnder = useEffectEvent((drawn: uPlot) => {
+    if (shaded) drawShade(drawn, shaded);
     if (forecast) drawForecast(drawn, forecast.points, forecast.lastStep, forecast.ahead);
     drawAlerts(drawn, alerts, view.metric);
   });

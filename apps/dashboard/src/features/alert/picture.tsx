@@ -1,0 +1,106 @@
+'use client';
+
+import { Button } from '@mantine/core';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useEffect, useMemo, useState } from 'react';
+import { formatCount } from '../../format.ts';
+import { type ListedAlert, useTRPC } from '../../trpc/client.tsx';
+import { useUrlParams } from '../../url.ts';
+import { Message } from '../shell/message.tsx';
+import { CHART_COLUMNS, StepFeed } from '../step/feed.ts';
+import { LatestValues } from '../step/latest-values.tsx';
+import { METRIC_VIEWS } from '../step/metrics.ts';
+import { StepChart } from '../step/step-chart.tsx';
+import type { ShownForecast } from '../step/use-forecast.ts';
+import { readRange, readScale, type StepRange, writeRange, writeScale } from '../step/view-params.ts';
+import classes from './alert-page.module.css';
+import { type PictureRange, pictureRange } from './picture-range.ts';
+
+const METRICS = ['loss', 'tevMean', 'gradVar'];
+const VIEWS = METRIC_VIEWS.filter(({ metric }) => METRICS.includes(metric));
+
+/** What of a run's steps an alert's picture asks the server for: the timeline as the attempt had it, and no later step. */
+function pictureQuery({ run, attempt }: ListedAlert, { from, to }: PictureRange) {
+  return { run, attempt, from, to, columns: CHART_COLUMNS };
+}
+
+/** The charts as they were when the alert was raised, whatever has become of the run since. */
+export function Picture({ alert }: { alert: ListedAlert }) {
+  const [params, setParams] = useUrlParams();
+  const asked = readRange(params);
+  const range = pictureRange(alert, asked);
+  const { feed, error, retry } = usePictureFeed(alert, range);
+  const forecast = useForecastThen(alert, range);
+  const raised = useMemo(() => [{ ...alert, status: 'open' as const }], [alert]); // as it was then
+  const zoom = (next: StepRange | null) => setParams(writeRange(next ?? {}), 'push');
+
+  if (error) {
+    return (
+      <Message title="The picture could not be read" action={<Button onClick={() => retry()}>Try again</Button>}>
+        {error.message}. What the alert saw is stored all the same.
+      </Message>
+    );
+  }
+  return (
+    <>
+      {Object.keys(asked).length > 0 && (
+        <p className={classes.caption}>
+          Steps {formatCount(range.view.from)} to {formatCount(range.view.to)}{' '}
+          <Button size="compact-xs" variant="default" onClick={() => zoom(null)}>
+            Show the window again
+          </Button>
+        </p>
+      )}
+      <div className={classes.charts}>
+        {VIEWS.map((view) => (
+          <StepChart
+            key={view.metric}
+            view={view}
+            feed={feed}
+            scale={readScale(view.metric, params)}
+            alerts={raised}
+            forecast={view.metric === 'tevMean' && alert.risk !== null ? forecast : null}
+            shaded={alert.window}
+            onScale={(scale) => setParams(writeScale(view.metric, scale, params))}
+            onZoom={zoom}
+          />
+        ))}
+      </div>
+      <LatestValues feed={feed} />
+    </>
+  );
+}
+
+function usePictureFeed(alert: ListedAlert, range: PictureRange) {
+  const [feed] = useState(() => new StepFeed({ attempt: alert.attempt, schedule: requestAnimationFrameOnce }));
+  const options = useTRPC().step.chart.queryOptions(pictureQuery(alert, range), { placeholderData: keepPreviousData });
+  const chart = useQuery(options);
+  const { from, to } = range.view;
+  const last = alert.window[1];
+  useEffect(() => feed.show({ from, to }), [feed, from, to]);
+  useEffect(() => {
+    if (chart.data) feed.load({ ...chart.data, lastStep: last }); // the run went no further then
+  }, [feed, chart.data, last]);
+  return { feed, error: chart.data ? null : chart.error, retry: chart.refetch };
+}
+
+function requestAnimationFrameOnce(draw: () => void): void {
+  requestAnimationFrame(draw);
+}
+
+/** What was forecast up to the last step that the alert saw, and what it said itself. */
+function useForecastThen(alert: ListedAlert, range: PictureRange): ShownForecast {
+  const options = useTRPC().step.forecasts.queryOptions(pictureQuery(alert, range), {
+    placeholderData: keepPreviousData,
+  });
+  const read = useQuery(options).data;
+  return useMemo(() => {
+    const { risk, divergenceStep } = alert;
+    const [, last] = alert.window;
+    const points = read ?? [];
+    const interval = points.at(-1)?.divergenceInterval ?? null;
+    const own = { step: last, risk: risk ?? 0, divergenceStep, divergenceInterval: interval };
+    const isAhead = divergenceStep !== null && divergenceStep > last;
+    return { points: [...points, own], lastStep: last, ahead: isAhead ? { step: divergenceStep, interval } : null };
+  }, [alert, read]);
+}
