@@ -62,7 +62,7 @@ export function InboxFilters() {
         ...(project && !projects.includes(project) ? [project] : []),
         ...projects,
       ])}
-      {select('within', 'Opened', 'Opened at any time', withinOptions())}
+      {select('within', 'Opened', 'Any time', withinOptions())}
     </search>
   );
 }

@@ -150,7 +150,7 @@ function BulkBar({ shown, selected, isBusy, onAll, onAcknowledge, onResolve }: B
           <Button size="compact-sm" variant="default" disabled={unresolved === 0} loading={isBusy} onClick={onResolve}>
             Resolve {unresolved}
           </Button>
-          <Button size="compact-sm" variant="subtle" onClick={() => onAll(false)}>
+          <Button size="compact-sm" variant="subtle" className={classes.clear} onClick={() => onAll(false)}>
             Clear
           </Button>
         </>
