@@ -61,10 +61,12 @@ function Forecast({ run: { risk, divergenceStep } }: { run: RunSummary }) {
 function Ending({ run: { reason, endedAt } }: { run: RunSummary }) {
   const now = useNow();
   return (
-    <p className={classes.verdict}>
-      {now !== null && endedAt && `${formatDuration(now - endedAt.getTime())} ago`}
-      {reason && `: ${reason}`}
-    </p>
+    <div className={classes.verdict}>
+      <p className={classes.ending}>
+        {now !== null && endedAt && `${formatDuration(now - endedAt.getTime())} ago`}
+        {reason && `: ${reason}`}
+      </p>
+    </div>
   );
 }
 
