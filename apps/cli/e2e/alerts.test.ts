@@ -5,6 +5,7 @@ import { seriousProblems } from './accessibility.ts';
 import { serve, temporaryFolder } from './evenkeel.ts';
 
 const executablePath = inject('chromium') ?? '';
+const TOKEN = 'a token for this test';
 
 describe.skipIf(!executablePath)('alerts, in a browser', () => {
   const folder = temporaryFolder();
@@ -14,7 +15,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
   let page: Page;
 
   beforeAll(async () => {
-    server = await serve(folder.path);
+    server = await serve(folder.path, '0', { EVENKEEL_ACCESS_TOKEN: TOKEN });
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
     context = await browser.newContext({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
     page = await context.newPage();
@@ -42,6 +43,20 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
   const rowOf = (name: string) => rows().filter({ has: page.getByRole('link', { name, exact: true }) });
   const boxOf = (name: string) => rowOf(name).getByRole('checkbox');
   const tab = (name: RegExp) => page.getByRole('button', { name });
+
+  /** Resolves once the page answers: only then does it tell how old alerts are. */
+  const isAlive = () =>
+    page
+      .getByText(/^\d+ s ago$/)
+      .first()
+      .waitFor();
+
+  test('who is not signed in is asked to, and comes back', async () => {
+    await page.goto(`${server.url}/alerts?status=open`);
+    await page.getByLabel('Access token').fill(TOKEN);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`${server.url}/alerts?status=open`);
+  });
 
   test('an inbox without alerts says when there will be some, and fills by itself', async () => {
     await page.goto(`${server.url}/alerts`);
@@ -71,7 +86,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await page.waitForURL(`${server.url}/alerts?project=lab&severity=critical&q=IR`);
     await rowOf('second').waitFor({ state: 'detached' });
     await page.reload();
-    await rowOf('third').waitFor();
+    await isAlive();
     expect(await rows().count()).toBe(2); // first and third
     await page.getByLabel('Severity').selectOption('warning');
     await page.getByText('No open alert matches.').waitFor();
@@ -87,6 +102,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await page.getByRole('button', { name: 'Save the note' }).click();
     await rowOf('first').getByText('bad shard, 7 of 9').waitFor();
     await page.reload();
+    await isAlive();
     expect(await rowOf('first').textContent()).toMatch(/bad shard, 7 of 9ada · \d{4}-\d\d-\d\d/);
   });
 
@@ -102,13 +118,13 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await tab(/^acknowledged 3/).click();
     await page.waitForURL(`${server.url}/alerts?status=acknowledged`);
     await page.reload();
-    await rowOf('second').waitFor();
+    await isAlive();
     expect(await rows().count()).toBe(3);
   });
 
   test('the keyboard moves, selects, acknowledges and opens', async () => {
     await page.goto(`${server.url}/alerts?status=all`);
-    await rowOf('first').waitFor();
+    await isAlive();
     await page.keyboard.press('j');
     await page.keyboard.press('Shift+j');
     await page.getByText('2 selected').waitFor();
@@ -162,6 +178,17 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await page.getByRole('heading', { name: 'There is no such alert' }).waitFor();
     await page.getByRole('link', { name: 'See all alerts' }).click();
     await rowOf('first').waitFor();
+    await isAlive();
+  });
+
+  test('who is no longer signed in hears of it when they act, and where to sign in', async () => {
+    await boxOf('first').check();
+    await context.clearCookies();
+    await page.getByRole('button', { name: 'Resolve 1' }).click();
+    await page.getByRole('alert').getByText('you are signed out').waitFor();
+    await page.getByRole('alert').getByRole('link', { name: 'Sign in' }).click();
+    await page.waitForURL(`${server.url}/signin?next=%2Falerts%3Fstatus%3Dall`);
+    await page.getByLabel('Access token').waitFor();
   });
 });
 
