@@ -7,7 +7,7 @@ import { type EvenkeelProcess, evenkeel, temporaryFolder } from './evenkeel.ts';
 
 const executablePath = inject('chromium') ?? '';
 const UNSTABLE = 'rising learning rate';
-const STOPPED = 'rising learning rate, stopped early';
+const STOPPED = 'rising, stopped early';
 const MINUTES = 60_000;
 
 describe.skipIf(!executablePath)('the demo, in a browser', () => {

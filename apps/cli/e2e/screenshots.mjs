@@ -41,7 +41,7 @@ async function photograph(colorScheme, url) {
   await page.getByText('loss-spike').first().waitFor({ timeout: 240_000 });
   await page.screenshot({
     path: join(root, `docs/board-${colorScheme}.png`),
-    clip: { x: 0, y: 0, width: 1280, height: 260 },
+    clip: { x: 0, y: 0, width: 1280, height: 330 },
   });
   await page.getByRole('link', { name: 'rising learning rate', exact: true }).click();
   await page.getByRole('heading', { name: 'Gradient variance by layer' }).waitFor();

@@ -17,7 +17,7 @@ const RUNS: readonly { name: string; flags: readonly string[]; keepsState?: true
   { name: 'healthy', flags: [] },
   { name: 'rising learning rate', flags: ['--schedule', 'ramp'] },
   {
-    name: 'rising learning rate, stopped early',
+    name: 'rising, stopped early',
     flags: ['--schedule', 'ramp', '--on-critical', 'stop'],
     keepsState: true,
   },

@@ -44,6 +44,7 @@ export default async function Page({ params, searchParams }: Props) {
   ]);
   // Not awaited: the page comes at once, with nothing drawn from these yet, and they stream after it.
   void queries.prefetchQuery(trpc.step.chart.queryOptions({ run, from, to, columns: CHART_COLUMNS }));
+  void queries.prefetchQuery(trpc.step.forecasts.queryOptions({ run, from, to, columns: CHART_COLUMNS }));
   void queries.prefetchQuery(trpc.step.layers.queryOptions({ run, from, to, columns: LAYER_COLUMNS }));
   return (
     <Hydrate>
