@@ -22,6 +22,7 @@ import type { Log } from './log.ts';
 
 const SWEEP_MS = 10_000;
 const ROLL_UP_MS = 1_000;
+const FORECAST_MS = 1_000;
 /** A run whose emitter has been gone this long counts as lost, until it comes back. */
 const LOST_AFTER_MS = 60_000;
 /** How long the giver of a command waits for the trainer to acknowledge it. */
@@ -62,6 +63,7 @@ export class Gateway {
       ...{ db, now, log },
       onAlert: (alert) => this.#live.alertChanged(alert),
       onCommand: (command) => void this.#deliver(command),
+      onForecast: (run) => this.#live.runChanged(run),
     });
     this.#ingest = new Ingest({
       namespace: io.of('/ingest'),
@@ -77,6 +79,7 @@ export class Gateway {
     this.#timers = [
       setInterval(() => this.#startSweep(), SWEEP_MS),
       setInterval(() => this.#startRollingUp(), ROLL_UP_MS),
+      setInterval(() => this.#judge.noteForecasts(), FORECAST_MS),
     ];
     this.#background = this.#resume();
   }

@@ -28,7 +28,7 @@ afterAll(async () => {
 
 function newJudge(now = () => new Date()): Judge {
   const log = (_level: string, message: string, error?: unknown) => problems.push(`${message}: ${error}`);
-  return new Judge({ db, now, log, onAlert: () => {}, onCommand: () => {} });
+  return new Judge({ db, now, log, onAlert: () => {}, onCommand: () => {}, onForecast: () => {} });
 }
 
 async function startedRun(run: string = randomUUID(), attempt = 1): Promise<string> {

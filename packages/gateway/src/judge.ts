@@ -34,6 +34,8 @@ export interface JudgeOptions {
   onAlert: (alert: Alert) => void;
   /** Called for each command with which a run's policy answers an alert. */
   onCommand: (command: CommandRow) => void;
+  /** Called where what is forecast of a run has been noted anew. */
+  onForecast: (run: string) => void;
 }
 
 interface Case {
@@ -46,8 +48,10 @@ interface Case {
   marked: number | null;
   /** The end of the newest step by the trainer's clock, and when it was judged by ours; null before the first. */
   heard: { time: number; at: number } | null;
-  /** The risk that was noted last in this attempt; null before the first. */
+  /** The risk that was told last in this attempt; null before the first. */
   risk: number | null;
+  /** What is told and not noted yet. */
+  points: readonly ForecastPoint[];
 }
 
 /**
@@ -59,6 +63,8 @@ export class Judge {
   readonly #options: JudgeOptions;
   /** The end of each run's queue of judgements. */
   readonly #cases = new Map<string, Promise<Case | null>>();
+  /** Runs with forecasts that are not noted yet. */
+  readonly #unnoted = new Set<string>();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
@@ -146,11 +152,12 @@ export class Judge {
   }
 
   /** An attempt goes on with what the detector remembers of the one before, also after a crash. */
-  async #begin(run: string, { project, detector }: Case, attempt: number, first: number): Promise<Case> {
+  async #begin(run: string, known: Case, attempt: number, first: number): Promise<Case> {
+    const { project, detector } = await this.#note(run, known);
     detector.newAttempt(first);
     await this.#resolveLeftOvers(run, attempt, detector.openRules());
     await markJudged(this.#options.db, { run, attempt, step: null, detector: detector.state() });
-    return { project, detector, attempt, judged: null, marked: null, heard: null, risk: null };
+    return { project, detector, attempt, judged: null, marked: null, heard: null, risk: null, points: [] };
   }
 
   async #rebuild(run: string): Promise<Case | null> {
@@ -174,7 +181,15 @@ export class Judge {
     const time = steps.at(-1)?.time;
     const heard = time === undefined ? null : { time, at: this.#options.now().getTime() };
     const judged = { judged: known.judgedTo, marked: known.judgedTo };
-    const rebuilt = { project: told.project, detector, attempt: known.attempt, ...judged, heard, risk: null };
+    const rebuilt = {
+      project: told.project,
+      detector,
+      attempt: known.attempt,
+      ...judged,
+      heard,
+      risk: null,
+      points: [],
+    };
     await this.#resolveLeftOvers(run, known.attempt, RULES); // or they would keep this attempt's own from opening
     const raised = await listAlerts(db, { run, limit: 1_000 });
     const judgedAll = await this.#judge(run, rebuilt, steps.slice(start), raised);
@@ -196,16 +211,33 @@ export class Judge {
       const point = changeOf(known.detector, points.at(-1)?.risk ?? known.risk);
       if (point) points.push(point);
     }
-    await noteForecasts(this.#options.db, { run, attempt: known.attempt, points });
+    if (points.length > 0) this.#unnoted.add(run);
     const newest = steps.at(-1);
     const heard = newest ? { time: newest.time, at: this.#options.now().getTime() } : known.heard;
     const risk = points.at(-1)?.risk ?? known.risk;
-    const judged = { ...known, judged: newest?.step ?? known.judged, heard, risk };
+    const waiting = [...known.points, ...points];
+    const judged = { ...known, judged: newest?.step ?? known.judged, heard, risk, points: waiting };
     const isDue = Math.abs((judged.judged ?? 0) - (judged.marked ?? 0)) >= MARK_EVERY_STEPS;
     return isDue ? this.#mark(run, judged) : judged;
   }
 
-  async #mark(run: string, known: Case): Promise<Case> {
+  /** Notes what has been forecast since the last time: seldom, so that no alert waits behind it. */
+  noteForecasts(): void {
+    for (const run of this.#unnoted) {
+      this.#unnoted.delete(run);
+      this.#enqueue(run, (known) => known && this.#note(run, known));
+    }
+  }
+
+  async #note(run: string, known: Case): Promise<Case> {
+    if (known.points.length === 0) return known;
+    await noteForecasts(this.#options.db, { run, attempt: known.attempt, points: known.points });
+    this.#options.onForecast(run);
+    return { ...known, points: [] };
+  }
+
+  async #mark(run: string, unnoted: Case): Promise<Case> {
+    const known = await this.#note(run, unnoted);
     const { attempt, judged, detector } = known;
     if (judged !== null) await markJudged(this.#options.db, { run, attempt, step: judged, detector: detector.state() });
     return { ...known, marked: judged };
