@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ['scripts/*.test.ts', 'packages/*/src/**/*.test.ts', 'apps/*/{src,server,e2e}/**/*.test.ts'],
     globalSetup: ['scripts/test-services.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -87,6 +87,9 @@ test('a viewer gets the steps of the run it watches, coalesced, and the board of
   await vi.waitFor(() => expect(boards.findLast((change) => change.run === run)?.lastStep).toBe(99), 5_000);
 });
 
+/** Frames that a viewer is sent without an acknowledgement. */
+const MOST_UNACKNOWLEDGED = 16;
+
 test('a viewer that acknowledges nothing is skipped ahead and told so when it catches up', async () => {
   const { run, socket } = await server.emitter();
   const viewer = server.client('/live');
@@ -96,13 +99,15 @@ test('a viewer that acknowledges nothing is skipped ahead and told so when it ca
   viewer.on('steps', (_frame: ArrayBuffer, ack: () => void) => acks.push(ack));
   const behind = new Promise((resolve) => viewer.once('behind', resolve));
   let first = 0;
+  let skipped = 0;
   await vi.waitFor(
     async () => {
-      // Each wait of vi.waitFor lets a tick pass, so that every batch goes out in a frame of its own.
+      // Each wait of vi.waitFor lets a tick pass; on a busy machine several batches may share a frame all the same.
       await send(socket, 'steps', encodeSteps({ run, attempt: 1, steps: stepsFrom(first++, 1) }));
-      expect(first).toBeGreaterThan(acks.length + 3);
+      if (acks.length === MOST_UNACKNOWLEDGED) skipped++;
+      expect(skipped).toBeGreaterThan(3);
     },
-    { timeout: 20_000, interval: 60 },
+    { timeout: 40_000, interval: 60 },
   );
   for (const ack of acks) ack();
   expect(await behind).toEqual({ run });
