@@ -15,7 +15,7 @@ interface Props {
 const getRun = cache(async (run: string) => {
   const trpc = await serverTRPC();
   try {
-    return await getQueryClient().fetchQuery(trpc.run.get.queryOptions({ run }));
+    return await getQueryClient().fetchQuery(trpc.run.get.queryOptions({ run }, { retry: false }));
   } catch (error) {
     if (isAbsent(error)) notFound();
     throw error;
