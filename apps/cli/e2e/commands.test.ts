@@ -98,7 +98,7 @@ test('emit, as it is installed, runs in plain Node', async () => {
   using folder = temporaryFolder();
   await using server = await serve(folder.path);
   const program = `
-    import { type Command, startRun } from '@evenkeel/emit';
+    import { startRun } from '@evenkeel/emit';
     const run = await startRun({ server: '${server.url}', project: 'p', name: 'plain' });
     for (let step = 0; step < 10; step++) run.log({ step, loss: 1 / (step + 1) });
     console.log(JSON.stringify(await run.finish()));`;
