@@ -8,5 +8,6 @@ export default defineConfig({
     globalSetup: ['scripts/test-services.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } }, // a second is too short for a page on a busy machine
   },
 });
