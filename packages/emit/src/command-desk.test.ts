@@ -42,7 +42,10 @@ test('a command is acknowledged before it is carried out, and told of once it is
   expect(trainer.reports()).toEqual([]);
   carryOut('kept at step 7');
   const { run, id } = checkpoint;
-  await vi.waitFor(() => expect(trainer.reports()).toEqual([{ run, id, result: 'kept at step 7', error: null }]));
+  await vi.waitFor(
+    () => expect(trainer.reports()).toEqual([{ run, id, result: 'kept at step 7', error: null }]),
+    20_000,
+  );
 });
 
 test('a command that comes again is acknowledged again and not carried out again, also after a reconnect', async () => {
@@ -63,7 +66,7 @@ test('what came of a command is told until the server takes it', async () => {
   trainer.server.answer = ({ event }) =>
     event === 'command:done' && refusals-- > 0 ? { error: 'busy', field: '', retry: true } : OK;
   await trainer.send(trainer.checkpoint);
-  await vi.waitFor(() => expect(trainer.reports()).toHaveLength(4));
+  await vi.waitFor(() => expect(trainer.reports()).toHaveLength(4), 20_000);
   trainer.run.log({ step: 0, loss: 1 });
   expect(await trainer.run.finish('finished')).toMatchObject({ delivered: true });
   expect(trainer.reports()).toHaveLength(4);
@@ -85,7 +88,7 @@ test.each<[string, CommandHandler]>([
 ])('a handler that %s is told as a failure', async (_how, handler) => {
   await using trainer = await commandedRun(handler);
   expect(await trainer.send(trainer.checkpoint)).toEqual(OK);
-  await vi.waitFor(() => expect(trainer.reports()).toMatchObject([{ result: null, error: 'disk full' }]));
+  await vi.waitFor(() => expect(trainer.reports()).toMatchObject([{ result: null, error: 'disk full' }]), 20_000);
 });
 
 test('a handler that throws what cannot be printed does no harm', async () => {
@@ -93,8 +96,9 @@ test('a handler that throws what cannot be printed does no harm', async () => {
     throw { toString: () => Symbol('x') };
   });
   await trainer.send(trainer.checkpoint);
-  await vi.waitFor(() =>
-    expect(trainer.reports()).toMatchObject([{ error: expect.stringContaining('could not say') }]),
+  await vi.waitFor(
+    () => expect(trainer.reports()).toMatchObject([{ error: expect.stringContaining('could not say') }]),
+    20_000,
   );
 });
 
@@ -131,7 +135,7 @@ test('the end of a run waits for what is being carried out, and not for ever', a
 
   await using stuck = await commandedRun(() => new Promise(() => {}));
   await stuck.send(stuck.checkpoint);
-  expect(await stuck.run.finish('finished', undefined, { timeoutMs: 400 })).toMatchObject({ delivered: true });
+  expect(await stuck.run.finish('finished', undefined, { timeoutMs: 4_000 })).toMatchObject({ delivered: true });
 });
 
 test('a run without a handler obeys stop alone', async () => {

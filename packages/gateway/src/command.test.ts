@@ -57,8 +57,9 @@ test('what nobody has acknowledged goes out again when the emitter comes back, a
   socket.disconnect();
   const heard = await comeBack(run);
   const { id } = await giving;
-  await vi.waitFor(async () =>
-    expect(await findCommand(server.db, { run, id })).toMatchObject({ status: 'acknowledged' }),
+  await vi.waitFor(
+    async () => expect(await findCommand(server.db, { run, id })).toMatchObject({ status: 'acknowledged' }),
+    20_000,
   );
   expect(heard).toEqual([{ id, run, ...action, by: 'ada', reason: 'enough' }]);
   const again = await comeBack(run);
@@ -66,7 +67,7 @@ test('what nobody has acknowledged goes out again when the emitter comes back, a
   expect(again.map(({ kind }) => kind)).toEqual(['stop']);
 });
 
-test('several that wait go out in the order in which they were given', { timeout: 20_000 }, async () => {
+test('several that wait go out in the order in which they were given', async () => {
   const { run, socket } = await server.emitter();
   socket.disconnect();
   const kinds = ['checkpoint', 'stop'] as const;
@@ -74,7 +75,7 @@ test('several that wait go out in the order in which they were given', { timeout
     expect(await server.gateway.command({ run, ...STOP, action: { kind } })).toMatchObject({ status: 'pending' });
   }
   const heard = await comeBack(run);
-  await vi.waitFor(() => expect(heard.map(({ kind }) => kind)).toEqual(kinds));
+  await vi.waitFor(() => expect(heard.map(({ kind }) => kind)).toEqual(kinds), 20_000);
 });
 
 test('a refusal is kept as the reason why nothing came of it', async () => {
@@ -127,7 +128,7 @@ test('an alert is answered as the policy of the run says, once, and the history 
   await send(socket, 'run:start', { ...startOf(run), policy });
   const steps = stepsFrom(0, 20, (step) => (step >= 10 ? Number.NaN : 2));
   await send(socket, 'steps', encodeSteps({ run, attempt: 1, steps }));
-  await vi.waitFor(() => expect(heard).toHaveLength(1));
+  await vi.waitFor(() => expect(heard).toHaveLength(1), 20_000);
   expect(heard).toMatchObject([
     { run, kind: 'stop', by: 'non-finite', reason: expect.stringMatching(/^critical non-finite at step 10: /) },
   ]);
