@@ -1,6 +1,6 @@
 import type { Alert, AlertStatus, Rule, Severity } from '@evenkeel/protocol';
 import { and, count, desc, eq, getTableColumns, gte, ilike, inArray, isNull, type SQL } from 'drizzle-orm';
-import type { Database } from './database.ts';
+import { containing, type Database } from './database.ts';
 import { alert, project, run } from './schema.ts';
 
 /** Which alerts a list holds; all that is given must be true of each. */
@@ -75,7 +75,7 @@ function isIn(filter: AlertFilter): SQL | undefined {
     filter.rule && inArray(alert.rule, [...filter.rule]),
     filter.severity && eq(alert.severity, filter.severity),
     filter.project === undefined ? undefined : eq(project.name, filter.project),
-    filter.search ? ilike(run.name, `%${filter.search.replace(/[\\%_]/g, '\\$&')}%`) : undefined,
+    filter.search ? ilike(run.name, containing(filter.search)) : undefined,
     filter.openedFrom && gte(alert.openedAt, filter.openedFrom),
   );
 }

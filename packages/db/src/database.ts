@@ -26,3 +26,8 @@ export interface Database extends AsyncDisposable {
 export function tellCause(error: Error): never {
   throw error.cause ?? error;
 }
+
+/** The pattern of `like` for what holds some words anywhere, which are taken as they are. */
+export function containing(words: string): string {
+  return `%${words.replace(/[\\%_]/g, '\\$&')}%`;
+}

@@ -1,6 +1,6 @@
 import type { RunStatus } from '@evenkeel/protocol';
 import { and, count, desc, eq, gte, ilike, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
-import type { Database } from './database.ts';
+import { containing, type Database } from './database.ts';
 import { openAlertsOf, type RunSummary, SUMMARY } from './run.ts';
 import { alert, project, run } from './schema.ts';
 
@@ -149,7 +149,7 @@ function keysOf(path: readonly string[]): SQL {
 }
 
 function mentions(search: string): SQL | undefined {
-  const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`;
+  const pattern = containing(search);
   const tag = sql`exists (select from unnest(${run.tags}) as tag where tag ilike ${pattern})`;
   return or(ilike(run.name, pattern), ilike(project.name, pattern), ilike(run.owner, pattern), tag);
 }

@@ -3,6 +3,7 @@ import { dehydrate } from '@tanstack/react-query';
 import { createTRPCClient, TRPCClientError, type TRPCLink } from '@trpc/client';
 import { observable } from '@trpc/server/observable';
 import { createTRPCOptionsProxy, type TRPCOptionsProxy } from '@trpc/tanstack-react-query';
+import { notFound } from 'next/navigation';
 import { connection } from 'next/server';
 import { cache, type ReactNode } from 'react';
 import { HydrateHere } from './hydrate.tsx';
@@ -58,4 +59,15 @@ export async function searchParamsOf(
 ): Promise<URLSearchParams> {
   const pairs = Object.entries(await params).map(([name, value]) => [name, [value].flat()[0] ?? '']);
   return new URLSearchParams(pairs);
+}
+
+/** What is read, or the page that says that there is nothing: no such thing, or no id at all. */
+export async function orNotFound<Read>(reading: Promise<Read>): Promise<Read> {
+  try {
+    return await reading;
+  } catch (error) {
+    const { code } = (error instanceof Error ? error.cause : null) as { code?: string };
+    if (code === 'NOT_FOUND' || code === 'BAD_REQUEST') notFound();
+    throw error;
+  }
 }

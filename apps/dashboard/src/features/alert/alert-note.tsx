@@ -1,13 +1,13 @@
 'use client';
 
-import { type Alert, MAX_NAME_LENGTH, MAX_NOTE_LENGTH } from '@evenkeel/protocol';
-import { Button, Group, Textarea, TextInput } from '@mantine/core';
-import { useLocalStorage } from '@mantine/hooks';
+import { type Alert, MAX_NOTE_LENGTH } from '@evenkeel/protocol';
+import { Button, Group, Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type KeyboardEvent, useState } from 'react';
 import { formatInstant } from '../../format.ts';
 import { useTRPC } from '../../trpc/client.tsx';
 import { announce } from '../shell/announcer.tsx';
+import { useYourName, YourName } from '../shell/your-name.tsx';
 import classes from './alert-note.module.css';
 import { Failure } from './failure.tsx';
 
@@ -26,7 +26,7 @@ export function AlertNote({ alert: { note, notedBy, notedAt } }: { alert: Alert 
 
 /** @param onClose called once the note is saved, or left as it was. */
 export function NoteForm({ alert, onClose }: { alert: Alert; onClose: () => void }) {
-  const [by, setBy] = useLocalStorage({ key: 'evenkeel.name', defaultValue: '' });
+  const [by, nameField] = useYourName();
   const [note, setNote] = useState(alert.note ?? '');
   const trpc = useTRPC();
   const queries = useQueryClient();
@@ -39,7 +39,7 @@ export function NoteForm({ alert, onClose }: { alert: Alert; onClose: () => void
       },
     }),
   );
-  const send = () => save.mutate({ run: alert.run, id: alert.id, note: note.trim(), by: by.trim() || null });
+  const send = () => save.mutate({ run: alert.run, id: alert.id, note: note.trim(), by });
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Escape') onClose();
     else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) send();
@@ -61,14 +61,7 @@ export function NoteForm({ alert, onClose }: { alert: Alert; onClose: () => void
         onChange={({ currentTarget }) => setNote(currentTarget.value)}
       />
       <Group gap="xs" align="end">
-        <TextInput
-          size="xs"
-          label="Your name"
-          placeholder="remembered in this browser"
-          maxLength={MAX_NAME_LENGTH}
-          value={by}
-          onChange={({ currentTarget }) => setBy(currentTarget.value)}
-        />
+        <YourName size="xs" {...nameField} />
         <Button size="xs" loading={save.isPending} onClick={send}>
           {note.trim() === '' && alert.note !== null ? 'Remove the note' : 'Save the note'}
         </Button>

@@ -1,22 +1,22 @@
 'use client';
 
 import { Button, Group } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
+import { useQuery, useSuspenseQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useState } from 'react';
 import { formatCount, formatInstant } from '../../format.ts';
 import { useLiveBoard } from '../../live/use-live.ts';
 import { type ListedAlert, type RunDetail, useTRPC } from '../../trpc/client.tsx';
 import { Commands } from '../command/commands.tsx';
-import { announce } from '../shell/announcer.tsx';
 import { SeverityMark } from './alert-mark.tsx';
 import { AlertNote, NoteForm } from './alert-note.tsx';
 import classes from './alert-page.module.css';
 import { AlertStatusMark } from './alert-status.tsx';
 import { commandsRequest } from './commands-request.ts';
-import { factsOf } from './evidence.ts';
+import { EvidenceList } from './evidence-list.tsx';
 import { Failure } from './failure.tsx';
 import { Picture } from './picture.tsx';
+import { useAlertVerbs } from './use-alert-verbs.ts';
 
 /** One alert: the picture as it was, what it saw, and what was done about it. */
 export function AlertPage({ run: runId, id }: { run: string; id: string }) {
@@ -28,7 +28,7 @@ export function AlertPage({ run: runId, id }: { run: string; id: string }) {
     <article id={`alert-${id}`} className={classes.page}>
       <Header alert={alert} />
       <p className={classes.message}>{alert.message}</p>
-      <Evidence alert={alert} />
+      <EvidenceList alert={alert} />
       <section aria-label="The picture as it was">
         <Caption alert={alert} run={run} />
         <Picture alert={alert} />
@@ -41,14 +41,7 @@ export function AlertPage({ run: runId, id }: { run: string; id: string }) {
 
 function Header({ alert }: { alert: ListedAlert }) {
   const { run, id, rule, severity, status, step, attempt, runName, project } = alert;
-  const trpc = useTRPC();
-  const queries = useQueryClient();
-  const onSuccess = async ({ status }: { status: string }) => {
-    announce(`${rule} ${status}`);
-    await queries.invalidateQueries(trpc.alert.pathFilter());
-  };
-  const acknowledge = useMutation(trpc.alert.acknowledge.mutationOptions({ onSuccess }));
-  const resolve = useMutation(trpc.alert.resolve.mutationOptions({ onSuccess }));
+  const { acknowledge, resolve, error } = useAlertVerbs();
   return (
     <header>
       <p className={classes.where}>
@@ -87,21 +80,8 @@ function Header({ alert }: { alert: ListedAlert }) {
           )}
         </Group>
       </div>
-      <Failure what="It stays as it was" error={acknowledge.error ?? resolve.error} />
+      <Failure what="It stays as it was" error={error} />
     </header>
-  );
-}
-
-function Evidence({ alert }: { alert: ListedAlert }) {
-  return (
-    <dl className={classes.evidence}>
-      {factsOf(alert).map(({ name, value, exact }) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd title={exact}>{value}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 

@@ -7,7 +7,7 @@ import { formatCount } from '../../format.ts';
 import { type ListedAlert, useTRPC } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
 import { Message } from '../shell/message.tsx';
-import { CHART_COLUMNS, StepFeed } from '../step/feed.ts';
+import { CHART_COLUMNS, nextFrame, StepFeed } from '../step/feed.ts';
 import { LatestValues } from '../step/latest-values.tsx';
 import { METRIC_VIEWS } from '../step/metrics.ts';
 import { StepChart } from '../step/step-chart.tsx';
@@ -72,7 +72,7 @@ export function Picture({ alert }: { alert: ListedAlert }) {
 }
 
 function usePictureFeed(alert: ListedAlert, range: PictureRange) {
-  const [feed] = useState(() => new StepFeed({ attempt: alert.attempt, schedule: requestAnimationFrameOnce }));
+  const [feed] = useState(() => new StepFeed({ attempt: alert.attempt, schedule: nextFrame }));
   const options = useTRPC().step.chart.queryOptions(pictureQuery(alert, range), { placeholderData: keepPreviousData });
   const chart = useQuery(options);
   const { from, to } = range.view;
@@ -82,10 +82,6 @@ function usePictureFeed(alert: ListedAlert, range: PictureRange) {
     if (chart.data) feed.load({ ...chart.data, lastStep: last }); // the run went no further then
   }, [feed, chart.data, last]);
   return { feed, error: chart.data ? null : chart.error, retry: chart.refetch };
-}
-
-function requestAnimationFrameOnce(draw: () => void): void {
-  requestAnimationFrame(draw);
 }
 
 /** What was forecast up to the last step that the alert saw, and what it said itself. */

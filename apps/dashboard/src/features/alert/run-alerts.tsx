@@ -2,14 +2,12 @@
 
 import type { Alert } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useLayoutEffect, useRef } from 'react';
 import { formatCount, formatInstant } from '../../format.ts';
-import { useTRPC } from '../../trpc/client.tsx';
-import { announce } from '../shell/announcer.tsx';
 import { SeverityMark } from './alert-mark.tsx';
-import { factsOf } from './evidence.ts';
+import { EvidenceList } from './evidence-list.tsx';
 import classes from './run-alerts.module.css';
+import { useAlertVerbs } from './use-alert-verbs.ts';
 
 /** A run's alerts: those that still want somebody, and folded away those that are resolved. */
 export function RunAlerts({ alerts, newestAttempt }: { alerts: readonly Alert[]; newestAttempt: number }) {
@@ -50,7 +48,7 @@ function AlertWords({ alert, isOld }: { alert: Alert; isOld: boolean }) {
         {isOld && ` of attempt ${alert.attempt}`}
       </strong>{' '}
       <span title={formatInstant(alert.openedAt)}>{alert.message}</span>
-      <Evidence alert={alert} />
+      <EvidenceList alert={alert} />
     </div>
   );
 }
@@ -95,32 +93,4 @@ function useItemThatKeepsFocus() {
     };
   }, []);
   return ref;
-}
-
-function Evidence({ alert }: { alert: Alert }) {
-  return (
-    <dl className={classes.evidence}>
-      {factsOf(alert).map(({ name, value, exact }) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd title={exact}>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
-
-function useAlertVerbs() {
-  const trpc = useTRPC();
-  const queries = useQueryClient();
-  const onSuccess = async ({ rule, status }: Alert) => {
-    announce(`${rule} ${status}`);
-    await Promise.all([
-      queries.invalidateQueries(trpc.alert.pathFilter()),
-      queries.invalidateQueries(trpc.run.pathFilter()),
-    ]);
-  };
-  const acknowledge = useMutation(trpc.alert.acknowledge.mutationOptions({ onSuccess }));
-  const resolve = useMutation(trpc.alert.resolve.mutationOptions({ onSuccess }));
-  return { acknowledge, resolve, error: acknowledge.error ?? resolve.error };
 }

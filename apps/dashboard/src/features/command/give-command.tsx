@@ -1,12 +1,12 @@
 'use client';
 
-import { type Action, action, MAX_NAME_LENGTH, MAX_REASON_LENGTH, parse, RefusedError } from '@evenkeel/protocol';
+import { type Action, action, MAX_REASON_LENGTH, parse, RefusedError } from '@evenkeel/protocol';
 import { Button, Group, Modal, TextInput } from '@mantine/core';
-import { useLocalStorage } from '@mantine/hooks';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { type RunCommand, useTRPC } from '../../trpc/client.tsx';
 import { announce } from '../shell/announcer.tsx';
+import { useYourName, YourName } from '../shell/your-name.tsx';
 import classes from './command.module.css';
 import { COMMAND_WORDS } from './command-kinds.ts';
 
@@ -48,7 +48,7 @@ export function GiveCommand({ run, name, commands }: Props) {
 }
 
 function CommandForm({ run, kind, onClose }: { run: string; kind: Kind; onClose: () => void }) {
-  const [by, setBy] = useLocalStorage({ key: 'evenkeel.name', defaultValue: '' });
+  const [by, nameField] = useYourName();
   const [wrong, setWrong] = useState<string | null>(null);
   const trpc = useTRPC();
   const queries = useQueryClient();
@@ -68,7 +68,7 @@ function CommandForm({ run, kind, onClose }: { run: string; kind: Kind; onClose:
     try {
       const asked = parse(action, kind === 'reduce-lr' ? { kind, factor: Number(text('factor')) } : { kind });
       setWrong(null);
-      give.mutate({ run, action: asked, by: by.trim() || null, reason: text('reason') || 'from the dashboard' });
+      give.mutate({ run, action: asked, by, reason: text('reason') || 'from the dashboard' });
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       setWrong('between 0 and 1, neither of them');
@@ -81,13 +81,7 @@ function CommandForm({ run, kind, onClose }: { run: string; kind: Kind; onClose:
         <TextInput name="factor" label="Factor" defaultValue="0.5" inputMode="decimal" error={wrong} />
       )}
       <TextInput name="reason" label="Reason" maxLength={MAX_REASON_LENGTH} placeholder="for the history of the run" />
-      <TextInput
-        label="Your name"
-        value={by}
-        maxLength={MAX_NAME_LENGTH}
-        placeholder="remembered in this browser"
-        onChange={({ currentTarget }) => setBy(currentTarget.value)}
-      />
+      <YourName {...nameField} />
       {give.error && <p role="alert">Not sent: {give.error.message}.</p>}
       {give.data && <p role="status">{answerOf(give.data)}</p>}
       <Group mt="md" justify="flex-end">

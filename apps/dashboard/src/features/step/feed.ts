@@ -13,6 +13,11 @@ export const TAIL_LIMIT = 2 * CHART_COLUMNS;
 /** Kept when even reading fails: past this the oldest go. */
 const TAIL_HARD_LIMIT = 4 * TAIL_LIMIT;
 
+/** How a page's feed draws. */
+export function nextFrame(draw: () => void): void {
+  requestAnimationFrame(draw);
+}
+
 interface Options {
   /** The newest attempt known when the page was read. */
   attempt: number;

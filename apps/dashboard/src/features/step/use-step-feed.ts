@@ -5,7 +5,7 @@ import { useEffect, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../coalesce.ts';
 import { live } from '../../live/connection.ts';
 import { type Chart, type RunDetail, useTRPC } from '../../trpc/client.tsx';
-import { CHART_COLUMNS, LAYER_COLUMNS, StepFeed } from './feed.ts';
+import { CHART_COLUMNS, LAYER_COLUMNS, nextFrame, StepFeed } from './feed.ts';
 import type { StepRange } from './view-params.ts';
 
 const READ_AT_MOST_EVERY_MS = 1_000;
@@ -14,7 +14,7 @@ const READ_AT_MOST_EVERY_MS = 1_000;
 export function useStepFeed(run: RunDetail, { from, to }: StepRange) {
   const trpc = useTRPC();
   const queries = useQueryClient();
-  const [feed] = useState(() => new StepFeed({ attempt: newestAttempt(run), schedule: requestAnimationFrameOnce }));
+  const [feed] = useState(() => new StepFeed({ attempt: newestAttempt(run), schedule: nextFrame }));
 
   // The old picture stays until the new one is there. Never fresh: only what is read after `watch` joins on to it.
   const how = { placeholderData: keepPreviousData, staleTime: 0, structuralSharing: false };
@@ -39,10 +39,6 @@ export function useStepFeed(run: RunDetail, { from, to }: StepRange) {
 
 function newestAttempt({ attempts }: RunDetail): number {
   return Math.max(0, ...attempts.map(({ number }) => number));
-}
-
-function requestAnimationFrameOnce(draw: () => void): void {
-  requestAnimationFrame(draw);
 }
 
 /** The chart for what is told in text, at a reader's pace rather than the stream's; null until it was read. */

@@ -1,10 +1,9 @@
 import type { Metadata } from 'next';
-import { notFound } from 'next/navigation';
 import { cache } from 'react';
 import { RunPage } from '../../../features/run/run-page.tsx';
 import { CHART_COLUMNS, LAYER_COLUMNS } from '../../../features/step/feed.ts';
 import { readRange } from '../../../features/step/view-params.ts';
-import { getQueryClient, Hydrate, searchParamsOf, serverTRPC } from '../../../trpc/server.tsx';
+import { getQueryClient, Hydrate, orNotFound, searchParamsOf, serverTRPC } from '../../../trpc/server.tsx';
 
 interface Props {
   params: Promise<{ run: string }>;
@@ -14,19 +13,8 @@ interface Props {
 /** Once a request, for the title and the page. */
 const getRun = cache(async (run: string) => {
   const trpc = await serverTRPC();
-  try {
-    return await getQueryClient().fetchQuery(trpc.run.get.queryOptions({ run }, { retry: false }));
-  } catch (error) {
-    if (isAbsent(error)) notFound();
-    throw error;
-  }
+  return orNotFound(getQueryClient().fetchQuery(trpc.run.get.queryOptions({ run }, { retry: false })));
 });
-
-/** No run has this id, or it is no id at all. */
-function isAbsent(error: unknown): boolean {
-  const { code } = (error instanceof Error ? error.cause : null) as { code?: string };
-  return code === 'NOT_FOUND' || code === 'BAD_REQUEST';
-}
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { name } = await getRun((await params).run);

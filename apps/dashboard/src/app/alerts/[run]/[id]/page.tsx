@@ -1,9 +1,8 @@
 import type { Metadata } from 'next';
-import { notFound } from 'next/navigation';
 import { cache } from 'react';
 import { AlertPage } from '../../../../features/alert/alert-page.tsx';
 import { commandsRequest } from '../../../../features/alert/commands-request.ts';
-import { getQueryClient, Hydrate, serverTRPC } from '../../../../trpc/server.tsx';
+import { getQueryClient, Hydrate, orNotFound, serverTRPC } from '../../../../trpc/server.tsx';
 
 interface Props {
   params: Promise<{ run: string; id: string }>;
@@ -12,19 +11,8 @@ interface Props {
 /** Once a request, for the title and the page. */
 const getAlert = cache(async (run: string, id: string) => {
   const trpc = await serverTRPC();
-  try {
-    return await getQueryClient().fetchQuery(trpc.alert.get.queryOptions({ run, id }, { retry: false }));
-  } catch (error) {
-    if (isAbsent(error)) notFound();
-    throw error;
-  }
+  return orNotFound(getQueryClient().fetchQuery(trpc.alert.get.queryOptions({ run, id }, { retry: false })));
 });
-
-/** There is no such alert, or these are no ids at all. */
-function isAbsent(error: unknown): boolean {
-  const { code } = (error instanceof Error ? error.cause : null) as { code?: string };
-  return code === 'NOT_FOUND' || code === 'BAD_REQUEST';
-}
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { run, id } = await params;
