@@ -20,7 +20,9 @@ export type RunCommand = Outputs['run']['commands'][number];
 export type ListedAlert = Outputs['alert']['list'][number];
 export type Chart = Outputs['step']['chart'];
 export type ForecastPoint = Outputs['step']['forecasts'][number];
-export type LayerChart = Outputs['step']['layers'];
+export type ArrayChart = Outputs['step']['array'];
+export type SeriesKey = keyof Chart['series'];
+export type ChartSeries = NonNullable<Chart['series'][SeriesKey]>;
 
 export function DataProvider({ children }: { children: ReactNode }) {
   const queryClient = browserQueryClient();

@@ -39,7 +39,7 @@ it('paints steps from left to right and layers from the top, and leaves holes cl
       [10, 100],
     ],
   };
-  const pixels = heatPixels(heat, [0, 2], 2, 2, { low: 1, high: 100 });
+  const pixels = heatPixels(heat, (share) => 2 * share, 2, 2, { low: 1, high: 100 });
   const pixel = (x: number, layer: number) => [...pixels.slice((layer * 2 + x) * 4, (layer * 2 + x) * 4 + 4)];
   expect(pixel(0, 0)).toEqual([...viridis(0), 255]);
   expect(pixel(0, 1)).toEqual([0, 0, 0, 0]);

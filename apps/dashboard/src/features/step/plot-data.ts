@@ -1,4 +1,4 @@
-import type { Chart } from '../../trpc/client.tsx';
+import type { Chart, ChartSeries } from '../../trpc/client.tsx';
 import type { MetricView } from './metrics.ts';
 
 /** What one chart draws; every array has one element a column. */
@@ -10,16 +10,21 @@ export interface PlotData {
   /** Mean minus and plus the deviation; null throughout where the metric has none. */
   deviationLow: (number | null)[];
   deviationHigh: (number | null)[];
+  /** Of what is drawn beside the metric; null throughout where there is none. */
+  beside: (number | null)[];
   nonFinite: number[];
 }
 
+const NOTHING: ChartSeries = { mean: [], min: null, max: null, nonFinite: [] };
+
 /**
- * A metric's columns. Columns that do not carry the metric are left out, so that the line runs on between sparse
- * values; those whose values were all non-finite stay and break it.
+ * A metric's columns. Columns that carry neither the metric nor what is beside it are left out, so that the line runs on
+ * between sparse values; those whose values were all non-finite stay and break it.
  */
-export function plotData(chart: Chart, { metric, deviation }: MetricView): PlotData {
-  const { mean, min, max, nonFinite } = chart.series[metric];
-  const spread = deviation && chart.series[deviation].mean;
+export function plotData(chart: Chart, { metric, deviation, beside }: MetricView): PlotData {
+  const { mean, min, max, nonFinite } = chart.series[metric] ?? NOTHING;
+  const spread = deviation && chart.series[deviation]?.mean;
+  const other = beside && chart.series[beside.metric]?.mean;
   const data: PlotData = {
     steps: [],
     mean: [],
@@ -27,11 +32,13 @@ export function plotData(chart: Chart, { metric, deviation }: MetricView): PlotD
     high: [],
     deviationLow: [],
     deviationHigh: [],
+    beside: [],
     nonFinite: [],
   };
   chart.steps.forEach((step, at) => {
     const value = mean[at] ?? null;
-    if (value === null && !nonFinite[at]) return;
+    const companion = other?.[at] ?? null;
+    if (value === null && companion === null && !nonFinite[at]) return;
     const reach = spread?.[at] ?? null;
     data.steps.push(step);
     data.mean.push(value);
@@ -40,6 +47,7 @@ export function plotData(chart: Chart, { metric, deviation }: MetricView): PlotD
     // What has a deviation here, TEV, is a deviation itself and never below zero.
     data.deviationLow.push(value === null || reach === null ? null : Math.max(0, value - reach));
     data.deviationHigh.push(value === null || reach === null ? null : value + reach);
+    data.beside.push(companion);
     data.nonFinite.push(nonFinite[at] ?? 0);
   });
   return data;
