@@ -12,7 +12,7 @@ import { CustomCharts } from './custom-charts.tsx';
 import { LayerHeatmap } from './heatmap.tsx';
 import { LatestValues } from './latest-values.tsx';
 import { metricChart } from './metric-chart.ts';
-import { METRIC_SERIES, METRIC_VIEWS } from './metrics.ts';
+import { METRIC_SERIES, metricViews } from './metrics.ts';
 import { TEV_DISTRIBUTION } from './quantile-chart.ts';
 import { StepChart } from './step-chart.tsx';
 import { useForecast } from './use-forecast.ts';
@@ -41,7 +41,10 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
   useStepArray(feed, run.id, range, 'layerOutVar');
   const forecast = useForecast(run, range);
   const ghosts = useGhosts(run, range);
-  const views = useMemo(() => METRIC_VIEWS.map((view) => metricChart(view, halfLife)), [halfLife]);
+  const views = useMemo(
+    () => metricViews(run.customNames).map((view) => metricChart(view, halfLife)),
+    [run.customNames, halfLife],
+  );
   const furthest = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? null;
   useEffect(() => feed.lookAhead(furthest), [feed, furthest]);
   const zoom = (next: StepRange | null) => setParams(writeRange(next ?? {}), 'push');

@@ -1,4 +1,5 @@
 import type { Chart, ChartSeries } from '../../trpc/client.tsx';
+import type { Extent } from './axis-range.ts';
 import type { MetricView } from './metrics.ts';
 
 /** What one chart draws; every array has one element a column. */
@@ -53,15 +54,11 @@ export function plotData(chart: Chart, { metric, deviation, beside }: MetricView
   return data;
 }
 
-/** A healthy run's loss and TEV stay well within this between least and greatest. */
-const PRESSED_FLAT = 30;
-
-/** Whether a linear axis would press most of the line flat against zero, as that of a run that has diverged. */
-export function spansDecades({ mean }: PlotData): boolean {
-  const positive = mean.filter((value) => value !== null && value > 0);
-  const lowest = extreme(positive, (a, b) => a < b) ?? 0;
-  const highest = extreme(positive, (a, b) => a > b) ?? 0;
-  return highest > PRESSED_FLAT * lowest;
+/** Least and greatest of what is positive; null where nothing is. */
+export function positiveExtent(values: readonly (number | null)[]): Extent | null {
+  const positive = values.filter((value) => value !== null && value > 0);
+  const [lowest, highest] = [extreme(positive, (a, b) => a < b), extreme(positive, (a, b) => a > b)];
+  return lowest === null || highest === null ? null : [lowest, highest];
 }
 
 export interface MetricSummary {

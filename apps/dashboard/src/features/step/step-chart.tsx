@@ -6,12 +6,13 @@ import { type KeyboardEvent, useEffect, useEffectEvent, useId, useRef, useState 
 import type uPlot from 'uplot';
 import { formatCount } from '../../format.ts';
 import type { SeriesKey } from '../../trpc/client.tsx';
+import { isPressedFlat, joinExtents } from './axis-range.ts';
 import type { ChartView, Drawn } from './chart-view.ts';
 import classes from './charts.module.css';
 import { moveCrosshair } from './crosshair.ts';
 import type { StepFeed } from './feed.ts';
 import { drawForecast } from './forecast-draw.ts';
-import { drawAttempts, drawGhosts, reachOf } from './ghost-draw.ts';
+import { drawAttempts, drawGhosts, nameAttempts, reachOf } from './ghost-draw.ts';
 import { columnAfter, rangeAfter } from './keyboard.ts';
 import { drawAlerts, drawNonFinite, drawShade } from './markers.ts';
 import { onColoursChange } from './palette.ts';
@@ -66,9 +67,16 @@ export function StepChart(props: ChartProps) {
   const drawUnder = useEffectEvent((drawn: uPlot) => {
     if (shaded) drawShade(drawn, shaded);
     if (forecast) drawForecast(drawn, forecast.points, forecast.lastStep, forecast.ahead);
-    drawAttempts(drawn, attempts, key === 'loss');
+    drawAttempts(drawn, attempts);
     drawGhosts(drawn, ghosts, key);
     drawAlerts(drawn, alerts, key);
+  });
+  const drawOver = useEffectEvent((drawn: uPlot) => {
+    if (data.current) drawNonFinite(drawn, data.current);
+    if (key === 'loss') nameAttempts(drawn, attempts);
+  });
+  const measure = useEffectEvent(({ extent }: Drawn) => {
+    setWide(isPressedFlat(joinExtents(extent, reachOf(ghosts, key, true))));
   });
   const reach = useEffectEvent(() => reachOf(ghosts, key, log));
   const zoom = useEffectEvent(onZoom);
@@ -85,7 +93,7 @@ export function StepChart(props: ChartProps) {
           xAxis: () => feed.xAxis(),
           reach,
           drawUnder,
-          drawOver: (drawn) => data.current && drawNonFinite(drawn, data.current),
+          drawOver,
           hover: say,
           zoom: (from, to) => zoom({ from, to }),
           reset: () => zoom(null),
@@ -96,7 +104,7 @@ export function StepChart(props: ChartProps) {
         const picture = feed.picture();
         if (!picture) return;
         data.current = view.read(picture);
-        setWide(data.current.isWide);
+        measure(data.current);
         created.setData([data.current.steps, ...data.current.lines]);
         say(created.cursor.idx ?? null);
       };
@@ -123,6 +131,7 @@ export function StepChart(props: ChartProps) {
         <h2 id={title} title={view.title}>
           {view.title}
           {view.unit && <small>{view.unit}</small>}
+          {view.beside && <small className={classes.beside}>{view.beside}</small>}
         </h2>
         <output ref={readout} aria-live="off" className={classes.readout} />
         {forecast && <Risk forecast={forecast} />}
