@@ -18,9 +18,8 @@ import classes from './alert-page.module.css';
 import { type PictureRange, pictureRange } from './picture-range.ts';
 
 const METRICS = ['loss', 'tevMean', 'gradVar'];
-const VIEWS = metricViews([])
-  .filter(({ metric }) => METRICS.includes(metric))
-  .map((view) => metricChart(view, null));
+const SHOWN = metricViews([]).filter(({ metric }) => METRICS.includes(metric));
+const VIEWS = SHOWN.map((view) => metricChart(view, null));
 
 /** What of a run's steps an alert's picture asks the server for: the timeline as the attempt had it, and no later step. */
 function pictureQuery({ run, attempt }: ListedAlert, { from, to }: PictureRange) {
@@ -69,7 +68,7 @@ export function Picture({ alert }: { alert: ListedAlert }) {
           />
         ))}
       </div>
-      <LatestValues feed={feed} />
+      <LatestValues feed={feed} views={SHOWN} title="The charts as a table" />
     </>
   );
 }

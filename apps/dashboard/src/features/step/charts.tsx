@@ -41,10 +41,8 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
   useStepArray(feed, run.id, range, 'layerOutVar');
   const forecast = useForecast(run, range);
   const ghosts = useGhosts(run, range);
-  const views = useMemo(
-    () => metricViews(run.customNames).map((view) => metricChart(view, halfLife)),
-    [run.customNames, halfLife],
-  );
+  const metrics = useMemo(() => metricViews(run.customNames), [run.customNames]);
+  const views = useMemo(() => metrics.map((view) => metricChart(view, halfLife)), [metrics, halfLife]);
   const furthest = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? null;
   useEffect(() => feed.lookAhead(furthest), [feed, furthest]);
   const zoom = (next: StepRange | null) => setParams(writeRange(next ?? {}), 'push');
@@ -91,8 +89,8 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
           layers={run.layers}
         />
       </div>
+      <LatestValues feed={feed} views={metrics} title="The charts as a table" />
       {run.customNames.length > 0 && <CustomCharts run={run} range={range} alerts={alerts} />}
-      <LatestValues feed={feed} />
     </>
   );
 }
