@@ -62,11 +62,10 @@ export function zoomTime(browser: Browser, url: string): Promise<number> {
     await page.mouse.move(box.x + 0.6 * box.width, box.y + 50);
     await page.mouse.down();
     await page.mouse.move(box.x + 0.7 * box.width, box.y + 60, { steps: 4 });
-    const refined = page.waitForResponse((response) => response.url().includes('step.chart'));
+    const first = await page.locator(LOSS).getAttribute('aria-valuemin');
     const began = performance.now();
     await page.mouse.up();
-    await (await refined).finished();
-    await page.evaluate(twoFrames);
+    await page.waitForFunction(beginsAfter, [LOSS, Number(first)] as const, { polling: 'raf' });
     return performance.now() - began;
   });
 }
@@ -161,8 +160,9 @@ function isDrawn(): boolean {
   return charts.length > 3 && charts.every((chart) => chart.querySelector('canvas')) && canvases.every(hasInk);
 }
 
-function twoFrames(): Promise<void> {
-  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())));
+/** Whether a chart draws what was read for its view: until then it holds the steps of the view before. */
+function beginsAfter([chart, step]: readonly [string, number]): boolean {
+  return Number(document.querySelector(chart)?.getAttribute('aria-valuemin')) > step;
 }
 
 function drawFromMemory(charts: readonly (readonly (number | null)[])[]): number {

@@ -2,7 +2,7 @@
 
 import type { AppRouter } from '@evenkeel/api';
 import { type QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { createTRPCClient, httpBatchLink } from '@trpc/client';
+import { createTRPCClient, httpBatchStreamLink } from '@trpc/client';
 import type { inferRouterOutputs } from '@trpc/server';
 import { createTRPCContext } from '@trpc/tanstack-react-query';
 import { type ReactNode, useState } from 'react';
@@ -26,8 +26,9 @@ export type ChartSeries = NonNullable<Chart['series'][SeriesKey]>;
 
 export function DataProvider({ children }: { children: ReactNode }) {
   const queryClient = browserQueryClient();
+  // Streamed: none of what a page asks for together waits for the slowest.
   const [client] = useState(() =>
-    createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: '/api/trpc', transformer: superjson })] }),
+    createTRPCClient<AppRouter>({ links: [httpBatchStreamLink({ url: '/api/trpc', transformer: superjson })] }),
   );
   return (
     <QueryClientProvider client={queryClient}>
