@@ -9,9 +9,9 @@ import { type ReactNode, useState } from 'react';
 import superjson from 'superjson';
 import { createQueryClient, isSignedOut } from './query-client.ts';
 
-const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
+const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
 
-export { useTRPC };
+export { useTRPC, useTRPCClient };
 
 type Outputs = inferRouterOutputs<AppRouter>;
 export type RunSummary = Outputs['run']['list'][number];
