@@ -48,3 +48,4 @@ export {
 export { countGroups, countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { insertSteps } from './step.ts';
+export { deleteView, listViews, saveView } from './view.ts';

@@ -18,6 +18,7 @@ export type RunSummary = Outputs['run']['list'][number];
 export type RunDetail = Outputs['run']['get'];
 export type RunCommand = Outputs['run']['commands'][number];
 export type ListedAlert = Outputs['alert']['list'][number];
+export type SavedView = Outputs['view']['list'][number];
 export type Chart = Outputs['step']['chart'];
 export type ForecastPoint = Outputs['step']['forecasts'][number];
 export type LayerChart = Outputs['step']['layers'];

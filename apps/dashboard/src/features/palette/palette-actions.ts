@@ -8,6 +8,7 @@ import { useTRPC } from '../../trpc/client.tsx';
 import { asksForRules, isNamed } from './matching.ts';
 import { offeredActions, type PageAction } from './page-actions.ts';
 
+const MOST_VIEWS = 6;
 const MOST_RULES = 6;
 const PAGES = [
   ['All runs', '/'],
@@ -22,13 +23,20 @@ const COLOURS = [
 
 export function usePages(typed: string): PageAction[] {
   const router = useRouter();
-  const projects = useQuery(useTRPC().project.list.queryOptions()).data ?? [];
+  const trpc = useTRPC();
+  const projects = useQuery(trpc.project.list.queryOptions()).data ?? [];
+  const saved = useQuery(trpc.view.list.queryOptions()).data ?? [];
   const pages = PAGES.map(([name, address]) => ({ name, act: () => router.push(address) }));
+  const views = saved.map(({ name, query }) => ({ name: `View ${name}`, act: () => router.push(`/?${query}`) }));
   const rules = projects.map((project) => ({
     name: `Rules of ${project}`,
     act: () => router.push(`/projects/${encodeURIComponent(project)}/rules`),
   }));
-  return [...named(pages, typed), ...named(rules, typed).slice(0, asksForRules(typed) ? MOST_RULES : 0)];
+  return [
+    ...named(pages, typed),
+    ...named(views, typed).slice(0, MOST_VIEWS),
+    ...named(rules, typed).slice(0, asksForRules(typed) ? MOST_RULES : 0),
+  ];
 }
 
 /** First what the page offers, then what is always there. */
