@@ -1,3 +1,4 @@
+import { startRun } from '@evenkeel/emit';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
@@ -94,6 +95,74 @@ describe.skipIf(!executablePath)('views of the board, in a browser', () => {
     await page.keyboard.type('baselines');
     await page.getByRole('option', { name: 'View Baselines' }).click();
     await page.waitForURL(`${server.url}/?tag=baseline`);
+  });
+
+  test('the way back from a run leads to the rows that were there; the way on begins at the top', async () => {
+    await using opened = await open('/?sort=name');
+    const { page, problems } = opened;
+    const table = page.getByRole('region', { name: 'Runs' });
+    const scrolled = () => table.evaluate((element) => element.scrollTop);
+    const row = page.getByRole('link', { name: 'run 400', exact: true });
+    await expect
+      .poll(async () => {
+        await table.evaluate((element) => element.scrollTo(0, 36 * 330));
+        return row.count();
+      })
+      .toBe(1);
+    await table.evaluate((element) => element.scrollBy(0, 100));
+    const before = await scrolled();
+    await row.click();
+    await page.getByRole('heading', { name: 'run 400', exact: true }).waitFor();
+    await page.goBack();
+    await row.waitFor();
+    expect(await scrolled()).toBe(before);
+    await row.click();
+    await page.getByRole('heading', { name: 'run 400', exact: true }).waitFor();
+    await page.reload();
+    await page.goBack();
+    await row.waitFor();
+    expect(await scrolled()).toBe(before);
+    await page.getByRole('link', { name: 'All', exact: true }).click();
+    await page.waitForURL(`${server.url}/`);
+    await page.getByRole('link', { name: 'run 0', exact: true }).waitFor();
+    expect(await scrolled()).toBe(0);
+    expect(problems).toEqual([]);
+  });
+
+  test('a board of one project leads to its rules', async () => {
+    await using opened = await open('/?project=mlra');
+    await opened.page.getByRole('link', { name: 'Rules of mlra' }).click();
+    await opened.page.waitForURL(`${server.url}/projects/mlra/rules`);
+  });
+
+  test('two alerts of a run can both be read on a small screen', async () => {
+    const run = await startRun({ server: server.url, project: 'lab', name: 'twofold', onWarning: () => {} });
+    for (let step = 0; step < 260; step++) {
+      run.log({ step, loss: 2, tevMean: 0.02 * Math.exp((step / 120) ** 2), gradVar: 1 });
+    }
+    run.log({ step: 260, loss: Number.NaN });
+    await using opened = await open('/?project=lab');
+    const { page } = opened;
+    const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'twofold' }) });
+    const boxOf = async (words: string) => {
+      const [outer, inner] = await Promise.all([
+        row.boundingBox(),
+        row.getByText(words, { exact: true }).boundingBox(),
+      ]);
+      if (!outer || !inner) throw new Error(`${words} is not shown`);
+      return { above: inner.y - outer.y, below: outer.y + outer.height - inner.y - inner.height, ...inner };
+    };
+    for (const words of ['tev-growth', 'non-finite']) {
+      await row.getByText(words, { exact: true }).waitFor();
+      await expect.poll(async () => Math.min(...Object.values(await boxOf(words)))).toBeGreaterThanOrEqual(0);
+      await expect.poll(async () => (await boxOf(words)).height).toBeGreaterThan(10);
+      await row.getByTitle(new RegExp(`^${words} at step \\d+$`)).waitFor();
+    }
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 800 });
+    expect(await row.textContent()).toMatch(/tev-growth.*non-finite|non-finite.*tev-growth/);
+    expect(await row.getByRole('img', { name: /warning|critical/ }).count()).toBe(2);
+    await run.finish();
   });
 });
 
