@@ -243,6 +243,20 @@ test('a run is put away and back, and deleted only by its name once it does not 
   await expect(client.run.delete.mutate({ run: RUN, name: 'n' })).rejects.toThrow(/^run: .*stop it first/);
 });
 
+test('a view is kept, listed and deleted; what it lacks is named', async () => {
+  const view = { name: ' by rate ', query: 'group=lr&sort=-risk' };
+  const saved = { ...view, name: 'by rate', createdAt: NOW };
+  expect(await client.view.save.mutate(view)).toEqual(saved);
+  expect(await client.view.list.query()).toEqual([saved]);
+  await expect(client.view.save.mutate(view)).rejects.toThrow(/^name: there is a view of this name/);
+  await expect(client.view.save.mutate({ ...view, name: '  ' })).rejects.toThrow(/^name: /);
+  await expect(client.view.save.mutate({ ...view, query: '' })).rejects.toThrow(/^query: /);
+  await expect(client.view.save.mutate({ ...view, query: 'q'.repeat(4_001) })).rejects.toThrow(/^query: /);
+  await client.view.delete.mutate({ name: 'by rate' });
+  expect(await client.view.list.query()).toEqual([]);
+  await expect(client.view.delete.mutate({ name: 'by rate' })).rejects.toThrow(/^name: no such view/);
+});
+
 test('a key shows its secret once and never again', async () => {
   const { key, secret } = await client.apiKey.create.mutate({ name: 'lab' });
   expect(secret).toMatch(/^ek_/);

@@ -50,3 +50,4 @@ export { countGroups, countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { CHART_METRICS } from './schema.ts';
 export { insertSteps } from './step.ts';
+export { deleteView, listViews, saveView } from './view.ts';

@@ -251,6 +251,14 @@ export const forecast = pgTable(
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.step] })],
 );
 
+/** A way to look at the board, under a name that all see. */
+export const view = pgTable('view', {
+  name: text().primaryKey(),
+  /** Its filters, sort and groups, as in the query of its address. */
+  query: text().notNull(),
+  createdAt: instant('created_at').notNull(),
+});
+
 /** A key for `/ingest`. The secret itself is shown once and never stored. */
 export const apiKey = pgTable('api_key', {
   id: uuid().primaryKey(),

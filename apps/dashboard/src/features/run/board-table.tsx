@@ -11,6 +11,7 @@ import { type RowKeys, useRowKeys } from './board-keys.ts';
 import type { BoardGroup, BoardLayout } from './board-layout.ts';
 import { BoardRow, EmptyCells, UnreadRow } from './board-row.tsx';
 import { useRuns } from './board-runs.ts';
+import { useKeptScroll } from './board-scroll.ts';
 import { type BoardRequest, nextSort, readBoardRequest, type Sort, writePath } from './list-request.ts';
 
 /** Pixels, as in board.module.css. */
@@ -43,6 +44,7 @@ export function BoardTable({ request, layout, busy }: Props) {
     // The row that has the focus stays, wherever the window goes.
     rangeExtractor: (range) => withPlace(range, layout.placeOf(keys.active)),
   });
+  const kept = useKeptScroll(scroll); // after the virtualizer, which begins at the top
   const items = virtualizer.getVirtualItems();
   const scrolled = useRef(request);
   useEffect(() => {
@@ -59,6 +61,7 @@ export function BoardTable({ request, layout, busy }: Props) {
       tabIndex={0}
       onKeyDown={(event) => keys.onKeyDown(event, (run) => virtualizer.scrollToIndex(layout.placeOf(run)))}
       onFocus={keys.onFocus}
+      {...kept}
     >
       <table className={classes.table} aria-rowcount={layout.length + 1}>
         <Head sort={request.sort} />
