@@ -47,4 +47,5 @@ export {
 } from './run.ts';
 export { countGroups, countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
+export { readSignals, startOfNewest } from './signals.ts';
 export { insertSteps } from './step.ts';
