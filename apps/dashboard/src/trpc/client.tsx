@@ -9,15 +9,17 @@ import { type ReactNode, useState } from 'react';
 import superjson from 'superjson';
 import { createQueryClient, isSignedOut } from './query-client.ts';
 
-const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
+const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
 
-export { useTRPC };
+export { useTRPC, useTRPCClient };
 
 type Outputs = inferRouterOutputs<AppRouter>;
 export type RunSummary = Outputs['run']['list'][number];
 export type RunDetail = Outputs['run']['get'];
 export type RunCommand = Outputs['run']['commands'][number];
 export type ListedAlert = Outputs['alert']['list'][number];
+export type TriedRuns = Outputs['project']['tryRules'];
+export type TriedRun = TriedRuns['runs'][number];
 export type Chart = Outputs['step']['chart'];
 export type ForecastPoint = Outputs['step']['forecasts'][number];
 export type LayerChart = Outputs['step']['layers'];
