@@ -100,7 +100,7 @@ describe.skipIf(!executablePath)('the demo, in a browser', () => {
     expect([alert?.severity, others]).toEqual(['critical', []]);
 
     const { steps, series } = await client.step.chart.query({ run: runNamed(UNSTABLE).id, columns: 2_000 });
-    const onset = onsetOf(steps, series.loss.mean) ?? 0;
+    const onset = onsetOf(steps, series.loss?.mean ?? []) ?? 0;
     expect(alert?.step).toBeLessThan(onset);
 
     const [stopping] = await growthOf(STOPPED);
@@ -110,7 +110,7 @@ describe.skipIf(!executablePath)('the demo, in a browser', () => {
     expect(runNamed(STOPPED).lastStep).toBeLessThan(onset);
     // The twins are the same run up to there.
     const twin = await client.step.chart.query({ run: runNamed(STOPPED).id, columns: 2_000 });
-    expect(twin.series.loss.mean).toEqual(series.loss.mean.slice(0, twin.steps.length));
+    expect(twin.series.loss?.mean).toEqual(series.loss?.mean.slice(0, twin.steps.length));
 
     await page.getByRole('row').filter({ hasText: STOPPED }).getByText('stopped', { exact: true }).waitFor();
     await page.getByRole('row').filter({ hasText: UNSTABLE }).getByText('failed', { exact: true }).waitFor();

@@ -85,15 +85,21 @@ test('a chart has the steps of its range, and marks what is not finite', async (
   const chart = await client.step.chart.query({ run: RUN, columns: 200, from: 49, to: 51 });
   expect(chart.steps).toEqual([49, 50, 51]);
   expect(chart.series.loss).toMatchObject({ mean: [49, null, 51], nonFinite: [0, 1, 0] });
-  const layers = await client.step.layers.query({ run: RUN, columns: 200, from: 49, to: 51 });
-  expect(layers).toMatchObject({
-    layers: ['a', 'b'],
-    gradVar: [
+  const layers = await client.step.array.query({ run: RUN, columns: 200, from: 49, to: 51, array: 'layerGradVar' });
+  expect(layers).toEqual({
+    steps: [49, 50, 51],
+    values: [
       [49, 1],
       [50, 1],
       [51, 1],
     ],
   });
+  const some = await client.step.chart.query({ run: RUN, columns: 200, series: ['lr', 'custom:missing'] });
+  expect(Object.keys(some.series)).toEqual(['lr']);
+  const wrong = ['lr', 'luck' as never] as const;
+  await expect(client.step.chart.query({ run: RUN, columns: 200, series: [...wrong] })).rejects.toThrow(
+    /^series\.1: expected loss, /,
+  );
 });
 
 test('a command of a person is given, and listed with what came of it', async () => {
@@ -192,7 +198,7 @@ test('alerts are listed and counted by a filter, acted on together, noted, and r
 test('a chart as of an attempt leaves later ones out', async () => {
   const lastStep = async (attempt?: number) => {
     const chart = await client.step.chart.query({ run: TWICE, columns: 200, attempt });
-    return [chart.lastStep, chart.series.loss.mean.at(-1)];
+    return [chart.lastStep, chart.series.loss?.mean.at(-1)];
   };
   const start = { run: TWICE, project: 'p', name: 'twice', startedAt: 1_000 };
   for (const [attempt, first] of [

@@ -1,20 +1,26 @@
+import { STEP_ARRAYS } from '@evenkeel/protocol';
 import { type SQL, sql } from 'drizzle-orm';
 import { arrayOf, INT4, INT8 } from './array-wire.ts';
-import { CHART_METRICS, rollup, step } from './schema.ts';
+import { metricSql } from './metric.ts';
+import { rollup, step } from './schema.ts';
 import type { Piece } from './timeline.ts';
 
-/** What a bucket says of each metric: the columns `min_0`, `max_0`, …, by the metric's place in `CHART_METRICS`. */
+/** What a bucket says of each metric: the columns `min_0`, `max_0`, …, by the metric's place (see `metric.ts`). */
 export const PARTS = ['min', 'max', 'sum', 'finite', 'non_finite'] as const;
 type Part = (typeof PARTS)[number];
 
+/** The first step that carries each array of a step: the columns `array_0`, …, in the order of `STEP_ARRAYS`. */
+export const ARRAY_STEPS = STEP_ARRAYS.map((_, at) => `array_${at}`);
+
 /**
- * The buckets of pieces as rows (at, layer_step, min_0, …), a raw step being a bucket of one. Every piece is looked up
- * by its index range: `offset 0` keeps the planner from turning the look-ups into a scan of the run.
+ * The buckets of pieces as rows (at, time, tokens, array_0, …, min_0, max_0, …), a raw step being a bucket of one.
+ * Every piece is looked up by its index range: `offset 0` keeps the planner from turning the look-ups into a scan of
+ * the run.
  */
-export function bucketsOf(run: string, pieces: readonly Piece[]): SQL {
+export function bucketsOf(run: string, pieces: readonly Piece[], metrics: readonly number[]): SQL {
   const raw = pieces.filter(({ size }) => size === 1);
   const rolled = pieces.filter(({ size }) => size > 1);
-  return sql`(${stepsOf(run, raw, STEP_COLUMNS)} union all ${rollupsOf(run, rolled)})`;
+  return sql`(${stepsOf(run, raw, stepColumns(metrics))} union all ${rollupsOf(run, rolled, metrics)})`;
 }
 
 /** Some columns of the raw steps of pieces. */
@@ -27,10 +33,10 @@ export function stepsOf(run: string, pieces: readonly Piece[], columns: SQL): SQ
     ) as read`;
 }
 
-function rollupsOf(run: string, pieces: readonly Piece[]): SQL {
+function rollupsOf(run: string, pieces: readonly Piece[], metrics: readonly number[]): SQL {
   return sql`
     select read.* from ${unnestPieces(pieces)} cross join lateral (
-      select ${ROLLUP_COLUMNS} from ${rollup}
+      select ${rollupColumns(metrics)} from ${rollup}
       where run = ${run}::uuid and attempt = piece.attempt and size = piece.size
         and start >= piece.from_step and start < piece.until
       offset 0
@@ -64,15 +70,25 @@ export function total(part: Part, metric: number): string {
   return part === 'min' || part === 'max' ? `${part}(${column})` : `sum(${column})`;
 }
 
-const STEP_COLUMNS = columnsOf(
-  'step as at, case when layer_grad_var is not null then step end as layer_step',
-  (part, metric) => stepPart(part, step[CHART_METRICS[metric] ?? 'loss'].name),
-);
-const ROLLUP_COLUMNS = columnsOf('start as at, layer_step', (part, metric) => `${part}[${metric + 1}]`);
+function stepColumns(metrics: readonly number[]): SQL {
+  const arrays = STEP_ARRAYS.map((name, at) => `case when ${step[name].name} is not null then step end as array_${at}`);
+  return columnsOf(['step as at', 'time', 'tokens', ...arrays], metrics, (part, metric) =>
+    stepPart(part, metricSql(metric)),
+  );
+}
 
-function columnsOf(first: string, write: (part: Part, metric: number) => string): SQL {
-  const parts = CHART_METRICS.flatMap((_, at) => PARTS.map((part) => `${write(part, at)} as ${part}_${at}`));
-  return sql.raw([first, ...parts].join(', '));
+function rollupColumns(metrics: readonly number[]): SQL {
+  const arrays = ARRAY_STEPS.map((name, at) => `array_steps[${at + 1}] as ${name}`);
+  return columnsOf(['start as at', 'time', 'tokens', ...arrays], metrics, (part, metric) => `${part}[${metric + 1}]`);
+}
+
+function columnsOf(
+  first: readonly string[],
+  metrics: readonly number[],
+  write: (part: Part, metric: number) => string,
+): SQL {
+  const parts = metrics.flatMap((at) => PARTS.map((part) => `${write(part, at)} as ${part}_${at}`));
+  return sql.raw([...first, ...parts].join(', '));
 }
 
 /**

@@ -1,9 +1,10 @@
-import type { StepEvent } from '@evenkeel/protocol';
+import { STEP_ARRAYS, type StepArray, type StepEvent } from '@evenkeel/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { type ArrayChart, readArrayChart } from './array-chart.ts';
 import { type Chart, readChart } from './chart.ts';
 import type { Database } from './database.ts';
-import { readLayerChart } from './layer-chart.ts';
+import type { SeriesKey } from './metric.ts';
 import { rollUp, runsToRollUp } from './rollup.ts';
 import { startRun } from './run.ts';
 import { insertSteps } from './step.ts';
@@ -38,10 +39,12 @@ function byColumn(chart: Pick<Chart, 'steps' | 'columnSteps'>, owned: readonly S
   return columns;
 }
 
-function expectSeries(chart: Chart, metric: 'loss' | 'tevMean', columns: readonly StepEvent[][]): void {
-  const { mean, min, max, nonFinite } = chart.series[metric];
+type Read = (event: StepEvent) => number | null | undefined;
+
+function expectSeries(chart: Chart, key: SeriesKey, columns: readonly StepEvent[][], read: Read): void {
+  const { mean, min, max, nonFinite } = seriesOf(chart, key);
   for (const [at, events] of columns.entries()) {
-    const values = events.map((event) => event[metric]).filter((value) => value != null);
+    const values = events.map(read).filter((value) => value != null);
     const finite = values.filter(Number.isFinite);
     const none = finite.length === 0;
     expect(nonFinite[at]).toBe(values.length - finite.length);
@@ -51,6 +54,18 @@ function expectSeries(chart: Chart, metric: 'loss' | 'tevMean', columns: readonl
     if (none) expect(mean[at]).toBeNull();
     else expect(mean[at]).toBeCloseTo(sum / finite.length, 6);
   }
+}
+
+function seriesOf({ series }: Chart, key: SeriesKey) {
+  const found = series[key];
+  if (!found) throw new Error(`the chart has no ${key}`);
+  return found;
+}
+
+/** The first step of each column that carries the array. */
+function expectedArrays(columns: readonly StepEvent[][], array: StepArray): ArrayChart {
+  const carriers = columns.map((events) => events.find((event) => event[array])).filter((event) => !!event);
+  return { steps: carriers.map(({ step }) => step), values: carriers.map((event) => event[array] ?? []) };
 }
 
 /** The same pseudo-random value for the same arguments: mostly plain, at times a spike, non-finite or absent. */
@@ -90,14 +105,28 @@ const view = fc.record({
   attempt: fc.constantFrom(undefined, undefined, 1, 2),
 });
 
+/** Custom scalars come sparse, and some only late in a run. */
+function customAt(step: number, salt: number, first: number): Record<string, number> | null {
+  if (step % 4 !== salt % 4) return null;
+  const value = measured(step, salt + 13);
+  return { ...(value !== null && { speed: Math.fround(value) }), ...(first > 4000 && { late: step % 10 }) };
+}
+
 async function insertStretch(db: Database, run: string, model: Model, stretch: Stretch): Promise<void> {
   const { attempt, first, count, stride, salt } = stretch;
   await startRun(db, aRun({ run, attempt, layers: ['h0', 'h1'] }), NOW);
   if (stretch.rollUp === 'before') await rollUp(db, run);
   const steps = Array.from({ length: count }, (_, at) => {
     const step = first + at * stride;
-    const layerGradVar = step % 5 === salt % 5 ? [step, salt] : null;
-    return aStep(step, { loss: measured(step, salt), tevMean: measured(step, salt + 7), layerGradVar });
+    const every = (period: number) => step % period === salt % period;
+    return aStep(step, {
+      loss: measured(step, salt),
+      tevMean: measured(step, salt + 7),
+      tokens: every(3) ? null : 512 * step,
+      layerGradVar: every(5) ? [step, salt] : null,
+      tevQuantiles: every(7) ? Array.from({ length: 9 }, (_, at) => at + salt) : null,
+      custom: customAt(step, salt, first),
+    });
   });
   const inserting = insertSteps(db, [{ run, attempt, steps }], NOW);
   if (stretch.rollUp === 'meanwhile') await rollUp(db, run);
@@ -113,6 +142,10 @@ async function insertRepeat(db: Database, run: string, model: Model, { place, ..
   const begun = [...model].filter(([, steps]) => Math.min(...steps.keys()) <= first);
   const attempt = Math.max(...begun.map(([attempt]) => attempt));
   await insertStretch(db, run, model, { ...rest, attempt, first, stride: 1, rollUp: 'no' });
+}
+
+function customNames({ custom }: StepEvent): string[] {
+  return Object.keys(custom ?? {});
 }
 
 describeDatabases('charts', (db) => {
@@ -139,21 +172,27 @@ describeDatabases('charts', (db) => {
           const to = span === undefined ? undefined : (from ?? 0) + span;
           const seen = owned.filter(({ step }) => step >= (from ?? 0) && step <= (to ?? Number.POSITIVE_INFINITY));
           const query = { run, from, to, columns, attempt };
-          const chart = await readChart(db(), query);
+          const asked: SeriesKey[] = ['tevMean', 'custom:late', 'custom:speed', 'loss', 'custom:missing'];
+          const chart = await readChart(db(), { ...query, series: asked });
           expect([chart.firstStep, chart.lastStep]).toEqual([owned[0]?.step ?? null, owned.at(-1)?.step ?? null]);
           expect(chart.steps.length).toBeLessThanOrEqual(columns);
           const inColumns = byColumn(chart, seen);
           expect(inColumns.every((events) => events.length > 0)).toBe(true);
-          expectSeries(chart, 'loss', inColumns);
-          expectSeries(chart, 'tevMean', inColumns);
-          const carriers = inColumns
-            .map((events) => events.find(({ layerGradVar }) => layerGradVar))
-            .filter((e) => !!e);
-          expect(await readLayerChart(db(), query)).toEqual({
-            layers: ['h0', 'h1'],
-            steps: carriers.map(({ step }) => step),
-            gradVar: carriers.map(({ layerGradVar }) => layerGradVar),
-          });
+          expect(chart.times).toEqual(inColumns.map(([event]) => event?.time));
+          expect(chart.tokens).toEqual(inColumns.map((events) => events.find((e) => e.tokens)?.tokens ?? null));
+          expectSeries(chart, 'loss', inColumns, ({ loss }) => loss);
+          expectSeries(chart, 'tevMean', inColumns, ({ tevMean }) => tevMean);
+          const known = new Set([...model.values()].flatMap((steps) => [...steps.values()].flatMap(customNames)));
+          const customs = ['late', 'speed'].filter((name) => known.has(name));
+          expect(Object.keys(chart.series).sort()).toEqual([
+            ...customs.map((name) => `custom:${name}`),
+            'loss',
+            'tevMean',
+          ]);
+          for (const name of customs) expectSeries(chart, `custom:${name}`, inColumns, ({ custom }) => custom?.[name]);
+          for (const array of STEP_ARRAYS) {
+            expect(await readArrayChart(db(), { ...query, array })).toEqual(expectedArrays(inColumns, array));
+          }
         }
       },
     );
@@ -190,7 +229,7 @@ describeDatabases('charts', (db) => {
     const chart = await readChart(db(), { run, columns: 100 });
     expect(chart).toMatchObject({ firstStep: null, lastStep: null, columnSteps: 1, steps: [] });
     expect(chart.series.loss).toEqual({ mean: [], min: null, max: null, nonFinite: [] });
-    expect(await readLayerChart(db(), { run, columns: 100 })).toEqual({ layers: [], steps: [], gradVar: [] });
+    expect(await readArrayChart(db(), { run, columns: 100, array: 'layerGradVar' })).toEqual({ steps: [], values: [] });
   });
 
   test('few steps are drawn as they are, however far apart, finite values however great', async () => {
@@ -213,7 +252,7 @@ describeDatabases('charts', (db) => {
     expect(await runsToRollUp(db())).not.toContain(run);
     for (const columns of [1, 7, 50, 300]) {
       const { steps, columnSteps, series } = await readChart(db(), { run, columns });
-      const at = series.loss.max?.indexOf(1e9) ?? -1;
+      const at = series.loss?.max?.indexOf(1e9) ?? -1;
       expect(steps[at]).toBeLessThanOrEqual(spike);
       expect((steps[at] ?? 0) + columnSteps).toBeGreaterThan(spike);
     }
@@ -225,9 +264,9 @@ describeDatabases('charts', (db) => {
     await insertSteps(db(), [{ run, attempt: 1, steps }], NOW);
     await rollUp(db(), run);
     const { series } = await readChart(db(), { run, columns: 2 });
-    expect(series.loss.max).toEqual([1.7e308, 1.7e308]);
-    expect(series.loss.min).toEqual([-5e-324, -5e-324]);
-    for (const mean of series.loss.mean) expect((mean ?? 0) / 5e149).toBeCloseTo(1, 12);
+    expect(series.loss?.max).toEqual([1.7e308, 1.7e308]);
+    expect(series.loss?.min).toEqual([-5e-324, -5e-324]);
+    for (const mean of series.loss?.mean ?? []) expect((mean ?? 0) / 5e149).toBeCloseTo(1, 12);
   });
 
   test('a late step is rolled up again', async () => {
@@ -242,6 +281,6 @@ describeDatabases('charts', (db) => {
     expect(await runsToRollUp(db())).toContain(run);
     await rollUp(db(), run);
     const { series, columnSteps } = await readChart(db(), { run, columns: 1 });
-    expect([columnSteps, series.loss.max]).toEqual([4096, [50]]);
+    expect([columnSteps, series.loss?.max]).toEqual([4096, [50]]);
   });
 });

@@ -1,11 +1,12 @@
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { bucketsOf, PARTS, total } from './bucket-sql.ts';
 import { type ChartQuery, type Columns, planColumns } from './columns.ts';
 import type { Database, Sql } from './database.ts';
-import { CHART_METRICS, type ChartMetric } from './schema.ts';
+import { metricOf, type SeriesKey } from './metric.ts';
+import { CHART_METRICS, run } from './schema.ts';
 
 /** A metric by column. */
-interface ChartSeries {
+export interface ChartSeries {
   /** Of the finite values; null where there is none. */
   mean: (number | null)[];
   /** Null where a column is one step. */
@@ -23,30 +24,61 @@ export interface Chart {
   columnSteps: number;
   /** First step of each column that has data. */
   steps: number[];
-  series: Record<ChartMetric, ChartSeries>;
+  /** When each column began, in milliseconds since 1970, and the tokens seen then; null where that was not told. */
+  times: number[];
+  tokens: (number | null)[];
+  /** By what was asked for; without those custom scalars that the run does not have. */
+  series: Partial<Record<SeriesKey, ChartSeries>>;
+}
+
+export interface SeriesQuery extends ChartQuery {
+  /** All but custom scalars where it is absent. */
+  series?: readonly SeriesKey[] | undefined;
 }
 
 type Row = Record<string, string | number | null>;
 
 /** Draws the run's timeline. Every column keeps its least and greatest value, so that no spike is sampled away. */
-export async function readChart(db: Database, query: ChartQuery): Promise<Chart> {
+export async function readChart(db: Database, query: SeriesQuery): Promise<Chart> {
+  const metrics = await metricsOf(db.sql, query);
   const plan = await planColumns(db.sql, query);
-  const rows = await readColumns(db.sql, query, plan);
-  const series = CHART_METRICS.map((metric, at) => [metric, seriesOf(rows, at, plan.width > 1)]);
+  const rows = await readColumns(db.sql, query.run, plan, [...new Set(metrics.values())]);
+  const number = (name: string) => rows.map((row) => (row[name] === null ? null : Number(row[name])));
   return {
     firstStep: plan.timeline[0]?.first ?? null,
     lastStep: plan.timeline.at(-1)?.last ?? null,
     columnSteps: plan.width,
-    steps: rows.map((row) => Math.max(plan.first, plan.origin + Number(row.column) * plan.width)),
-    series: Object.fromEntries(series) as Record<ChartMetric, ChartSeries>,
+    steps: number('column').map((column) => Math.max(plan.first, plan.origin + (column ?? 0) * plan.width)),
+    times: number('time').map((time) => time ?? 0),
+    tokens: number('tokens'),
+    series: Object.fromEntries([...metrics].map(([key, at]) => [key, seriesOf(rows, at, plan.width > 1)])),
   };
 }
 
-async function readColumns(db: Sql, { run }: ChartQuery, { origin, width, pieces }: Columns): Promise<Row[]> {
-  const totals = CHART_METRICS.flatMap((_, at) => PARTS.map((part) => `${total(part, at)}::float8 as ${part}_${at}`));
+async function metricsOf(db: Sql, query: SeriesQuery): Promise<Map<SeriesKey, number>> {
+  const keys = query.series ?? CHART_METRICS;
+  const names = keys.some((key) => key.startsWith('custom:')) ? await customNamesOf(db, query.run) : [];
+  const metrics = keys.map((key) => [key, metricOf(key, names)] as const);
+  return new Map(metrics.filter((metric): metric is [SeriesKey, number] => metric[1] !== null));
+}
+
+/** In the order of `step.custom`. */
+export async function customNamesOf(db: Sql, id: string): Promise<string[]> {
+  const [found] = await db.select({ names: run.customNames }).from(run).where(eq(run.id, id));
+  return found?.names ?? [];
+}
+
+async function readColumns(
+  db: Sql,
+  run: string,
+  { origin, width, pieces }: Columns,
+  metrics: readonly number[],
+): Promise<Row[]> {
+  const totals = metrics.flatMap((at) => PARTS.map((part) => `${total(part, at)}::float8 as ${part}_${at}`));
+  const clock = ['extract(epoch from min(time))::float8 * 1000 as time', 'min(tokens)::float8 as tokens'];
   const { rows } = await db.execute<Row>(sql`
-    select (at - ${origin}::int8) / ${width}::int8 as "column", ${sql.raw(totals.join(', '))}
-    from ${bucketsOf(run, pieces)} as bucket
+    select (at - ${origin}::int8) / ${width}::int8 as "column", ${sql.raw([...clock, ...totals].join(', '))}
+    from ${bucketsOf(run, pieces, metrics)} as bucket
     group by 1 order by 1`);
   return rows;
 }

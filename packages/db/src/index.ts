@@ -17,7 +17,8 @@ export {
   listApiKeys,
   revokeApiKey,
 } from './api-key.ts';
-export { type Chart, readChart } from './chart.ts';
+export { type ArrayChart, readArrayChart } from './array-chart.ts';
+export { type Chart, type ChartSeries, readChart } from './chart.ts';
 export {
   acknowledgeCommand,
   type CommandRow,
@@ -30,9 +31,9 @@ export {
 export type { Database } from './database.ts';
 export { type ForecastPoint, noteForecasts, readForecasts } from './forecast.ts';
 export { judgedTo, markJudged, runsToJudge } from './judged.ts';
-export { type LayerChart, readLayerChart } from './layer-chart.ts';
 export { DirectoryHeldError, holderOf } from './lock.ts';
 export { markLostRuns, touchRuns } from './lost-run.ts';
+export type { SeriesKey } from './metric.ts';
 export { openDatabase } from './open.ts';
 export { pingDatabase } from './ping.ts';
 export { listProjects, readRules, rulesOfRun, writeRules } from './project.ts';
@@ -48,5 +49,6 @@ export {
 export { describeRun } from './run-description.ts';
 export { countGroups, countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
+export { CHART_METRICS } from './schema.ts';
 export { readSignals, startOfNewest } from './signals.ts';
 export { insertSteps } from './step.ts';

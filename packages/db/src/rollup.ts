@@ -1,7 +1,9 @@
 import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
-import { bucketsOf, PARTS, total } from './bucket-sql.ts';
+import { ARRAY_STEPS, bucketsOf, PARTS, total } from './bucket-sql.ts';
+import { customNamesOf } from './chart.ts';
 import type { Database, Sql } from './database.ts';
-import { attempt, CHART_METRICS, ROLLUP_SIZES, rollup, step } from './schema.ts';
+import { allMetrics } from './metric.ts';
+import { attempt, ROLLUP_SIZES, rollup, step } from './schema.ts';
 import type { Piece } from './timeline.ts';
 
 /** Raw steps that one transaction reads, so that commits of new steps come in between. */
@@ -100,22 +102,27 @@ function completed(from: number, until: number, size: number): Range[] {
 
 /** Each level from the one before it. */
 async function rollUpLevels(tx: Sql, run: string, attempt: number, rangesOf: (size: number) => Range[]): Promise<void> {
+  const metrics = allMetrics(await customNamesOf(tx, run));
   let source = 1;
   for (const size of ROLLUP_SIZES) {
     const pieces = rangesOf(size).map((range) => ({ attempt, size: source, ...range }));
-    if (pieces.length > 0) await tx.execute(upsertRollups(run, attempt, pieces, size));
+    if (pieces.length > 0) await tx.execute(upsertRollups({ run, attempt, size }, pieces, metrics));
     source = size;
   }
 }
 
-function upsertRollups(run: string, attempt: number, sources: readonly Piece[], size: number): SQL {
-  const arrays = PARTS.map((part) => `array[${CHART_METRICS.map((_, at) => total(part, at)).join(', ')}]`);
-  const replaced = [...PARTS, 'layer_step'].map((name) => `${name} = excluded.${name}`).join(', ');
+type Level = Pick<typeof rollup.$inferInsert, 'run' | 'attempt' | 'size'>;
+
+function upsertRollups({ run, attempt, size }: Level, sources: readonly Piece[], metrics: readonly number[]): SQL {
+  const arrays = PARTS.map((part) => `array[${metrics.map((at) => total(part, at)).join(', ')}]`);
+  const carriers = `array[${ARRAY_STEPS.map((name) => `min(${name})`).join(', ')}]`;
+  const columns = ['time', 'tokens', 'array_steps', ...PARTS];
+  const replaced = columns.map((name) => `${name} = excluded.${name}`).join(', ');
   return sql`
-    insert into ${rollup} (run, attempt, size, start, ${sql.raw(PARTS.join(', '))}, layer_step)
+    insert into ${rollup} (run, attempt, size, start, ${sql.raw(columns.join(', '))})
     select ${run}::uuid, ${attempt}::int4, ${size}::int2, at - at % ${size}::int8 as bucket,
-      ${sql.raw(arrays.join(', '))}, min(layer_step)
-    from ${bucketsOf(run, sources)} as part
+      ${sql.raw(['min(time)', 'min(tokens)', carriers, ...arrays].join(', '))}
+    from ${bucketsOf(run, sources, metrics)} as part
     group by bucket
     on conflict (run, attempt, size, start) do update set ${sql.raw(replaced)}`;
 }

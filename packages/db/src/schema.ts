@@ -134,7 +134,7 @@ export const step = pgTable(
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.step] })],
 );
 
-/** The scalars of a step that are charted, in the order of the arrays of `rollup`. Append only. */
+/** The scalars of a step that are charted, in the order of the arrays of `rollup`. */
 export const CHART_METRICS = ['loss', 'tevMean', 'tevStd', 'gradVar', 'gradNorm', 'lr'] as const;
 export type ChartMetric = (typeof CHART_METRICS)[number];
 
@@ -142,7 +142,8 @@ export type ChartMetric = (typeof CHART_METRICS)[number];
 export const ROLLUP_SIZES = [64, 512, 4096] as const;
 
 /**
- * What a bucket of `size` steps held. Arrays are by metric, in the order of `CHART_METRICS`.
+ * What a bucket of `size` steps held. Arrays are by metric, in the order of `CHART_METRICS`, then of the run's
+ * `custom_names`, as far as they were known; what lies beyond an array's end was not there.
  * Double precision, because a finite loss may lie beyond the range of `real`; a sum, because it adds up to the next
  * level's without a division.
  */
@@ -161,8 +162,12 @@ export const rollup = pgTable(
     /** How many values were finite, and how many were not. */
     finite: smallint().array().notNull(),
     nonFinite: smallint('non_finite').array().notNull(),
-    /** The first step of the bucket that carries `layerGradVar`. */
-    layerStep: count('layer_step'),
+    /** Of the first of its steps. */
+    time: instant('time').notNull(),
+    /** Of the first of its steps that tells. */
+    tokens: count('tokens'),
+    /** The first of its steps that carries each of the arrays of a step, in the order of `STEP_ARRAYS`. */
+    arraySteps: count('array_steps').array().notNull(),
   },
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.size, t.start] })],
 );

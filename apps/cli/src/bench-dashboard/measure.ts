@@ -26,7 +26,7 @@ export function boardTime(browser: Browser, url: string): Promise<number> {
   });
 }
 
-/** From a click on the run's name on the board until its charts are drawn. */
+/** From a click on the run's name on the board until its charts in the window are drawn. */
 export function clickToChartTime(browser: Browser, boardUrl: string, name: string): Promise<number> {
   return median(browser, async (page) => {
     await page.goto(`${boardUrl}/?q=${encodeURIComponent(name)}`);
@@ -40,7 +40,7 @@ export function clickToChartTime(browser: Browser, boardUrl: string, name: strin
   });
 }
 
-/** From navigation in a new tab, with nothing cached, until the run's charts are drawn. */
+/** From navigation in a new tab, with nothing cached, until the run's charts in the window are drawn. */
 export function firstChartTime(browser: Browser, url: string): Promise<number> {
   return median(browser, (page) => openRun(page, url));
 }
@@ -149,13 +149,16 @@ async function heapOf(session: CDPSession): Promise<number> {
 
 // What follows runs in the page.
 
+/** Whether every chart that is in the window has been drawn. */
 function isDrawn(): boolean {
+  const isInWindow = (element: Element) => element.getBoundingClientRect().top < innerHeight;
   const hasInk = (canvas: HTMLCanvasElement) => {
     const context = canvas.width > 0 ? canvas.getContext('2d') : null;
-    return context?.getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+    return context?.getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean) ?? false;
   };
-  const canvases = [...document.querySelectorAll('canvas')];
-  return canvases.length >= 6 && canvases.every(hasInk);
+  const charts = [...document.querySelectorAll('[role="slider"]')].filter(isInWindow);
+  const canvases = [...document.querySelectorAll('canvas')].filter(isInWindow);
+  return charts.length > 3 && charts.every((chart) => chart.querySelector('canvas')) && canvases.every(hasInk);
 }
 
 function twoFrames(): Promise<void> {

@@ -96,7 +96,7 @@ async function fill(dataDir: string, run: string, runs: number): Promise<(number
   await using db = await openDatabase({ dataDir });
   await storeRuns(db, runs);
   const { series } = await readChart(db, { run, columns: 600 });
-  return Object.values(series).flatMap(({ mean, min, max }) => [mean, min ?? [], max ?? []]);
+  return Object.values(series).flatMap((read) => (read ? [read.mean, read.min ?? [], read.max ?? []] : []));
 }
 
 function times(milliseconds: number, limit: number): [string, string] {

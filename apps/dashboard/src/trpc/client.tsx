@@ -22,7 +22,9 @@ export type TriedRuns = Outputs['project']['tryRules'];
 export type TriedRun = TriedRuns['runs'][number];
 export type Chart = Outputs['step']['chart'];
 export type ForecastPoint = Outputs['step']['forecasts'][number];
-export type LayerChart = Outputs['step']['layers'];
+export type ArrayChart = Outputs['step']['array'];
+export type SeriesKey = keyof Chart['series'];
+export type ChartSeries = NonNullable<Chart['series'][SeriesKey]>;
 
 export function DataProvider({ children }: { children: ReactNode }) {
   const queryClient = browserQueryClient();

@@ -1,11 +1,11 @@
-import { readChart, readForecasts, readLayerChart } from '@evenkeel/db';
-import { attemptNumber, MAX_STEP, runId } from '@evenkeel/protocol';
+import { CHART_METRICS, readArrayChart, readChart, readForecasts, type SeriesKey } from '@evenkeel/db';
+import { attemptNumber, MAX_CUSTOM_SCALARS, MAX_STEP, name, runId, STEP_ARRAYS } from '@evenkeel/protocol';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
 
 const stepNumber = z.number().int().min(0).max(MAX_STEP);
 
-const chartRequest = z
+const rangeRequest = z
   .object({
     run: runId,
     from: stepNumber.optional(),
@@ -20,8 +20,29 @@ const chartRequest = z
     message: 'must not be greater than `to`',
   });
 
+const CUSTOM = 'custom:';
+
+/** A scalar of every step, or `custom:` and the name of a custom scalar. */
+const seriesKey = z.custom<SeriesKey>(
+  (key) =>
+    typeof key === 'string' &&
+    (CHART_METRICS.some((metric) => metric === key) ||
+      (key.startsWith(CUSTOM) && name.safeParse(key.slice(CUSTOM.length)).success)),
+  `expected ${CHART_METRICS.join(', ')} or ${CUSTOM}NAME`,
+);
+
+/** Without `series`, all but custom scalars. */
+const chartRequest = rangeRequest.safeExtend({
+  series: z
+    .array(seriesKey)
+    .max(CHART_METRICS.length + MAX_CUSTOM_SCALARS)
+    .optional(),
+});
+
+const arrayRequest = rangeRequest.safeExtend({ array: z.enum(STEP_ARRAYS) });
+
 export const stepRouter = router({
   chart: procedure.input(chartRequest).query(({ ctx, input }) => readChart(ctx.db, input)),
-  layers: procedure.input(chartRequest).query(({ ctx, input }) => readLayerChart(ctx.db, input)),
-  forecasts: procedure.input(chartRequest).query(({ ctx, input }) => readForecasts(ctx.db, input)),
+  array: procedure.input(arrayRequest).query(({ ctx, input }) => readArrayChart(ctx.db, input)),
+  forecasts: procedure.input(rangeRequest).query(({ ctx, input }) => readForecasts(ctx.db, input)),
 });

@@ -9,7 +9,8 @@ import { useUrlParams } from '../../url.ts';
 import { Message } from '../shell/message.tsx';
 import { CHART_COLUMNS, nextFrame, StepFeed } from '../step/feed.ts';
 import { LatestValues } from '../step/latest-values.tsx';
-import { METRIC_VIEWS } from '../step/metrics.ts';
+import { metricChart } from '../step/metric-chart.ts';
+import { metricViews } from '../step/metrics.ts';
 import { StepChart } from '../step/step-chart.tsx';
 import type { ShownForecast } from '../step/use-forecast.ts';
 import { readRange, readScale, type StepRange, writeRange, writeScale } from '../step/view-params.ts';
@@ -17,7 +18,9 @@ import classes from './alert-page.module.css';
 import { type PictureRange, pictureRange } from './picture-range.ts';
 
 const METRICS = ['loss', 'tevMean', 'gradVar'];
-const VIEWS = METRIC_VIEWS.filter(({ metric }) => METRICS.includes(metric));
+const VIEWS = metricViews([])
+  .filter(({ metric }) => METRICS.includes(metric))
+  .map((view) => metricChart(view, null));
 
 /** What of a run's steps an alert's picture asks the server for: the timeline as the attempt had it, and no later step. */
 function pictureQuery({ run, attempt }: ListedAlert, { from, to }: PictureRange) {
@@ -54,14 +57,14 @@ export function Picture({ alert }: { alert: ListedAlert }) {
       <div className={classes.charts}>
         {VIEWS.map((view) => (
           <StepChart
-            key={view.metric}
+            key={view.key}
             view={view}
             feed={feed}
-            scale={readScale(view.metric, params)}
+            scale={readScale(view.key, params)}
             alerts={raised}
-            forecast={view.metric === 'tevMean' && alert.risk !== null ? forecast : null}
+            forecast={view.key === 'tevMean' && alert.risk !== null ? forecast : null}
             shaded={alert.window}
-            onScale={(scale) => setParams(writeScale(view.metric, scale, params))}
+            onScale={(scale) => setParams(writeScale(view.key, scale, params))}
             onZoom={zoom}
           />
         ))}
@@ -72,7 +75,7 @@ export function Picture({ alert }: { alert: ListedAlert }) {
 }
 
 function usePictureFeed(alert: ListedAlert, range: PictureRange) {
-  const [feed] = useState(() => new StepFeed({ attempt: alert.attempt, schedule: nextFrame }));
+  const [feed] = useState(() => new StepFeed({ attempt: alert.attempt, schedule: nextFrame, startedAt: 0 }));
   const options = useTRPC().step.chart.queryOptions(pictureQuery(alert, range), { placeholderData: keepPreviousData });
   const chart = useQuery(options);
   const { from, to } = range.view;

@@ -1,7 +1,7 @@
 import type { StepEvent } from '@evenkeel/protocol';
 import { describe, expect, it } from 'vitest';
 import type { Chart } from '../../trpc/client.tsx';
-import { columnStepsOf, cutChart, cutLayers, extendChart, extendLayers } from './chart-columns.ts';
+import { columnStepsOf, cutArray, cutChart, extendArray, extendChart } from './chart-columns.ts';
 
 /** A chart whose every metric holds `mean`, as the server would send it. */
 function chart(columnSteps: number, steps: number[], lastStep: number, mean: (number | null)[]): Chart {
@@ -16,6 +16,8 @@ function chart(columnSteps: number, steps: number[], lastStep: number, mean: (nu
     lastStep,
     columnSteps,
     steps,
+    times: steps.map((step) => 10 * step),
+    tokens: steps.map((step) => 100 * step),
     series: { loss: series, tevMean: series, tevStd: series, gradVar: series, gradNorm: series, lr: series },
   };
 }
@@ -59,24 +61,43 @@ describe('extendChart', () => {
 it('cutChart leaves what came before a rewind', () => {
   const cut = cutChart(chart(2, [0, 2, 4], 5, [3, 2, 1]), 3);
   expect(cut).toMatchObject({ firstStep: 0, lastStep: 2, steps: [0, 2] });
-  expect(cut.series.loss.mean).toEqual([3, 2]);
+  expect(cut.series.loss?.mean).toEqual([3, 2]);
   expect(cutChart(chart(2, [0, 2], 3, [3, 2]), 0)).toMatchObject({ firstStep: null, lastStep: null, steps: [] });
 });
 
-it('layers grow by columns as wide as theirs, each showing its first step', () => {
+it('the clock of a chart goes on with it, and is cut with it', () => {
+  const tail = [step(4, 1), { ...step(5, 1), time: 50, tokens: 500 }, { ...step(8, 1), time: 80 }];
+  const extended = extendChart(chart(4, [0], 3, [5]), tail, {});
+  expect([extended.times, extended.tokens]).toEqual([
+    [0, 0, 80],
+    [0, 500, null],
+  ]);
+  const cut = cutChart(extended, 4);
+  expect([cut.times, cut.tokens]).toEqual([[0], [0]]);
+});
+
+it('custom scalars grow by their names', () => {
+  const read = chart(1, [0], 0, [5]);
+  const custom = { ...read, series: { 'custom:speed': { mean: [7], min: null, max: null, nonFinite: [0] } } };
+  const tail = [{ ...step(1, 1), custom: { speed: 8, other: 1 } }, step(2, 1)];
+  expect(extendChart(custom, tail, {}).series).toEqual({
+    'custom:speed': { mean: [7, 8, null], min: null, max: null, nonFinite: [0, 0, 0] },
+  });
+});
+
+it('arrays grow by columns as wide as theirs, each showing its first step', () => {
   const layers = {
-    layers: ['a', 'b'],
     steps: [0, 2],
-    gradVar: [
+    values: [
       [1, 2],
       [3, 4],
     ],
   };
   const tail = [step(3, 0, [9, 9]), step(4, 0, [5, Number.NaN]), step(5, 0, [7, 7]), step(6, 0)];
-  const extended = extendLayers(layers, tail, {}, 3);
+  const extended = extendArray(layers, 'layerGradVar', tail, {}, 3);
   expect(extended.steps).toEqual([0, 2, 4]);
-  expect(extended.gradVar[2]).toEqual([5, null]);
-  expect(cutLayers(extended, 2)).toEqual({ layers: ['a', 'b'], steps: [0], gradVar: [[1, 2]] });
+  expect(extended.values[2]).toEqual([5, null]);
+  expect(cutArray(extended, 2)).toEqual({ steps: [0], values: [[1, 2]] });
 });
 
 it('columnStepsOf is not misled by columns cut short', () => {

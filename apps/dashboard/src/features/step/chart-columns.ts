@@ -1,10 +1,7 @@
-import type { StepEvent } from '@evenkeel/protocol';
-import type { Chart, LayerChart } from '../../trpc/client.tsx';
-import type { Metric } from './metrics.ts';
+import type { StepArray, StepEvent } from '@evenkeel/protocol';
+import type { ArrayChart, Chart, ChartSeries, SeriesKey } from '../../trpc/client.tsx';
 import { columnsOf } from './tail.ts';
 import type { StepRange } from './view-params.ts';
-
-type Series = Chart['series'][Metric];
 
 /** A chart as it was read, with the steps that streamed in since, in columns as wide as the chart's own. */
 export function extendChart(chart: Chart, tail: readonly StepEvent[], range: StepRange): Chart {
@@ -16,11 +13,24 @@ export function extendChart(chart: Chart, tail: readonly StepEvent[], range: Ste
     lastStep: lastStep < 0 ? null : lastStep,
     columnSteps: chart.columnSteps,
     steps: [...chart.steps, ...columns.map(({ start }) => start)],
-    series: mapSeries(chart, (series, metric) => {
-      const added = columns.map(({ steps }) => summarise(steps.map((step) => step[metric])));
+    times: [...chart.times, ...columns.map(({ steps }) => steps[0]?.time ?? 0)],
+    tokens: [
+      ...chart.tokens,
+      ...columns.map(({ steps }) => steps.find(({ tokens }) => tokens != null)?.tokens ?? null),
+    ],
+    series: mapSeries(chart, (series, key) => {
+      const added = columns.map(({ steps }) => summarise(steps.map((step) => readSeries(step, key))));
       return concatenate(series, added);
     }),
   };
+}
+
+function readSeries(event: StepEvent, key: SeriesKey): number | null | undefined {
+  return isCustom(key) ? event.custom?.[key.slice('custom:'.length)] : event[key];
+}
+
+function isCustom(key: SeriesKey): key is `custom:${string}` {
+  return key.startsWith('custom:');
 }
 
 interface Summary {
@@ -39,7 +49,7 @@ function summarise(values: readonly (number | null | undefined)[]): Summary {
   return { mean, min: Math.min(...finite), max: Math.max(...finite), nonFinite };
 }
 
-function concatenate(series: Series, added: readonly Summary[]): Series {
+function concatenate(series: ChartSeries, added: readonly Summary[]): ChartSeries {
   return {
     mean: [...series.mean, ...added.map(({ mean }) => mean)],
     min: series.min && [...series.min, ...added.map(({ min }) => min)],
@@ -56,6 +66,8 @@ export function cutChart(chart: Chart, first: number): Chart {
     firstStep: chart.firstStep !== null && chart.firstStep < first ? chart.firstStep : null,
     lastStep: first > 0 ? Math.min(chart.lastStep ?? first - 1, first - 1) : null,
     steps: chart.steps.slice(0, kept),
+    times: chart.times.slice(0, kept),
+    tokens: chart.tokens.slice(0, kept),
     series: mapSeries(chart, ({ mean, min, max, nonFinite }) => ({
       mean: mean.slice(0, kept),
       min: min?.slice(0, kept) ?? null,
@@ -65,29 +77,29 @@ export function cutChart(chart: Chart, first: number): Chart {
   };
 }
 
-/** The layers' chart with what streamed in since `after`; a column shows its first step, as the stored ones do. */
-export function extendLayers(
-  chart: LayerChart,
+/** An array's chart with what streamed in since `after`; a column shows its first step, as the stored ones do. */
+export function extendArray(
+  chart: ArrayChart,
+  array: StepArray,
   tail: readonly StepEvent[],
   range: StepRange,
   after: number,
-): LayerChart {
-  const carrying = tail.filter((event) => event.layerGradVar?.length && isWithin(range)(event));
+): ArrayChart {
+  const carrying = tail.filter((event) => event[array]?.length && isWithin(range)(event));
   const columns = columnsOf(carrying, columnStepsOf(chart.steps), Math.max(after, chart.steps.at(-1) ?? -1));
   return {
-    layers: chart.layers,
     steps: [...chart.steps, ...columns.map(({ start }) => start)],
-    gradVar: [...chart.gradVar, ...columns.map(({ steps }) => finiteLayers(steps[0]))],
+    values: [...chart.values, ...columns.map(({ steps }) => finiteValues(steps[0]?.[array]))],
   };
 }
 
-export function cutLayers(chart: LayerChart, first: number): LayerChart {
-  const kept = countBelow(chart.steps, first);
-  return { ...chart, steps: chart.steps.slice(0, kept), gradVar: chart.gradVar.slice(0, kept) };
+export function cutArray({ steps, values }: ArrayChart, first: number): ArrayChart {
+  const kept = countBelow(steps, first);
+  return { steps: steps.slice(0, kept), values: values.slice(0, kept) };
 }
 
-function finiteLayers(event: StepEvent | undefined): (number | null)[] {
-  return event?.layerGradVar?.map((value) => (Number.isFinite(value) ? value : null)) ?? [];
+function finiteValues(values: readonly number[] | null | undefined): (number | null)[] {
+  return values?.map((value) => (Number.isFinite(value) ? value : null)) ?? [];
 }
 
 /** How many steps a column spans: the median distance, because the first and the last column may be cut short. */
@@ -105,7 +117,7 @@ function countBelow(steps: readonly number[], limit: number): number {
   return at < 0 ? steps.length : at;
 }
 
-function mapSeries(chart: Chart, map: (series: Series, metric: Metric) => Series): Chart['series'] {
-  const entries = Object.entries(chart.series) as [Metric, Series][];
-  return Object.fromEntries(entries.map(([metric, series]) => [metric, map(series, metric)])) as Chart['series'];
+function mapSeries(chart: Chart, map: (series: ChartSeries, key: SeriesKey) => ChartSeries): Chart['series'] {
+  const entries = Object.entries(chart.series) as [SeriesKey, ChartSeries][];
+  return Object.fromEntries(entries.map(([key, series]) => [key, map(series, key)]));
 }

@@ -2,26 +2,49 @@
 
 import type { Alert } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
-import { useEffect } from 'react';
-import { formatCount } from '../../format.ts';
+import { useEffect, useMemo } from 'react';
 import type { RunDetail } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
 import { Message } from '../shell/message.tsx';
 import classes from './charts.module.css';
+import { ChartsToolbar } from './charts-toolbar.tsx';
+import { CustomCharts } from './custom-charts.tsx';
 import { LayerHeatmap } from './heatmap.tsx';
 import { LatestValues } from './latest-values.tsx';
-import { METRIC_VIEWS } from './metrics.ts';
+import { metricChart } from './metric-chart.ts';
+import { METRIC_SERIES, metricViews } from './metrics.ts';
+import { TEV_DISTRIBUTION } from './quantile-chart.ts';
 import { StepChart } from './step-chart.tsx';
 import { useForecast } from './use-forecast.ts';
-import { useStepFeed } from './use-step-feed.ts';
-import { readRange, readScale, type StepRange, writeRange, writeScale } from './view-params.ts';
+import { useGhosts } from './use-ghosts.ts';
+import { useStepArray, useStepFeed } from './use-step-feed.ts';
+import {
+  readRange,
+  readScale,
+  readSmoothing,
+  readUnit,
+  type StepRange,
+  writeRange,
+  writeScale,
+} from './view-params.ts';
 
-/** All that is drawn of a run's steps; range and scales are in the address. */
+/** All that is drawn of a run's steps; range, axes and smoothing are in the address. */
 export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert[] }) {
   const [params, setParams] = useUrlParams();
-  const range = readRange(params);
-  const { feed, error, retry } = useStepFeed(run, range);
+  const { from, to } = readRange(params);
+  const range = useMemo(() => ({ from, to }), [from, to]);
+  const unit = readUnit(params);
+  const halfLife = readSmoothing(params);
+  const { feed, error, retry } = useStepFeed(run, { range, unit, series: METRIC_SERIES });
+  useStepArray(feed, run.id, range, 'layerGradVar');
+  useStepArray(feed, run.id, range, 'tevQuantiles');
+  useStepArray(feed, run.id, range, 'layerOutVar');
   const forecast = useForecast(run, range);
+  const ghosts = useGhosts(run, range);
+  const views = useMemo(
+    () => metricViews(run.customNames).map((view) => metricChart(view, halfLife)),
+    [run.customNames, halfLife],
+  );
   const furthest = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? null;
   useEffect(() => feed.lookAhead(furthest), [feed, furthest]);
   const zoom = (next: StepRange | null) => setParams(writeRange(next ?? {}), 'push');
@@ -33,46 +56,43 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
       </Message>
     );
   }
+  const shared = { feed, unit, alerts, attempts: run.attempts, onZoom: zoom };
+  const scaleOf = (key: string) => ({
+    scale: readScale(key, params),
+    onScale: (scale: 'log' | 'linear') => setParams(writeScale(key, scale, params)),
+  });
   return (
     <>
-      <RangeBar range={range} onReset={() => zoom(null)} />
+      <ChartsToolbar range={range} unit={unit} halfLife={halfLife} onChange={setParams} />
       <div className={classes.grid}>
-        {METRIC_VIEWS.map((view) => (
+        {views.map((view) => (
           <StepChart
-            key={view.metric}
+            key={view.key}
+            {...shared}
+            {...scaleOf(view.key)}
             view={view}
-            feed={feed}
-            scale={readScale(view.metric, params)}
-            alerts={alerts}
-            forecast={view.metric === 'tevMean' ? forecast : null}
-            onScale={(scale) => setParams(writeScale(view.metric, scale, params))}
-            onZoom={zoom}
+            ghosts={ghosts}
+            forecast={view.key === 'tevMean' ? forecast : null}
           />
         ))}
-        <LayerHeatmap feed={feed} />
+        <LayerHeatmap
+          feed={feed}
+          array="layerGradVar"
+          title="Gradient variance by layer"
+          unit={['nats²', 'nats squared']}
+          layers={run.layers}
+        />
+        <StepChart {...shared} {...scaleOf(TEV_DISTRIBUTION.key)} view={TEV_DISTRIBUTION} />
+        <LayerHeatmap
+          feed={feed}
+          array="layerOutVar"
+          title="Output variance by layer"
+          unit={['', '']}
+          layers={run.layers}
+        />
       </div>
+      {run.customNames.length > 0 && <CustomCharts run={run} range={range} alerts={alerts} />}
       <LatestValues feed={feed} />
     </>
-  );
-}
-
-function RangeBar({ range, onReset }: { range: StepRange; onReset: () => void }) {
-  const whole = range.from === undefined && range.to === undefined;
-  return (
-    <div className={classes.toolbar}>
-      {whole ? (
-        <>All steps · drag across a chart to zoom</>
-      ) : (
-        <>
-          <span>
-            Steps {formatCount(range.from ?? 0)} to {range.to === undefined ? 'the newest' : formatCount(range.to)}
-          </span>
-          <Button size="compact-xs" variant="default" onClick={onReset}>
-            Show all steps
-          </Button>
-          <span>or double-click a chart</span>
-        </>
-      )}
-    </div>
   );
 }

@@ -10,7 +10,8 @@ function chart(first: number, last: number): Chart {
   const steps = Array.from({ length: last - first + 1 }, (_, at) => first + at);
   const series = { mean: steps, min: null, max: null, nonFinite: steps.map(() => 0) };
   const all = { loss: series, tevMean: series, tevStd: series, gradVar: series, gradNorm: series, lr: series };
-  return { firstStep: first, lastStep: last, columnSteps: 1, steps, series: all };
+  const clock = { times: steps.map(() => 0), tokens: steps.map(() => null) };
+  return { firstStep: first, lastStep: last, columnSteps: 1, steps, ...clock, series: all };
 }
 
 function steps(first: number, last: number): StepEvent[] {
@@ -19,7 +20,7 @@ function steps(first: number, last: number): StepEvent[] {
 
 function openFeed() {
   const frames: (() => void)[] = [];
-  const feed = new StepFeed({ attempt: 1, schedule: (draw) => frames.push(draw) });
+  const feed = new StepFeed({ attempt: 1, schedule: (draw) => frames.push(draw), startedAt: 0 });
   const readAgain = vi.fn();
   feed.readAgain = readAgain;
   const receive = (first: number, last: number, attempt = 1) =>
@@ -110,5 +111,18 @@ describe('a feed', () => {
     expect(feed.view()).toEqual([5, 12]);
     feed.show({ from: 2, to: 2 });
     expect(feed.view()).toEqual([2, 3]);
+  });
+
+  it('tells once of a custom scalar that it did not know', () => {
+    const { feed } = openFeed();
+    const found = vi.fn();
+    feed.foundCustom = found;
+    const send = (custom?: Record<string, number>) =>
+      feed.receive({ run: RUN, attempt: 1, steps: [{ step: 1, time: 0, custom }] });
+    send();
+    expect(found).not.toHaveBeenCalled();
+    send({ speed: 1 });
+    send({ speed: 2 });
+    expect(found).toHaveBeenCalledTimes(1);
   });
 });

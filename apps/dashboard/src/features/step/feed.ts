@@ -1,12 +1,13 @@
-import type { StepBatch, StepEvent } from '@evenkeel/protocol';
-import type { Chart, LayerChart } from '../../trpc/client.tsx';
-import { cutChart, cutLayers, extendChart, extendLayers } from './chart-columns.ts';
+import type { StepArray, StepBatch, StepEvent } from '@evenkeel/protocol';
+import type { ArrayChart, Chart } from '../../trpc/client.tsx';
+import { cutArray, cutChart, extendArray, extendChart } from './chart-columns.ts';
 import { mergeSteps } from './tail.ts';
 import type { StepRange } from './view-params.ts';
+import { STEP_AXIS, type XAxis, type XUnit, xAxisOf } from './x-axis.ts';
 
 /** Columns that a chart asks the server for: about one for each pixel that it has on a desktop. */
 export const CHART_COLUMNS = 600;
-export const LAYER_COLUMNS = 300;
+export const ARRAY_COLUMNS = 300;
 
 /** Steps that may stream in before the chart is read again, so that a tab open for days holds no more. */
 export const TAIL_LIMIT = 2 * CHART_COLUMNS;
@@ -23,6 +24,16 @@ interface Options {
   attempt: number;
   /** Runs `draw` soon, such as with the next animation frame. */
   schedule: (draw: () => void) => void;
+  /** When the run began, in milliseconds since 1970. */
+  startedAt: number;
+  /** Names of the custom scalars that are known. */
+  customNames?: readonly string[];
+}
+
+/** What there is to draw. */
+export interface Picture {
+  chart: Chart;
+  arrays: ReadonlyMap<StepArray, ArrayChart>;
 }
 
 /**
@@ -32,23 +43,31 @@ interface Options {
 export class StepFeed {
   /** Asks for the chart to be read again; set by whoever reads it. */
   readAgain: () => void = () => {};
+  /** Tells that a custom scalar streamed in which was not known; set likewise. */
+  foundCustom: () => void = () => {};
   private readonly schedule: Options['schedule'];
   private readonly listeners = new Set<() => void>();
   private attempt: number;
   private range: StepRange = {};
   /** A step beyond the last that the x axis reaches to. */
   private ahead = 0;
+  private unit: XUnit = 'step';
+  private readonly startedAt: number;
+  private readonly customNames: Set<string>;
   private chart: Chart | null = null;
-  private layerChart: LayerChart | null = null;
+  private readonly arrays = new Map<StepArray, ArrayChart>();
   private tail: StepEvent[] = [];
-  private drawn: { chart: Chart; layers: LayerChart | null } | null = null;
+  private drawn: Picture | null = null;
+  private drawnAxis: XAxis | null = null;
   private scheduled = false;
   private allAtOnce = false;
   private readonly waiting = new Set<() => void>();
 
-  constructor({ attempt, schedule }: Options) {
+  constructor({ attempt, schedule, startedAt, customNames = [] }: Options) {
     this.attempt = attempt;
     this.schedule = schedule;
+    this.startedAt = startedAt;
+    this.customNames = new Set(customNames);
   }
 
   subscribe(listener: () => void): () => void {
@@ -59,8 +78,9 @@ export class StepFeed {
     };
   }
 
-  show(range: StepRange): void {
+  show(range: StepRange, unit: XUnit = 'step'): void {
     this.range = range;
+    this.unit = unit;
     this.changed('at once');
   }
 
@@ -78,28 +98,40 @@ export class StepFeed {
     this.changed('at once');
   }
 
-  loadLayers(layers: LayerChart): void {
-    this.layerChart = layers;
+  loadArray(array: StepArray, chart: ArrayChart): void {
+    this.arrays.set(array, chart);
     this.changed('at once');
   }
 
   receive({ attempt, steps }: StepBatch): void {
     if (attempt < this.attempt) return; // of a life that a later attempt has superseded
     if (attempt > this.attempt) this.rewind(attempt, steps[0]?.step ?? 0);
+    this.noteCustom(steps);
     this.tail = mergeSteps(this.tail, steps);
     if (this.tail.length > TAIL_LIMIT) this.readAgain();
     if (this.tail.length > TAIL_HARD_LIMIT) this.tail = this.tail.slice(-TAIL_LIMIT);
     this.changed('in turn');
   }
 
-  /** The chart to draw; null until it was read. */
-  picture(): { chart: Chart; layers: LayerChart | null } | null {
+  /** Null until it was read. */
+  picture(): Picture | null {
     if (!this.chart) return null;
-    this.drawn ??= {
-      chart: extendChart(this.chart, this.tail, this.range),
-      layers: this.layerChart && extendLayers(this.layerChart, this.tail, this.range, this.chart.lastStep ?? -1),
-    };
+    this.drawn ??= { chart: extendChart(this.chart, this.tail, this.range), arrays: this.extendedArrays(this.chart) };
     return this.drawn;
+  }
+
+  private extendedArrays({ lastStep }: Chart): Map<StepArray, ArrayChart> {
+    const extended = [...this.arrays].map(([array, chart]): [StepArray, ArrayChart] => {
+      return [array, extendArray(chart, array, this.tail, this.range, lastStep ?? -1)];
+    });
+    return new Map(extended);
+  }
+
+  xAxis(): XAxis {
+    const chart = this.picture()?.chart;
+    if (!chart) return STEP_AXIS;
+    this.drawnAxis ??= xAxisOf(chart, this.unit, this.startedAt);
+    return this.drawnAxis;
   }
 
   columnSteps(): number {
@@ -125,13 +157,20 @@ export class StepFeed {
     this.tail = this.tail.filter(({ step }) => step < first);
     if (!this.chart || (this.chart.lastStep ?? -1) < first) return;
     this.chart = cutChart(this.chart, first);
-    this.layerChart &&= cutLayers(this.layerChart, first);
+    for (const [array, chart] of this.arrays) this.arrays.set(array, cutArray(chart, first));
     this.readAgain(); // the column that the cut goes through still holds superseded steps
+  }
+
+  private noteCustom(steps: readonly StepEvent[]): void {
+    const known = this.customNames.size;
+    for (const { custom } of steps) for (const name in custom) this.customNames.add(name);
+    if (this.customNames.size > known) this.foundCustom();
   }
 
   /** A new view is drawn everywhere at once; new steps one chart a frame in turn, so that no frame is long. */
   private changed(how: 'at once' | 'in turn'): void {
     this.drawn = null;
+    this.drawnAxis = null;
     for (const listener of this.listeners) this.waiting.add(listener);
     this.allAtOnce ||= how === 'at once';
     if (this.scheduled) return;

@@ -1,6 +1,8 @@
 import type uPlot from 'uplot';
 import { formatCount } from '../../format.ts';
 import type { ForecastPoint } from '../../trpc/client.tsx';
+import { drawLabel } from './label-draw.ts';
+import { clipToPlot } from './markers.ts';
 import { colours } from './palette.ts';
 
 /** What is forecast of a run that goes on. */
@@ -12,6 +14,7 @@ export interface Ahead {
 
 /** The share of a plot's height, at its foot, that shows the risk from 0 to 100 %. */
 const STRIP = 0.22;
+const LABEL_HEIGHT = 13;
 
 /**
  * The risk of divergence as a stair at the foot of a plot, and where divergence is expected: a dashed line with its
@@ -23,12 +26,9 @@ export function drawForecast(
   lastStep: number,
   ahead: Ahead | null,
 ): void {
-  const { ctx, bbox } = plot;
+  const { ctx } = plot;
   ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  clipToPlot(plot);
   drawRisk(plot, points, lastStep);
   if (ahead) drawAhead(plot, ahead);
   ctx.restore();
@@ -74,12 +74,6 @@ function drawAhead(plot: uPlot, { step, interval }: Ahead): void {
   ctx.lineTo(x(step), bbox.top + bbox.height);
   ctx.stroke();
   ctx.setLineDash([]);
-  ctx.textBaseline = 'bottom';
-  ctx.textAlign = 'right';
-  ctx.lineWidth = 4 * devicePixelRatio;
-  ctx.strokeStyle = colours().surface; // stands out from lines behind it
-  const [left, foot] = [x(step) - 4 * devicePixelRatio, bbox.top + (1 - STRIP) * bbox.height];
-  const words = `diverges ≈ ${formatCount(step)}`;
-  ctx.strokeText(words, left, foot);
-  ctx.fillText(words, left, foot);
+  const top = bbox.top + (1 - STRIP) * bbox.height - LABEL_HEIGHT * devicePixelRatio;
+  drawLabel(plot, `diverges ≈ ${formatCount(step)}`, x(step), top, 'left');
 }

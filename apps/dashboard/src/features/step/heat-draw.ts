@@ -1,20 +1,38 @@
-import type { LayerChart } from '../../trpc/client.tsx';
+import type { ArrayChart } from '../../trpc/client.tsx';
 import { columnStepsOf } from './chart-columns.ts';
 import { type HeatScale, heatPixels } from './heat-scale.ts';
 import { colours } from './palette.ts';
 import { GUTTER_LEFT, GUTTER_RIGHT } from './plot.ts';
-import { formatTick, stepTicks } from './ticks.ts';
+import type { XAxis } from './x-axis.ts';
 
 /** Space under the cells for the steps. */
 export const HEAT_FOOT = 24;
 const FONT = '11px system-ui, sans-serif';
 const LABEL_HEIGHT = 13;
 
-/** Draws the layers' chart over the whole of `canvas`, its steps above those of the other charts. */
+/** What the x axis shows. */
+export interface HeatView {
+  view: readonly [number, number];
+  axis: XAxis;
+}
+
+/** The step at a share, 0 to 1, of the way across, and back. */
+export function stepAtShare({ view: [from, to], axis }: HeatView, share: number): number {
+  const [left, right] = [axis.placeOf(from), axis.placeOf(to)];
+  return axis.stepAt(left + share * (right - left));
+}
+
+export function shareOfStep({ view: [from, to], axis }: HeatView, step: number): number {
+  const [left, right] = [axis.placeOf(from), axis.placeOf(to)];
+  return (axis.placeOf(step) - left) / (right - left);
+}
+
+/** Draws values by layer over the whole of `canvas`, their steps above those of the other charts. */
 export function drawHeat(
   canvas: HTMLCanvasElement,
-  chart: LayerChart,
-  view: readonly [number, number],
+  chart: ArrayChart,
+  names: readonly string[],
+  view: HeatView,
   scale: HeatScale | null,
 ): void {
   const context = canvas.getContext('2d');
@@ -24,7 +42,7 @@ export function drawHeat(
   canvas.width = width * devicePixelRatio;
   canvas.height = height * devicePixelRatio;
   context.scale(devicePixelRatio, devicePixelRatio);
-  const layers = Math.max(0, ...chart.gradVar.map((column) => column.length));
+  const layers = Math.max(0, ...chart.values.map((column) => column.length));
   if (!scale || layers === 0) {
     drawEmpty(context, width, height);
     return;
@@ -32,7 +50,7 @@ export function drawHeat(
   const place = { layers, width: width - GUTTER_LEFT - GUTTER_RIGHT, height: height - HEAT_FOOT };
   drawCells(context, chart, view, scale, place);
   drawSteps(context, view, place);
-  drawNames(context, chart.layers, place);
+  drawNames(context, names, place);
 }
 
 interface Place {
@@ -43,29 +61,31 @@ interface Place {
 
 function drawCells(
   context: CanvasRenderingContext2D,
-  { steps, gradVar }: LayerChart,
-  view: readonly [number, number],
+  { steps, values }: ArrayChart,
+  view: HeatView,
   scale: HeatScale,
   { layers, width, height }: Place,
 ): void {
   const columns = Math.round(width);
-  const heat = { steps, columns: gradVar, columnSteps: columnStepsOf(steps) };
-  const image = new ImageData(heatPixels(heat, view, columns, layers, scale), columns, layers);
+  const heat = { steps, columns: values, columnSteps: columnStepsOf(steps) };
+  const image = new ImageData(
+    heatPixels(heat, (share) => stepAtShare(view, share), columns, layers, scale),
+    columns,
+    layers,
+  );
   const cells = new OffscreenCanvas(columns, layers);
   cells.getContext('2d')?.putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
   context.drawImage(cells, GUTTER_LEFT, 0, width, height);
 }
 
-function drawSteps(context: CanvasRenderingContext2D, [from, to]: readonly [number, number], place: Place): void {
-  const { ticks, increment } = stepTicks(from, to, Math.floor(place.width / 70));
+function drawSteps(context: CanvasRenderingContext2D, heat: HeatView, place: Place): void {
   context.font = FONT;
   context.textAlign = 'center';
   context.textBaseline = 'top';
   context.fillStyle = colours().muted;
-  for (const tick of ticks) {
-    const x = GUTTER_LEFT + ((tick - from) / (to - from)) * place.width;
-    context.fillText(formatTick(tick, increment), x, place.height + 7);
+  for (const { step, label } of heat.axis.ticks(...heat.view, Math.floor(place.width / 70))) {
+    context.fillText(label, GUTTER_LEFT + shareOfStep(heat, step) * place.width, place.height + 7);
   }
 }
 
@@ -96,5 +116,5 @@ function drawEmpty(context: CanvasRenderingContext2D, width: number, height: num
   context.font = '13px system-ui, sans-serif';
   context.textAlign = 'center';
   context.fillStyle = colours().muted;
-  context.fillText('This run has sent no gradient variance by layer in these steps.', width / 2, height / 2);
+  context.fillText('This run has sent nothing by layer in these steps.', width / 2, height / 2);
 }

@@ -30,6 +30,11 @@ it('finds the column of a step, and none in a gap', () => {
   ]);
 });
 
+it('has no holes where a column is missed now and then', () => {
+  const heat = { steps: [0, 4, 12, 16], columnSteps: 4 };
+  expect([3, 8, 11, 12, 19, 20].map((step) => columnAt(heat, step))).toEqual([0, 1, 1, 2, 3, -1]);
+});
+
 it('paints steps from left to right and layers from the top, and leaves holes clear', () => {
   const heat = {
     steps: [0, 1],
@@ -39,7 +44,7 @@ it('paints steps from left to right and layers from the top, and leaves holes cl
       [10, 100],
     ],
   };
-  const pixels = heatPixels(heat, [0, 2], 2, 2, { low: 1, high: 100 });
+  const pixels = heatPixels(heat, (share) => 2 * share, 2, 2, { low: 1, high: 100 });
   const pixel = (x: number, layer: number) => [...pixels.slice((layer * 2 + x) * 4, (layer * 2 + x) * 4 + 4)];
   expect(pixel(0, 0)).toEqual([...viridis(0), 255]);
   expect(pixel(0, 1)).toEqual([0, 0, 0, 0]);

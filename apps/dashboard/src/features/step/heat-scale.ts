@@ -65,7 +65,10 @@ export interface Heat {
   columnSteps: number;
 }
 
-/** The column that holds `step`, or -1. */
+/**
+ * The column that holds `step`, or -1. A column lasts until the next one, since what is measured every few steps does
+ * not come in every column; a longer gap is one.
+ */
 export function columnAt({ steps, columnSteps }: Omit<Heat, 'columns'>, step: number): number {
   let low = 0;
   let high = steps.length;
@@ -75,23 +78,27 @@ export function columnAt({ steps, columnSteps }: Omit<Heat, 'columns'>, step: nu
     else high = middle;
   }
   const start = steps[low - 1];
-  return start !== undefined && step < start + columnSteps ? low - 1 : -1;
+  if (start === undefined) return -1;
+  const next = steps[low];
+  const end = next !== undefined && next - start <= 2 * columnSteps ? next : start + columnSteps;
+  return step < end ? low - 1 : -1;
 }
 
 /**
- * RGBA of `width` × `layers` pixels: steps of `view` from left to right, the first layer on top; transparent where
- * there is no value.
+ * RGBA of `width` × `layers` pixels: steps from left to right, the first layer on top; transparent where there is no
+ * value.
+ * @param stepAt the step at a share, 0 to 1, of the way from left to right
  */
 export function heatPixels(
   heat: Heat,
-  [from, to]: readonly [number, number],
+  stepAt: (share: number) => number,
   width: number,
   layers: number,
   scale: HeatScale,
 ): Uint8ClampedArray<ArrayBuffer> {
   const pixels = new Uint8ClampedArray(width * layers * 4);
   for (let x = 0; x < width; x++) {
-    const column = heat.columns[columnAt(heat, from + ((x + 0.5) / width) * (to - from))];
+    const column = heat.columns[columnAt(heat, stepAt((x + 0.5) / width))];
     column?.slice(0, layers).forEach((value, layer) => {
       if (value !== null) pixels.set([...viridis(heatShare(value, scale)), 255], (layer * width + x) * 4);
     });

@@ -1,5 +1,6 @@
 'use client';
 
+import type { StepArray } from '@evenkeel/protocol';
 import { type PointerEvent, useEffect, useId, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import { coalesce } from '../../coalesce.ts';
@@ -8,47 +9,59 @@ import { columnStepsOf } from './chart-columns.ts';
 import classes from './charts.module.css';
 import { onCrosshair } from './crosshair.ts';
 import type { StepFeed } from './feed.ts';
-import { drawHeat, HEAT_FOOT } from './heat-draw.ts';
+import { drawHeat, HEAT_FOOT, type HeatView, shareOfStep, stepAtShare } from './heat-draw.ts';
 import { columnAt, type HeatScale, heatScale, VIRIDIS_CSS } from './heat-scale.ts';
 import { onColoursChange } from './palette.ts';
 import { CURSOR_GROUP, GUTTER_LEFT, GUTTER_RIGHT, placeCursors } from './plot.ts';
+import { whileInView } from './while-in-view.ts';
 
 const REDRAW_EVERY_MS = 250;
 
-/** Gradient variance by step and layer: which layers explode first. */
-export function LayerHeatmap({ feed }: { feed: StepFeed }) {
+interface Props {
+  feed: StepFeed;
+  array: Exclude<StepArray, 'tevQuantiles'>;
+  title: string;
+  /** Its sign, and in words. */
+  unit: readonly [sign: string, words: string];
+  /** Names of the layers, in the array's order. */
+  layers: readonly string[];
+}
+
+/** A value of every layer by step, on a logarithmic colour scale: which layers explode first. */
+export function LayerHeatmap({ feed, array, title, unit, layers }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const readout = useRef<HTMLOutputElement>(null);
   const crosshair = useRef<HTMLDivElement>(null);
   const [scale, setScale] = useState<HeatScale | null>(null);
-  const pointer = useRef<{ share: number; down: number }>(null);
-  const title = useId();
+  const pointer = useRef<Place>(null);
+  const heading = useId();
 
   useEffect(() => {
     const target = canvas.current;
     if (!target) return;
     const update = coalesce(() => {
-      const layers = feed.picture()?.layers;
-      if (!layers) return;
-      const span = heatScale(layers.gradVar);
+      const chart = feed.picture()?.arrays.get(array);
+      if (!chart) return;
+      const span = heatScale(chart.values);
       setScale((shown) => (shown?.low === span?.low && shown?.high === span?.high ? shown : span));
-      drawHeat(target, layers, feed.view(), span);
-      if (readout.current) readout.current.textContent = describe(feed, pointer.current);
+      drawHeat(target, chart, layers, heatView(feed), span);
+      if (readout.current) readout.current.textContent = describe(feed, array, layers, pointer.current);
     }, REDRAW_EVERY_MS);
-    const observer = new ResizeObserver(update);
-    observer.observe(target);
-    const stops = [feed.subscribe(update), onColoursChange(update), () => observer.disconnect()];
-    return () => {
-      for (const stop of stops) stop();
-    };
-  }, [feed]);
+    return whileInView(target, () => {
+      const observer = new ResizeObserver(update);
+      observer.observe(target);
+      const stops = [feed.subscribe(update), onColoursChange(update), () => observer.disconnect()];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    });
+  }, [feed, array, layers]);
 
   useEffect(() => {
     return onCrosshair((step) => {
       const line = crosshair.current;
       const width = (canvas.current?.clientWidth ?? 0) - GUTTER_LEFT - GUTTER_RIGHT;
-      const [from, to] = feed.view();
-      const share = step === null ? -1 : (step - from) / (to - from);
+      const share = step === null ? -1 : shareOfStep(heatView(feed), step);
       if (!line) return;
       line.hidden = share < 0 || share > 1;
       line.style.transform = `translateX(${GUTTER_LEFT + share * width}px)`;
@@ -57,9 +70,8 @@ export function LayerHeatmap({ feed }: { feed: StepFeed }) {
 
   const point = (event: PointerEvent<HTMLElement>) => {
     pointer.current = placeOf(event);
-    const step = stepAt(feed, pointer.current.share);
-    placeCursors(step);
-    if (readout.current) readout.current.textContent = describe(feed, pointer.current);
+    placeCursors(stepAtShare(heatView(feed), pointer.current.share));
+    if (readout.current) readout.current.textContent = describe(feed, array, layers, pointer.current);
   };
   const leave = () => {
     pointer.current = null;
@@ -68,11 +80,11 @@ export function LayerHeatmap({ feed }: { feed: StepFeed }) {
   };
 
   return (
-    <section className={classes.chart} aria-labelledby={title}>
+    <section className={classes.chart} aria-labelledby={heading}>
       <header className={classes.title}>
-        <h2 id={title}>
-          Gradient variance by layer
-          <small>nats²</small>
+        <h2 id={heading} title={title}>
+          {title}
+          {unit[0] && <small>{unit[0]}</small>}
         </h2>
         <output ref={readout} aria-live="off" className={classes.readout} />
       </header>
@@ -80,7 +92,7 @@ export function LayerHeatmap({ feed }: { feed: StepFeed }) {
         <canvas
           ref={canvas}
           role="img"
-          aria-label={scale ? `Gradient variance by step and layer, ${inWords(scale)}` : 'No layer was measured yet'}
+          aria-label={scale ? `${title} by step, ${inWords(scale)} ${unit[1]}`.trim() : 'No layer was measured yet'}
         />
         <div ref={crosshair} className={classes.crosshair} hidden />
       </div>
@@ -89,7 +101,7 @@ export function LayerHeatmap({ feed }: { feed: StepFeed }) {
           <>
             <span title={formatExact(scale.low)}>{formatNumber(scale.low)}</span>
             <span className={classes.ramp} style={{ background: VIRIDIS_CSS }} />
-            <span title={formatExact(scale.high)}>{formatNumber(scale.high)} nats², logarithmic</span>
+            <span title={formatExact(scale.high)}>{`${formatNumber(scale.high)} ${unit[0]}`.trim()}, logarithmic</span>
           </>
         )}
       </div>
@@ -97,31 +109,35 @@ export function LayerHeatmap({ feed }: { feed: StepFeed }) {
   );
 }
 
-/** Where the pointer is, from 0 to 1: across the steps, and from the first layer's top to the last one's bottom. */
-function placeOf(event: PointerEvent<HTMLElement>): { share: number; down: number } {
+function heatView(feed: StepFeed): HeatView {
+  return { view: feed.view(), axis: feed.xAxis() };
+}
+
+interface Place {
+  /** From 0 to 1: across the steps, and from the first layer's top to the last one's bottom. */
+  share: number;
+  down: number;
+}
+
+function placeOf(event: PointerEvent<HTMLElement>): Place {
   const box = event.currentTarget.getBoundingClientRect();
   const across = (event.clientX - box.left - GUTTER_LEFT) / (box.width - GUTTER_LEFT - GUTTER_RIGHT);
   return { share: Math.min(1, Math.max(0, across)), down: (event.clientY - box.top) / (box.height - HEAT_FOOT) };
 }
 
-function stepAt(feed: StepFeed, share: number): number {
-  const [from, to] = feed.view();
-  return from + share * (to - from);
-}
-
 function inWords({ low, high }: HeatScale): string {
-  return `from ${formatNumber(low)} to ${formatNumber(high)} nats squared`;
+  return `from ${formatNumber(low)} to ${formatNumber(high)}`;
 }
 
 /** What stands under the pointer, to say beside the title. */
-function describe(feed: StepFeed, pointer: { share: number; down: number } | null): string {
-  const layers = feed.picture()?.layers;
-  if (!layers || !pointer) return '';
-  const columnSteps = columnStepsOf(layers.steps);
-  const column = columnAt({ steps: layers.steps, columnSteps }, stepAt(feed, pointer.share));
-  const values = layers.gradVar[column] ?? [];
+function describe(feed: StepFeed, array: StepArray, layers: readonly string[], pointer: Place | null): string {
+  const chart = feed.picture()?.arrays.get(array);
+  if (!chart || !pointer) return '';
+  const columnSteps = columnStepsOf(chart.steps);
+  const column = columnAt({ steps: chart.steps, columnSteps }, stepAtShare(heatView(feed), pointer.share));
+  const values = chart.values[column] ?? [];
   const layer = Math.floor(pointer.down * values.length);
   if (layer >= values.length) return '';
-  const name = layers.layers[layer] ?? `layer ${layer}`;
-  return `step ${formatCount(layers.steps[column])} · ${name} · ${formatNumber(values[layer], 5)}`;
+  const name = layers[layer] ?? `layer ${layer}`;
+  return `step ${formatCount(chart.steps[column])} · ${name} · ${formatNumber(values[layer], 5)}`;
 }

@@ -1,11 +1,11 @@
 import type { Alert, Rule } from '@evenkeel/protocol';
 import type uPlot from 'uplot';
-import type { Metric } from './metrics.ts';
+import type { Drawn } from './chart-view.ts';
+import { drawLabel } from './label-draw.ts';
 import { colours } from './palette.ts';
-import type { PlotData } from './plot-data.ts';
 
-/** The metric that each rule judges: its chart names the alert, the others only show where it stands. */
-const JUDGED: Record<Rule, Metric> = {
+/** The key of the chart that each rule judges: it names the alert, the others only show where it stands. */
+const JUDGED: Record<Rule, string> = {
   'tev-growth': 'tevMean',
   'loss-spike': 'loss',
   'grad-variance': 'gradVar',
@@ -17,14 +17,11 @@ const LABEL_HEIGHT = 13;
 const LABEL_ROWS = 3;
 
 /** Alerts as vertical lines: solid and vermilion where critical, dashed and orange where a warning. */
-export function drawAlerts(plot: uPlot, alerts: readonly Alert[], metric: Metric): void {
+export function drawAlerts(plot: uPlot, alerts: readonly Alert[], key: string): void {
   const { ctx } = plot;
   ctx.save();
   clipToPlot(plot);
-  ctx.lineJoin = 'round';
-  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-  ctx.textBaseline = 'top';
-  const named = alerts.filter(({ rule }) => JUDGED[rule] === metric);
+  const named = alerts.filter(({ rule }) => JUDGED[rule] === key);
   for (const alert of alerts) drawAlert(plot, alert, named.indexOf(alert));
   ctx.restore();
 }
@@ -42,15 +39,7 @@ function drawAlert(plot: uPlot, { rule, severity, step, status }: Alert, order: 
   ctx.lineTo(x, bbox.top + bbox.height);
   ctx.stroke();
   if (!named) return;
-  const fits = x + ctx.measureText(rule).width + 6 * devicePixelRatio < bbox.left + bbox.width;
-  ctx.textAlign = fits ? 'left' : 'right';
-  const y = bbox.top + (2 + (order % LABEL_ROWS) * LABEL_HEIGHT) * devicePixelRatio;
-  const left = x + (fits ? 4 : -4) * devicePixelRatio;
-  ctx.setLineDash([]);
-  ctx.lineWidth = 4 * devicePixelRatio;
-  ctx.strokeStyle = colours().surface; // stands out from lines behind it
-  ctx.strokeText(rule, left, y);
-  ctx.fillText(rule, left, y);
+  drawLabel(plot, rule, x, bbox.top + (2 + (order % LABEL_ROWS) * LABEL_HEIGHT) * devicePixelRatio);
 }
 
 /** Marks the steps from one to another, at least as a line, with an edge that tells where it begins and ends. */
@@ -72,7 +61,7 @@ export function drawShade(plot: uPlot, [first, last]: readonly [number, number])
 const CROSS = 3.5;
 
 /** A cross on the axis for every column that holds a NaN or an infinity. */
-export function drawNonFinite(plot: uPlot, { steps, nonFinite }: PlotData): void {
+export function drawNonFinite(plot: uPlot, { steps, nonFinite }: Drawn): void {
   const { ctx, bbox } = plot;
   const arm = CROSS * devicePixelRatio;
   const y = bbox.top + bbox.height - arm - devicePixelRatio;
@@ -95,7 +84,7 @@ export function drawNonFinite(plot: uPlot, { steps, nonFinite }: PlotData): void
   ctx.restore();
 }
 
-function clipToPlot({ ctx, bbox }: uPlot): void {
+export function clipToPlot({ ctx, bbox }: uPlot): void {
   ctx.beginPath();
   ctx.rect(bbox.left - 4, bbox.top, bbox.width + 8, bbox.height);
   ctx.clip();

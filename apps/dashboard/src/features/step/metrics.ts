@@ -1,22 +1,57 @@
-import type { Chart } from '../../trpc/client.tsx';
-
-export type Metric = keyof Chart['series'];
+import type { SeriesKey } from '../../trpc/client.tsx';
 
 export interface MetricView {
-  metric: Metric;
+  metric: SeriesKey;
   title: string;
   /** Loss is in nats; weights, and with them TEV, have no unit, so gradients are in nats too. */
   unit: string | null;
   /** The y axis until somebody asks for another; `auto` is linear until the line spans decades. */
   scale: 'linear' | 'log' | 'auto';
   /** The metric that holds this one's standard deviation. */
-  deviation?: Metric;
+  deviation?: SeriesKey;
+  /** What is measured more seldom and drawn with it, and its name. */
+  beside?: { metric: SeriesKey; name: string };
 }
 
+const EVAL_LOSS = 'evalLoss';
+
 export const METRIC_VIEWS: readonly MetricView[] = [
-  { metric: 'loss', title: 'Loss', unit: 'nats', scale: 'auto' },
+  {
+    metric: 'loss',
+    title: 'Loss',
+    unit: 'nats',
+    scale: 'auto',
+    beside: { metric: `custom:${EVAL_LOSS}`, name: 'evaluation' },
+  },
   { metric: 'tevMean', title: 'TEV, mean ± deviation', unit: null, scale: 'auto', deviation: 'tevStd' },
   { metric: 'gradVar', title: 'Gradient variance', unit: 'nats²', scale: 'log' },
   { metric: 'gradNorm', title: 'Gradient norm', unit: 'nats', scale: 'log' },
   { metric: 'lr', title: 'Learning rate', unit: null, scale: 'linear' },
 ];
+
+/** What the charts above read. */
+export const METRIC_SERIES: readonly SeriesKey[] = METRIC_VIEWS.flatMap(({ metric, deviation, beside }) =>
+  [metric, deviation, beside?.metric].filter((key) => key !== undefined),
+);
+
+/** Of the custom scalars that our own trainer sends, or that many name alike. */
+const CUSTOM_UNITS: Readonly<Record<string, string>> = {
+  gradNoiseScale: 'sequences',
+  tokensPerSecond: 'tokens/s',
+  memoryBytes: 'bytes',
+};
+
+/** The charts of a run with these custom scalars: without what it has nothing of to draw beside a line. */
+export function metricViews(customNames: readonly string[]): MetricView[] {
+  return METRIC_VIEWS.map(({ beside, ...view }) =>
+    beside && customNames.some((name) => beside.metric === `custom:${name}`) ? { ...view, beside } : view,
+  );
+}
+
+/** A chart for every custom scalar that has no place above, in the order of their names. */
+export function customViews(names: readonly string[]): MetricView[] {
+  return names
+    .filter((name) => name !== EVAL_LOSS)
+    .toSorted()
+    .map((name) => ({ metric: `custom:${name}`, title: name, unit: CUSTOM_UNITS[name] ?? null, scale: 'auto' }));
+}

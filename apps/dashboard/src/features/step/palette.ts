@@ -8,6 +8,9 @@ const NAMES = {
   band: '--ek-band',
   bandEdge: '--ek-band-edge',
   deviation: '--ek-deviation',
+  quantileBand: '--ek-quantile-band',
+  beside: '--ek-beside',
+  ghost: '--ek-ghost',
   warning: '--ek-warning',
   critical: '--ek-critical',
 } as const;

@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
-import type { Chart } from '../../trpc/client.tsx';
+import type { Chart, ChartSeries } from '../../trpc/client.tsx';
+import { isPressedFlat, joinExtents } from './axis-range.ts';
 import type { MetricView } from './metrics.ts';
-import { plotData, spansDecades, summariseMetric } from './plot-data.ts';
+import { plotData, positiveExtent, summariseMetric } from './plot-data.ts';
 
 const LOSS: MetricView = { metric: 'loss', title: 'Loss', unit: null, scale: 'auto' };
 const TEV: MetricView = { metric: 'tevMean', title: 'TEV', unit: null, scale: 'auto', deviation: 'tevStd' };
 
-function chart(loss: Partial<Chart['series']['loss']>, tevStd: (number | null)[] = []): Chart {
+function chart(loss: Partial<ChartSeries>, tevStd: (number | null)[] = []): Chart {
   const none = { mean: [], min: null, max: null, nonFinite: [] };
   const series = { ...none, ...loss };
   return {
@@ -14,6 +15,8 @@ function chart(loss: Partial<Chart['series']['loss']>, tevStd: (number | null)[]
     lastStep: 3,
     columnSteps: 1,
     steps: [0, 1, 2, 3],
+    times: [0, 1, 2, 3],
+    tokens: [null, null, null, null],
     series: {
       loss: series,
       tevMean: series,
@@ -57,7 +60,21 @@ it('sums up what is drawn', () => {
 });
 
 it('tells a line over decades from one that is not', () => {
-  expect(spansDecades(plotData(chart({ mean: [4, 5, 91, 3], nonFinite: [0, 0, 0, 0] }), LOSS))).toBe(true);
-  expect(spansDecades(plotData(chart({ mean: [4, 5, 89, 3], nonFinite: [0, 0, 0, 0] }), LOSS))).toBe(false);
-  expect(spansDecades(plotData(chart({}), LOSS))).toBe(false);
+  expect(isPressedFlat(positiveExtent([4, null, 91, 3]))).toBe(true);
+  expect(isPressedFlat(positiveExtent([4, 5, 89, 3, 0, -1]))).toBe(false);
+  expect(isPressedFlat(positiveExtent([]))).toBe(false);
+  expect(isPressedFlat(joinExtents(positiveExtent([3]), positiveExtent([91])))).toBe(true);
+});
+
+it('keeps the columns that only what is drawn beside it has', () => {
+  const evaluated: MetricView = { ...LOSS, beside: { metric: 'custom:evalLoss', name: 'evaluation' } };
+  const read = chart({ mean: [4, 3, null, null], nonFinite: [0, 0, 0, 0] });
+  const evalLoss = { mean: [5, null, 4, null], min: null, max: null, nonFinite: [0, 0, 0, 0] };
+  const data = plotData({ ...read, series: { ...read.series, 'custom:evalLoss': evalLoss } }, evaluated);
+  expect([data.steps, data.mean, data.beside]).toEqual([
+    [0, 1, 2],
+    [4, 3, null],
+    [5, null, 4],
+  ]);
+  expect(plotData(read, evaluated).beside).toEqual([null, null]);
 });

@@ -1,4 +1,5 @@
-import type { Chart } from '../../trpc/client.tsx';
+import type { Chart, ChartSeries } from '../../trpc/client.tsx';
+import type { Extent } from './axis-range.ts';
 import type { MetricView } from './metrics.ts';
 
 /** What one chart draws; every array has one element a column. */
@@ -10,16 +11,21 @@ export interface PlotData {
   /** Mean minus and plus the deviation; null throughout where the metric has none. */
   deviationLow: (number | null)[];
   deviationHigh: (number | null)[];
+  /** Of what is drawn beside the metric; null throughout where there is none. */
+  beside: (number | null)[];
   nonFinite: number[];
 }
 
+const NOTHING: ChartSeries = { mean: [], min: null, max: null, nonFinite: [] };
+
 /**
- * A metric's columns. Columns that do not carry the metric are left out, so that the line runs on between sparse
- * values; those whose values were all non-finite stay and break it.
+ * A metric's columns. Columns that carry neither the metric nor what is beside it are left out, so that the line runs on
+ * between sparse values; those whose values were all non-finite stay and break it.
  */
-export function plotData(chart: Chart, { metric, deviation }: MetricView): PlotData {
-  const { mean, min, max, nonFinite } = chart.series[metric];
-  const spread = deviation && chart.series[deviation].mean;
+export function plotData(chart: Chart, { metric, deviation, beside }: MetricView): PlotData {
+  const { mean, min, max, nonFinite } = chart.series[metric] ?? NOTHING;
+  const spread = deviation && chart.series[deviation]?.mean;
+  const other = beside && chart.series[beside.metric]?.mean;
   const data: PlotData = {
     steps: [],
     mean: [],
@@ -27,11 +33,13 @@ export function plotData(chart: Chart, { metric, deviation }: MetricView): PlotD
     high: [],
     deviationLow: [],
     deviationHigh: [],
+    beside: [],
     nonFinite: [],
   };
   chart.steps.forEach((step, at) => {
     const value = mean[at] ?? null;
-    if (value === null && !nonFinite[at]) return;
+    const companion = other?.[at] ?? null;
+    if (value === null && companion === null && !nonFinite[at]) return;
     const reach = spread?.[at] ?? null;
     data.steps.push(step);
     data.mean.push(value);
@@ -40,20 +48,17 @@ export function plotData(chart: Chart, { metric, deviation }: MetricView): PlotD
     // What has a deviation here, TEV, is a deviation itself and never below zero.
     data.deviationLow.push(value === null || reach === null ? null : Math.max(0, value - reach));
     data.deviationHigh.push(value === null || reach === null ? null : value + reach);
+    data.beside.push(companion);
     data.nonFinite.push(nonFinite[at] ?? 0);
   });
   return data;
 }
 
-/** A healthy run's loss and TEV stay well within this between least and greatest. */
-const PRESSED_FLAT = 30;
-
-/** Whether a linear axis would press most of the line flat against zero, as that of a run that has diverged. */
-export function spansDecades({ mean }: PlotData): boolean {
-  const positive = mean.filter((value) => value !== null && value > 0);
-  const lowest = extreme(positive, (a, b) => a < b) ?? 0;
-  const highest = extreme(positive, (a, b) => a > b) ?? 0;
-  return highest > PRESSED_FLAT * lowest;
+/** Least and greatest of what is positive; null where nothing is. */
+export function positiveExtent(values: readonly (number | null)[]): Extent | null {
+  const positive = values.filter((value) => value !== null && value > 0);
+  const [lowest, highest] = [extreme(positive, (a, b) => a < b), extreme(positive, (a, b) => a > b)];
+  return lowest === null || highest === null ? null : [lowest, highest];
 }
 
 export interface MetricSummary {

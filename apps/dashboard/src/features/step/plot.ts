@@ -1,8 +1,8 @@
 import uPlot from 'uplot';
-import { linearRange, logRange } from './axis-range.ts';
+import { type Extent, joinExtents, linearRange, logRange } from './axis-range.ts';
 import { colours } from './palette.ts';
-import type { PlotData } from './plot-data.ts';
-import { formatTick, linearTicks, logTicks, WHOLE_INCREMENTS } from './ticks.ts';
+import { formatTick, linearTicks, logTicks } from './ticks.ts';
+import type { XAxis, XUnit } from './x-axis.ts';
 
 /** Space left and right of every plot, the heatmap's too, so that steps stand above one another. */
 export const GUTTER_LEFT = 72;
@@ -14,7 +14,11 @@ const FONT = '11px system-ui, sans-serif';
 const MIN_DRAG = 5; // pixels; less is a click
 
 export interface PlotHooks {
+  /** First and last step to show, and where steps stand between them. */
   view: () => [number, number];
+  xAxis: () => XAxis;
+  /** Least and greatest value to have room for besides those of the lines; null where there is none. */
+  reach?: () => Extent | null;
   /** Draws below and above the lines. */
   drawUnder: (plot: uPlot) => void;
   drawOver: (plot: uPlot) => void;
@@ -24,8 +28,16 @@ export interface PlotHooks {
   reset: () => void;
 }
 
-/** uPlot's picture of a metric: the mean as a line, minimum to maximum as a band, the deviation as a wider one. */
-export function createPlot(target: HTMLElement, log: boolean, hooks: PlotHooks): uPlot {
+export interface PlotLook {
+  log: boolean;
+  unit: XUnit;
+  /** Without the x axis. */
+  series: readonly uPlot.Series[];
+  bands: readonly uPlot.Band[];
+}
+
+export function createPlot(target: HTMLElement, { log, unit, series, bands }: PlotLook, hooks: PlotHooks): uPlot {
+  const yRange = log ? logRange : linearRange;
   const options: uPlot.Options = {
     width: target.clientWidth,
     height: target.clientHeight,
@@ -33,17 +45,15 @@ export function createPlot(target: HTMLElement, log: boolean, hooks: PlotHooks):
     pxAlign: 0, // whole pixels would turn a slow rise into stairs
     legend: { show: false },
     scales: {
-      x: { time: false, range: () => hooks.view() },
-      y: log
-        ? { distr: 3, range: (_, low, high) => logRange(low, high) }
-        : { range: (_, low, high) => linearRange(low, high) },
+      x: { time: false, range: () => hooks.view(), ...(unit !== 'step' && spacing(hooks)) },
+      y: {
+        ...(log && { distr: 3 }),
+        range: (_, low, high) => yRange(...withReach(low, high, hooks.reach?.() ?? null)),
+      },
     },
-    axes: [xAxis(), yAxis(log)],
-    series: [{}, meanSeries(), edgeSeries(), edgeSeries(), hiddenSeries(), hiddenSeries()],
-    bands: [
-      { series: [5, 4], fill: () => colours().deviation },
-      { series: [3, 2], fill: () => colours().band },
-    ],
+    axes: [xAxis(unit, hooks), yAxis(log)],
+    series: [{}, ...series],
+    bands: [...bands],
     cursor: cursor(hooks),
     hooks: {
       drawAxes: [hooks.drawUnder],
@@ -52,11 +62,17 @@ export function createPlot(target: HTMLElement, log: boolean, hooks: PlotHooks):
       setSelect: [(plot) => select(plot, hooks)],
     },
   };
-  return new uPlot(options, [[], [], [], [], [], []], target);
+  return new uPlot(options, [[], ...series.map(() => [])], target);
 }
 
-export function toAligned(data: PlotData): uPlot.AlignedData {
-  return [data.steps, data.mean, data.low, data.high, data.deviationLow, data.deviationHigh];
+/** Steps stay what is drawn; only how far apart they stand is another unit's. */
+function spacing({ xAxis }: PlotHooks): uPlot.Scale {
+  return { distr: 100, fwd: (step) => xAxis().placeOf(step), bwd: (place) => xAxis().stepAt(place) };
+}
+
+function withReach(low: number | null, high: number | null, reach: Extent | null): [number | null, number | null] {
+  const joined = joinExtents(low === null || high === null ? null : [low, high], reach);
+  return joined ? [...joined] : [null, null];
 }
 
 function cursor(hooks: PlotHooks): uPlot.Cursor {
@@ -88,34 +104,44 @@ function select(plot: uPlot, hooks: PlotHooks): void {
   hooks.zoom(from, to);
 }
 
-function meanSeries(): uPlot.Series {
-  const colour = () => colours().line;
-  return { stroke: colour, width: 1.5, points: { size: 4, fill: colour } };
-}
-
 /** Lowest and highest of each column: drawn themselves, so that one wild step in a million is seen. */
-function edgeSeries(): uPlot.Series {
+export function edgeLine(): uPlot.Series {
   return { stroke: () => colours().bandEdge, width: 1, points: { show: false } };
 }
 
 /** Bounds a band and draws nothing. */
-function hiddenSeries(): uPlot.Series {
+export function hiddenLine(): uPlot.Series {
   return { stroke: 'transparent', width: 0, points: { show: false } };
 }
 
-function xAxis(): uPlot.Axis {
+const X_LABELS = { step: 'step', tokens: 'tokens', time: 'time since the run began' };
+const X_SPACE = 70;
+
+function xAxis(unit: XUnit, hooks: PlotHooks): uPlot.Axis {
+  const ticks = (plot: uPlot, low: number, high: number) =>
+    hooks.xAxis().ticks(low, high, Math.max(2, Math.floor(plot.width / X_SPACE)));
   return {
     ...axisLook(),
-    label: 'step',
+    label: X_LABELS[unit],
     labelSize: 16,
     labelGap: 0,
     labelFont: FONT,
     size: 24,
-    space: 70,
-    incrs: WHOLE_INCREMENTS,
-    values: (_, splits, __, ___, increment) => splits.map((split) => formatTick(split, increment)),
+    space: X_SPACE,
+    ...ownTicks,
+    splits: (plot, _, low, high) => ticks(plot, low, high).map(({ step }) => step),
+    values: (plot) => {
+      const { min = 0, max = 1 } = plot.scales.x ?? {};
+      return ticks(plot, min ?? 0, max ?? 1).map(({ label }) => label);
+    },
   };
 }
+
+/** uPlot's own increments end at 1e32, and it draws no axis without one; ticks of our own do not need it. */
+const ownTicks: Pick<uPlot.Axis, 'incrs' | 'filter'> = {
+  incrs: (_, __, low, high) => [Math.max(10, high, high - low)],
+  filter: (_, splits) => splits, // every one of them gets its label
+};
 
 function yAxis(log: boolean): uPlot.Axis {
   const space = 34;
@@ -124,10 +150,8 @@ function yAxis(log: boolean): uPlot.Axis {
     ...axisLook(),
     size: GUTTER_LEFT,
     space,
-    // uPlot's own increments end at 1e32, and it draws no axis without one; the ticks below do not need it.
-    incrs: (_, __, low, high) => [Math.max(10, high, high - low)],
+    ...ownTicks,
     splits: (plot, _, low, high) => ticks(low, high, Math.max(2, plot.height / space)),
-    filter: (_, splits) => splits, // every one of them gets its label
     values: (_, splits) => splits.map((split, at) => formatTick(split, gapAt(splits, at))),
   };
 }

@@ -4,28 +4,37 @@ import type { Alert } from '@evenkeel/protocol';
 import { DEFAULT_RULES } from '@evenkeel/stability';
 import { type KeyboardEvent, useEffect, useEffectEvent, useId, useRef, useState } from 'react';
 import type uPlot from 'uplot';
-import { formatCount, formatNumber } from '../../format.ts';
+import { formatCount } from '../../format.ts';
+import type { SeriesKey } from '../../trpc/client.tsx';
+import { isPressedFlat, joinExtents } from './axis-range.ts';
+import type { ChartView, Drawn } from './chart-view.ts';
 import classes from './charts.module.css';
 import { moveCrosshair } from './crosshair.ts';
 import type { StepFeed } from './feed.ts';
 import { drawForecast } from './forecast-draw.ts';
+import { drawAttempts, drawGhosts, nameAttempts, reachOf } from './ghost-draw.ts';
 import { columnAfter, rangeAfter } from './keyboard.ts';
 import { drawAlerts, drawNonFinite, drawShade } from './markers.ts';
-import type { MetricView } from './metrics.ts';
 import { onColoursChange } from './palette.ts';
-import { createPlot, placeCursors, toAligned } from './plot.ts';
-import { type PlotData, plotData, spansDecades } from './plot-data.ts';
+import { createPlot, placeCursors } from './plot.ts';
+import type { AttemptSpan } from './superseded.ts';
 import type { ShownForecast } from './use-forecast.ts';
+import type { Ghost } from './use-ghosts.ts';
 import type { StepRange } from './view-params.ts';
+import { whileInView } from './while-in-view.ts';
+import type { XUnit } from './x-axis.ts';
 
 export interface ChartProps {
-  view: MetricView;
+  view: ChartView;
   feed: StepFeed;
+  unit?: XUnit;
   /** The axis somebody asked for. */
   scale: 'log' | 'linear' | null;
   alerts: readonly Alert[];
   /** Drawn below the curve of the metric that it is read from. */
-  forecast: ShownForecast | null;
+  forecast?: ShownForecast | null;
+  attempts?: readonly AttemptSpan[];
+  ghosts?: readonly Ghost[];
   /** First and last step of a stretch to mark, as what a rule looked at. */
   shaded?: readonly [number, number];
   onScale: (scale: 'log' | 'linear') => void;
@@ -33,65 +42,96 @@ export interface ChartProps {
   onZoom: (range: StepRange | null) => void;
 }
 
-export function StepChart({ view, feed, scale, alerts, forecast, shaded, onScale, onZoom }: ChartProps) {
+const NONE: readonly never[] = [];
+
+export function StepChart(props: ChartProps) {
+  const { view, feed, unit = 'step', scale, alerts, forecast = null, shaded, onScale, onZoom } = props;
+  const { attempts = NONE, ghosts = NONE } = props;
   const [wide, setWide] = useState(false);
   const chosen = scale ?? view.scale;
   const log = chosen === 'log' || (chosen === 'auto' && wide);
   const target = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLOutputElement>(null);
   const plot = useRef<uPlot>(null);
-  const data = useRef<PlotData>(null);
+  const data = useRef<Drawn>(null);
+  const drawAgain = useRef(() => {});
   const title = useId();
+  const key = view.key as SeriesKey;
 
   const say = useEffectEvent((column: number | null) => {
     moveCrosshair(column === null ? null : (data.current?.steps[column] ?? null));
-    const words = describe(data.current, column, feed.columnSteps());
+    const words = describe(data.current, column, feed);
     if (readout.current) readout.current.textContent = words;
     if (target.current) tellSlider(target.current, data.current?.steps ?? [], column, words);
   });
   const drawUnder = useEffectEvent((drawn: uPlot) => {
     if (shaded) drawShade(drawn, shaded);
     if (forecast) drawForecast(drawn, forecast.points, forecast.lastStep, forecast.ahead);
-    drawAlerts(drawn, alerts, view.metric);
+    drawAttempts(drawn, attempts);
+    drawGhosts(drawn, ghosts, key);
+    drawAlerts(drawn, alerts, key);
   });
+  const drawOver = useEffectEvent((drawn: uPlot) => {
+    if (data.current) drawNonFinite(drawn, data.current);
+    if (key === 'loss') nameAttempts(drawn, attempts);
+  });
+  const measure = useEffectEvent(({ extent }: Drawn) => {
+    setWide(isPressedFlat(joinExtents(extent, reachOf(ghosts, key, true))));
+  });
+  const reach = useEffectEvent(() => reachOf(ghosts, key, log));
   const zoom = useEffectEvent(onZoom);
 
   useEffect(() => {
-    if (!target.current) return;
-    const created = createPlot(target.current, log, {
-      view: () => feed.view(),
-      drawUnder,
-      drawOver: (drawn) => data.current && drawNonFinite(drawn, data.current),
-      hover: say,
-      zoom: (from, to) => zoom({ from, to }),
-      reset: () => zoom(null),
+    const place = target.current;
+    if (!place) return;
+    return whileInView(place, () => {
+      const created = createPlot(
+        place,
+        { log, unit, series: view.series, bands: view.bands },
+        {
+          view: () => feed.view(),
+          xAxis: () => feed.xAxis(),
+          reach,
+          drawUnder,
+          drawOver,
+          hover: say,
+          zoom: (from, to) => zoom({ from, to }),
+          reset: () => zoom(null),
+        },
+      );
+      plot.current = created;
+      const update = () => {
+        const picture = feed.picture();
+        if (!picture) return;
+        data.current = view.read(picture);
+        measure(data.current);
+        created.setData([data.current.steps, ...data.current.lines]);
+        say(created.cursor.idx ?? null);
+      };
+      update();
+      drawAgain.current = update;
+      const stops = [feed.subscribe(update), onColoursChange(() => created.redraw()), follow(place, created)];
+      return () => {
+        for (const stop of stops) stop();
+        created.destroy();
+        plot.current = null;
+        drawAgain.current = () => {};
+      };
     });
-    plot.current = created;
-    const update = () => {
-      const picture = feed.picture();
-      if (!picture) return;
-      data.current = plotData(picture.chart, view);
-      setWide(spansDecades(data.current));
-      created.setData(toAligned(data.current));
-      say(created.cursor.idx ?? null);
-    };
-    update();
-    const stops = [feed.subscribe(update), onColoursChange(() => created.redraw()), follow(target.current, created)];
-    return () => {
-      for (const stop of stops) stop();
-      created.destroy();
-    };
-  }, [feed, log, view]);
+  }, [feed, log, unit, view]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: drawn again when they change, read where they are drawn
-  useEffect(() => plot.current?.redraw(false), [alerts, forecast?.points, forecast?.ahead?.step]);
+  useEffect(() => drawAgain.current(), [ghosts]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: likewise
+  useEffect(() => plot.current?.redraw(false), [alerts, attempts, forecast?.points, forecast?.ahead?.step]);
 
   return (
     <section className={classes.chart} aria-labelledby={title}>
       <header className={classes.title}>
-        <h2 id={title}>
+        <h2 id={title} title={view.title}>
           {view.title}
           {view.unit && <small>{view.unit}</small>}
+          {view.beside && <small className={classes.beside}>{view.beside}</small>}
         </h2>
         <output ref={readout} aria-live="off" className={classes.readout} />
         {forecast && <Risk forecast={forecast} />}
@@ -166,19 +206,11 @@ function steer(event: KeyboardEvent, plot: uPlot, feed: StepFeed, onZoom: ChartP
   if (column !== null || range !== undefined) event.preventDefault();
 }
 
-/** What stands at a column; without one, the latest value. Every digit is in the table below the charts. */
-function describe(data: PlotData | null, column: number | null, columnSteps: number): string {
+/** What stands at a column, and where that is; without one, the latest value. */
+function describe(data: Drawn | null, column: number | null, feed: StepFeed): string {
   if (!data || data.steps.length === 0) return 'no values yet';
-  const at = column ?? data.steps.length - 1;
-  const value = data.mean[at] ?? null;
-  if (column === null) return `latest ${columnSteps > 1 ? 'mean ' : ''}${finite(value, formatNumber(value, 4))}`;
-  const step = data.steps[at] ?? 0;
-  if (columnSteps === 1) return `step ${formatCount(step)} · ${finite(value, formatNumber(value, 6))}`;
-  const [low, mean, high] = [data.low[at], value, data.high[at]].map((number) => formatNumber(number, 4));
-  const lost = data.nonFinite[at] ? ` · ${data.nonFinite[at]} not finite` : '';
-  return `from step ${formatCount(step)} · ${finite(value, `${low} to ${high}, mean ${mean}`)}${lost}`;
-}
-
-function finite(value: number | null, text: string): string {
-  return value === null ? 'not finite' : text;
+  if (column === null) return data.words(null);
+  const step = data.steps[column] ?? 0;
+  const place = `${feed.columnSteps() > 1 ? 'from step' : 'step'} ${formatCount(step)}`;
+  return [place, feed.xAxis().words(step), data.words(column)].filter((words) => words !== null).join(' · ');
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatTick, linearTicks, logTicks, stepTicks } from './ticks.ts';
+import { formatTick, linearTicks, logTicks, stepTicks, timeTicks } from './ticks.ts';
 
 describe('logTicks', () => {
   it('takes every digit where they fit, and even distances within an octave', () => {
@@ -51,4 +51,12 @@ it.each([
 it('labels whole steps', () => {
   expect(stepTicks(0, 3, 6)).toEqual({ ticks: [0, 1, 2, 3], increment: 1 });
   expect(stepTicks(950, 2100, 6)).toEqual({ ticks: [1000, 1200, 1400, 1600, 1800, 2000], increment: 200 });
+});
+
+it('timeTicks counts in the spans that people count time in', () => {
+  const minutes = (...all: number[]) => all.map((each) => each * 60_000);
+  expect(timeTicks(0, 3_600_000, 5)).toEqual(minutes(0, 15, 30, 45, 60));
+  expect(timeTicks(3_500_000, 9 * 3_600_000, 5)).toEqual(minutes(120, 240, 360, 480));
+  expect(timeTicks(0, 20_000, 5)).toEqual([0, 5_000, 10_000, 15_000, 20_000]);
+  for (const days of [1, 30, 400, 40_000]) expect(timeTicks(0, days * 86_400_000, 6).length).toBeLessThanOrEqual(7);
 });

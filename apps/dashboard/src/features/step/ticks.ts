@@ -47,6 +47,23 @@ export function linearTicks(low: number, high: number, most: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, at) => Number(`${(first + at) * digit}e${power}`));
 }
 
+const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000];
+/** Spans that people count time in. */
+const TIME_INCREMENTS = [
+  ...[1, 2, 5, 10, 15, 30].map((count) => count * SECOND),
+  ...[1, 2, 5, 10, 15, 30].map((count) => count * MINUTE),
+  ...[1, 2, 3, 6, 12].map((count) => count * HOUR),
+  ...[1, 2, 7, 14, 28, 91, 364].map((count) => count * DAY),
+];
+
+/** Ticks of a time span in milliseconds, `most` at most, whole seconds evenly apart. */
+export function timeTicks(low: number, high: number, most: number): number[] {
+  const increment = TIME_INCREMENTS.find((each) => (high - low) / each <= most);
+  if (!increment) return linearTicks(low, high, most);
+  const first = Math.ceil(low / increment);
+  return Array.from({ length: Math.floor(high / increment) - first + 1 }, (_, at) => (first + at) * increment);
+}
+
 /** Steps to label between two: the closest 1, 2 or 5 times a power of ten apart, `most` of them at most. */
 export function stepTicks(from: number, to: number, most: number): { ticks: number[]; increment: number } {
   const increment = WHOLE_INCREMENTS.find((candidate) => (to - from) / candidate <= most) ?? to - from;
@@ -56,6 +73,4 @@ export function stepTicks(from: number, to: number, most: number): { ticks: numb
 }
 
 /** There is no half step. */
-export const WHOLE_INCREMENTS = Array.from({ length: 13 }, (_, power) =>
-  [1, 2, 5].map((digit) => digit * 10 ** power),
-).flat();
+const WHOLE_INCREMENTS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();

@@ -1,40 +1,68 @@
 'use client';
 
+import type { StepArray } from '@evenkeel/protocol';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../coalesce.ts';
 import { live } from '../../live/connection.ts';
-import { type Chart, type RunDetail, useTRPC } from '../../trpc/client.tsx';
-import { CHART_COLUMNS, LAYER_COLUMNS, nextFrame, StepFeed } from './feed.ts';
+import { type Chart, type RunDetail, type SeriesKey, useTRPC } from '../../trpc/client.tsx';
+import { ARRAY_COLUMNS, CHART_COLUMNS, nextFrame, StepFeed } from './feed.ts';
 import type { StepRange } from './view-params.ts';
+import type { XUnit } from './x-axis.ts';
 
 const READ_AT_MOST_EVERY_MS = 1_000;
 
-/** A feed that reads the run's steps in `range`, and again whenever the live connection cannot vouch for them. */
-export function useStepFeed(run: RunDetail, { from, to }: StepRange) {
+/** The old picture stays until the new one is there. Never fresh: only what is read after `watch` joins on to it. */
+const HOW = { placeholderData: keepPreviousData, staleTime: 0, structuralSharing: false };
+
+/** What a feed reads, and on which axis it is shown. */
+interface Shown {
+  range: StepRange;
+  unit: XUnit;
+  series: readonly SeriesKey[];
+}
+
+/** A feed that reads the run's steps in a range, and again whenever the live connection cannot vouch for them. */
+export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series }: Shown) {
   const trpc = useTRPC();
   const queries = useQueryClient();
-  const [feed] = useState(() => new StepFeed({ attempt: newestAttempt(run), schedule: nextFrame }));
+  const [feed] = useState(
+    () =>
+      new StepFeed({
+        attempt: newestAttempt(run),
+        schedule: nextFrame,
+        startedAt: run.startedAt.getTime(),
+        customNames: run.customNames,
+      }),
+  );
 
-  // The old picture stays until the new one is there. Never fresh: only what is read after `watch` joins on to it.
-  const how = { placeholderData: keepPreviousData, staleTime: 0, structuralSharing: false };
-  const chart = useQuery(trpc.step.chart.queryOptions({ run: run.id, from, to, columns: CHART_COLUMNS }, how));
-  const layers = useQuery(trpc.step.layers.queryOptions({ run: run.id, from, to, columns: LAYER_COLUMNS }, how));
+  const request = { run: run.id, from, to, columns: CHART_COLUMNS, series: [...series] };
+  const chart = useQuery(trpc.step.chart.queryOptions(request, HOW));
 
-  useEffect(() => feed.show({ from, to }), [feed, from, to]);
+  useEffect(() => feed.show({ from, to }, unit), [feed, from, to, unit]);
   useEffect(() => {
     if (chart.data) feed.load(chart.data);
   }, [feed, chart.data]);
   useEffect(() => {
-    if (layers.data) feed.loadLayers(layers.data);
-  }, [feed, layers.data]);
-  useEffect(() => {
-    const read = coalesce(() => queries.invalidateQueries(trpc.step.pathFilter()), READ_AT_MOST_EVERY_MS);
-    feed.readAgain = read;
-    return live.watch(run.id, { steps: (batch) => feed.receive(batch), watching: read, behind: read });
+    const again = coalesce(() => queries.invalidateQueries(trpc.step.pathFilter()), READ_AT_MOST_EVERY_MS);
+    feed.readAgain = again;
+    feed.foundCustom = () => {
+      again();
+      queries.invalidateQueries(trpc.run.get.queryFilter({ run: run.id })); // it names them
+    };
+    return live.watch(run.id, { steps: (batch) => feed.receive(batch), watching: again, behind: again });
   }, [feed, run.id, queries, trpc]);
 
   return { feed, error: chart.data ? null : chart.error, retry: chart.refetch };
+}
+
+/** Has a feed read an array of the run's steps too. */
+export function useStepArray(feed: StepFeed, run: string, { from, to }: StepRange, array: StepArray): void {
+  const request = { run, from, to, columns: ARRAY_COLUMNS, array };
+  const { data } = useQuery(useTRPC().step.array.queryOptions(request, HOW));
+  useEffect(() => {
+    if (data) feed.loadArray(array, data);
+  }, [feed, array, data]);
 }
 
 function newestAttempt({ attempts }: RunDetail): number {

@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest';
-import { readRange, readScale, writeRange, writeScale } from './view-params.ts';
+import {
+  readRange,
+  readScale,
+  readSmoothing,
+  readUnit,
+  writeRange,
+  writeScale,
+  writeSmoothing,
+  writeUnit,
+} from './view-params.ts';
 
 const range = (query: string) => readRange(new URLSearchParams(query));
 
@@ -27,4 +36,29 @@ it('reads and writes the scale of each metric', () => {
   expect(readScale('loss', new URLSearchParams({ scale }))).toBe('log');
   expect(readScale('gradVar', new URLSearchParams({ scale }))).toBe('linear');
   expect(readScale('gradNorm', new URLSearchParams({ scale }))).toBeNull();
+});
+
+it('a custom scalar keeps its scale, whatever its name', () => {
+  const key = 'custom:a,b-log/ü';
+  const { scale } = writeScale(key, 'linear', new URLSearchParams('scale=loss-log'));
+  const params = new URLSearchParams({ scale });
+  expect([readScale(key, params), readScale('loss', params), readScale('custom:a', params)]).toEqual([
+    'linear',
+    'log',
+    null,
+  ]);
+});
+
+it('the x axis and the smoothing stand in the address where they are not as usual', () => {
+  expect([writeUnit('step').x, writeUnit('tokens').x]).toEqual([null, 'tokens']);
+  expect(['', 'x=time', 'x=weeks'].map((query) => readUnit(new URLSearchParams(query)))).toEqual([
+    'step',
+    'time',
+    'step',
+  ]);
+  expect([writeSmoothing(null).smooth, writeSmoothing(100).smooth]).toEqual([null, '100']);
+  const smoothing = ['', 'smooth=100', 'smooth=7', 'smooth=x'].map((query) =>
+    readSmoothing(new URLSearchParams(query)),
+  );
+  expect(smoothing).toEqual([null, 100, null, null]);
 });

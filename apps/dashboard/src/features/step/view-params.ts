@@ -1,5 +1,5 @@
 import { MAX_STEP } from '@evenkeel/protocol';
-import { METRIC_VIEWS, type Metric } from './metrics.ts';
+import { X_UNITS, type XUnit } from './x-axis.ts';
 
 /** The steps in view, both included; open ends follow the run. */
 export interface StepRange {
@@ -28,23 +28,50 @@ export function writeRange({ from, to }: StepRange): Record<'from' | 'to', strin
 type Scale = 'log' | 'linear';
 
 /** The axis that the address asks for, as in `?scale=loss-log,gradVar-linear`; null leaves it to the chart. */
-export function readScale(metric: Metric, params: URLSearchParams): Scale | null {
+export function readScale(key: string, params: URLSearchParams): Scale | null {
   const asked = scales(params);
-  if (asked.includes(`${metric}-log`)) return 'log';
-  return asked.includes(`${metric}-linear`) ? 'linear' : null;
+  if (asked.includes(`${encode(key)}-log`)) return 'log';
+  return asked.includes(`${encode(key)}-linear`) ? 'linear' : null;
 }
 
-export function writeScale(metric: Metric, scale: Scale, params: URLSearchParams): Record<'scale', string> {
-  const others = scales(params).filter((asked) => !asked.startsWith(`${metric}-`));
-  return { scale: [...others, `${metric}-${scale}`].join(',') };
+export function writeScale(key: string, scale: Scale, params: URLSearchParams): Record<'scale', string> {
+  const others = scales(params).filter((asked) => !asked.startsWith(`${encode(key)}-`));
+  return { scale: [...others, `${encode(key)}-${scale}`].join(',') };
 }
 
 function scales(params: URLSearchParams): string[] {
-  const known = METRIC_VIEWS.flatMap(({ metric }) => [`${metric}-log`, `${metric}-linear`]);
   return (
     params
       .get('scale')
       ?.split(',')
-      .filter((asked) => known.includes(asked)) ?? []
+      .filter((asked) => /-(log|linear)$/.test(asked)) ?? []
   );
+}
+
+/** A custom scalar may have a comma in its name. */
+function encode(key: string): string {
+  return encodeURIComponent(key);
+}
+
+/** `?x=tokens`: what the x axis counts. */
+export function readUnit(params: URLSearchParams): XUnit {
+  const asked = params.get('x');
+  return X_UNITS.find((unit) => unit === asked) ?? 'step';
+}
+
+export function writeUnit(unit: XUnit): Record<'x', string | null> {
+  return { x: unit === 'step' ? null : unit };
+}
+
+/** Half-lives that a curve can be smoothed by, in steps. */
+export const HALF_LIVES = [10, 100, 1_000, 10_000] as const;
+
+/** `?smooth=100`: the half-life of what smooths the curves, in steps; null leaves them as they are. */
+export function readSmoothing(params: URLSearchParams): number | null {
+  const asked = Number(params.get('smooth'));
+  return HALF_LIVES.find((halfLife) => halfLife === asked) ?? null;
+}
+
+export function writeSmoothing(halfLife: number | null): Record<'smooth', string | null> {
+  return { smooth: halfLife?.toString() ?? null };
 }

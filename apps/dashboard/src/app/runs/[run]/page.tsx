@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
 import { cache } from 'react';
 import { RunPage } from '../../../features/run/run-page.tsx';
-import { CHART_COLUMNS, LAYER_COLUMNS } from '../../../features/step/feed.ts';
+import { ARRAY_COLUMNS, CHART_COLUMNS } from '../../../features/step/feed.ts';
+import { METRIC_SERIES } from '../../../features/step/metrics.ts';
 import { readRange } from '../../../features/step/view-params.ts';
 import { getQueryClient, Hydrate, orNotFound, searchParamsOf, serverTRPC } from '../../../trpc/server.tsx';
 
@@ -31,9 +32,11 @@ export default async function Page({ params, searchParams }: Props) {
     queries.prefetchQuery(trpc.run.commands.queryOptions({ run })),
   ]);
   // Not awaited: the page comes at once, with nothing drawn from these yet, and they stream after it.
-  void queries.prefetchQuery(trpc.step.chart.queryOptions({ run, from, to, columns: CHART_COLUMNS }));
-  void queries.prefetchQuery(trpc.step.forecasts.queryOptions({ run, from, to, columns: CHART_COLUMNS }));
-  void queries.prefetchQuery(trpc.step.layers.queryOptions({ run, from, to, columns: LAYER_COLUMNS }));
+  const shown = { run, from, to };
+  const series = [...METRIC_SERIES];
+  void queries.prefetchQuery(trpc.step.chart.queryOptions({ ...shown, columns: CHART_COLUMNS, series }));
+  void queries.prefetchQuery(trpc.step.forecasts.queryOptions({ ...shown, columns: CHART_COLUMNS }));
+  void queries.prefetchQuery(trpc.step.array.queryOptions({ ...shown, columns: ARRAY_COLUMNS, array: 'layerGradVar' }));
   return (
     <Hydrate>
       <RunPage key={run} id={run} />

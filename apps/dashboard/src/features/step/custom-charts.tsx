@@ -1,0 +1,54 @@
+'use client';
+
+import type { Alert } from '@evenkeel/protocol';
+import { Button } from '@mantine/core';
+import { useMemo } from 'react';
+import type { RunDetail } from '../../trpc/client.tsx';
+import { useUrlParams } from '../../url.ts';
+import classes from './charts.module.css';
+import { metricChart } from './metric-chart.ts';
+import { customViews } from './metrics.ts';
+import { StepChart } from './step-chart.tsx';
+import { useStepFeed } from './use-step-feed.ts';
+import { readScale, readSmoothing, readUnit, type StepRange, writeRange, writeScale } from './view-params.ts';
+
+/** Shown until all are asked for: a run may send hundreds. */
+const FEW = 12;
+
+/** What a run measures beyond what every run does; read apart, so that the others need not wait for it. */
+export function CustomCharts({ run, range, alerts }: { run: RunDetail; range: StepRange; alerts: readonly Alert[] }) {
+  const [params, setParams] = useUrlParams();
+  const unit = readUnit(params);
+  const halfLife = readSmoothing(params);
+  const all = useMemo(() => customViews(run.customNames), [run.customNames]);
+  const shown = params.get('custom') === 'all' ? all : all.slice(0, FEW);
+  const series = useMemo(() => shown.map(({ metric }) => metric), [shown]);
+  const views = useMemo(() => shown.map((view) => metricChart(view, halfLife)), [shown, halfLife]);
+  const { feed } = useStepFeed(run, { range, unit, series });
+  if (all.length === 0) return null;
+  return (
+    <section className={classes.custom} aria-label="Custom scalars">
+      <h2>Custom scalars</h2>
+      <div className={classes.grid}>
+        {views.map((view) => (
+          <StepChart
+            key={view.key}
+            view={view}
+            feed={feed}
+            unit={unit}
+            alerts={alerts}
+            attempts={run.attempts}
+            scale={readScale(view.key, params)}
+            onScale={(scale) => setParams(writeScale(view.key, scale, params))}
+            onZoom={(next) => setParams(writeRange(next ?? {}), 'push')}
+          />
+        ))}
+      </div>
+      {shown.length < all.length && (
+        <Button variant="default" size="xs" onClick={() => setParams({ custom: 'all' })}>
+          Show all {all.length}
+        </Button>
+      )}
+    </section>
+  );
+}

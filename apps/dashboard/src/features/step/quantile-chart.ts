@@ -1,0 +1,48 @@
+import { formatNumber } from '../../format.ts';
+import type { ArrayChart } from '../../trpc/client.tsx';
+import type { ChartView, Drawn } from './chart-view.ts';
+import { colours } from './palette.ts';
+import { hiddenLine } from './plot.ts';
+import { positiveExtent } from './plot-data.ts';
+
+/** Places of the quantiles of TEV: 0, 1, 5, 25, 50, 75, 95, 99 and 100 % of the vocabulary. */
+const MEDIAN = 4;
+const [LEAST, LOWER, UPPER, GREATEST] = [0, 3, 5, 8];
+/** Bands around the median, from the widest: all of the vocabulary, 98 %, 90 %, half of it. */
+const BANDS: readonly (readonly [number, number])[] = [
+  [LEAST, GREATEST],
+  [1, 7],
+  [2, 6],
+  [LOWER, UPPER],
+];
+
+/** How the TEV of the vocabulary's tokens is spread, step by step: the median, and bands that hold ever more of them. */
+export const TEV_DISTRIBUTION: ChartView = {
+  key: 'tevQuantiles',
+  title: 'TEV of the vocabulary',
+  unit: null,
+  scale: 'auto',
+  series: Array.from({ length: 9 }, (_, at) =>
+    at === MEDIAN ? { stroke: () => colours().line, width: 1.5, points: { show: false } } : hiddenLine(),
+  ),
+  bands: BANDS.map(([low, high]) => ({ series: [high + 1, low + 1], fill: () => colours().quantileBand })),
+  read: ({ arrays }) => draw(arrays.get('tevQuantiles') ?? { steps: [], values: [] }),
+};
+
+function draw({ steps, values }: ArrayChart): Drawn {
+  const lines = Array.from({ length: 9 }, (_, quantile) => values.map((column) => column[quantile] ?? null));
+  return {
+    steps,
+    lines,
+    nonFinite: values.map((column) => column.filter((value) => value === null).length),
+    extent: positiveExtent([...(lines[MEDIAN] ?? []), ...(lines[GREATEST] ?? [])]),
+    words: (column) => describe(values[column ?? values.length - 1] ?? []),
+  };
+}
+
+function describe(column: readonly (number | null)[]): string {
+  const [median, lower, upper, least, greatest] = [MEDIAN, LOWER, UPPER, LEAST, GREATEST].map((at) =>
+    formatNumber(column[at], 3),
+  );
+  return `median ${median}, half within ${lower} to ${upper}, all within ${least} to ${greatest}`;
+}

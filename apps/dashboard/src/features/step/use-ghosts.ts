@@ -1,0 +1,45 @@
+'use client';
+
+import { useQueries } from '@tanstack/react-query';
+import { useMemo } from 'react';
+import { type Chart, type RunDetail, useTRPC } from '../../trpc/client.tsx';
+import { METRIC_SERIES } from './metrics.ts';
+import { type Superseded, supersededSteps } from './superseded.ts';
+import type { StepRange } from './view-params.ts';
+
+/** An older attempt as far as a later one has taken it over. */
+export interface Ghost {
+  attempt: number;
+  chart: Chart;
+}
+
+const MOST_GHOSTS = 5;
+const GHOST_COLUMNS = 200;
+
+/** The newest of the attempts that were rewound, as far as they lie in view. */
+export function useGhosts(run: RunDetail, range: StepRange): readonly Ghost[] {
+  const trpc = useTRPC();
+  const inView = useMemo(
+    () =>
+      supersededSteps(run.attempts)
+        .flatMap((steps) => clipTo(steps, range))
+        .slice(0, MOST_GHOSTS),
+    [run.attempts, range],
+  );
+  return useQueries({
+    queries: inView.map(({ attempt, from, to }) =>
+      trpc.step.chart.queryOptions({
+        ...{ run: run.id, attempt, from, to },
+        columns: GHOST_COLUMNS,
+        series: [...METRIC_SERIES],
+      }),
+    ),
+    combine: (charts) =>
+      charts.flatMap(({ data }, at) => (data ? [{ attempt: inView[at]?.attempt ?? 0, chart: data }] : [])),
+  });
+}
+
+function clipTo({ attempt, from, to }: Superseded, range: StepRange): Superseded[] {
+  const clipped = { from: Math.max(from, range.from ?? 0), to: Math.min(to, range.to ?? to) };
+  return clipped.from <= clipped.to ? [{ attempt, ...clipped }] : [];
+}

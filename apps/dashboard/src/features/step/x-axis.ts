@@ -1,0 +1,102 @@
+import { formatDuration, formatNumber } from '../../format.ts';
+import type { Chart } from '../../trpc/client.tsx';
+import { formatTick, linearTicks, stepTicks, timeTicks } from './ticks.ts';
+
+export const X_UNITS = ['step', 'tokens', 'time'] as const;
+export type XUnit = (typeof X_UNITS)[number];
+
+interface Tick {
+  step: number;
+  label: string;
+}
+
+/**
+ * Where steps stand along the x axis. What charts draw, and the range in the address, is in steps whatever the unit:
+ * an axis of tokens or of time only spaces the steps by how many tokens were seen, or how much time had passed, so
+ * that it never folds back where an attempt rewinds.
+ */
+export interface XAxis {
+  unit: XUnit;
+  /** In steps, tokens, or milliseconds since the run began; rises with the step. */
+  placeOf(step: number): number;
+  stepAt(place: number): number;
+  /** At most so many, between two steps. */
+  ticks(from: number, to: number, most: number): Tick[];
+  /** A step's place for people; null where the axis is of steps anyway. */
+  words(step: number): string | null;
+}
+
+export const STEP_AXIS: XAxis = {
+  unit: 'step',
+  placeOf: (step) => step,
+  stepAt: (place) => place,
+  ticks: (from, to, most) => {
+    const { ticks, increment } = stepTicks(from, to, most);
+    return ticks.map((step) => ({ step, label: formatTick(step, increment) }));
+  },
+  words: () => null,
+};
+
+/** The axis of a chart's columns; that of steps where they do not tell what `unit` needs. */
+export function xAxisOf(chart: Chart, unit: XUnit, startedAt: number): XAxis {
+  if (unit === 'step') return STEP_AXIS;
+  const places = unit === 'tokens' ? chart.tokens : chart.times.map((time) => time - startedAt);
+  const knots = risingKnots(chart.steps, places);
+  if (knots.steps.length < 2) return STEP_AXIS;
+  const placeOf = (step: number) => interpolate(knots.steps, knots.places, step);
+  const stepAt = (place: number) => interpolate(knots.places, knots.steps, place);
+  const { ticks, label, words } = unit === 'tokens' ? TOKENS : TIME;
+  return {
+    unit,
+    placeOf,
+    stepAt,
+    ticks: (from, to, most) => {
+      const chosen = ticks(placeOf(from), placeOf(to), most);
+      return chosen.map((place) => ({ step: stepAt(place), label: label(place, chosen) }));
+    },
+    words: (step) => words(placeOf(step)),
+  };
+}
+
+const TOKENS = {
+  ticks: linearTicks,
+  label: (place: number, ticks: readonly number[]) => formatTick(place, (ticks[1] ?? 2 * place) - (ticks[0] ?? 0)),
+  words: (place: number) => `${formatNumber(place)} tokens`,
+};
+const TIME = {
+  ticks: timeTicks,
+  label: (place: number, _ticks: readonly number[]) => (place === 0 ? '0' : formatDuration(place)),
+  words: (place: number) => `after ${formatDuration(place)}`,
+};
+
+interface Knots {
+  steps: number[];
+  places: number[];
+}
+
+/** Only what rises can be turned round; clocks may stand or jump back. */
+function risingKnots(steps: readonly number[], places: readonly (number | null)[]): Knots {
+  const knots: Knots = { steps: [], places: [] };
+  let last = Number.NEGATIVE_INFINITY;
+  steps.forEach((step, at) => {
+    const place = places[at] ?? null;
+    if (place === null || place <= last) return;
+    last = place;
+    knots.steps.push(step);
+    knots.places.push(place);
+  });
+  return knots;
+}
+
+/** On the straight lines between points, the first and the last of which go on. `xs` rises; there are two at least. */
+function interpolate(xs: readonly number[], ys: readonly number[], x: number): number {
+  let low = 1;
+  let high = xs.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((xs[middle] ?? 0) < x) low = middle + 1;
+    else high = middle;
+  }
+  const [x0 = 0, x1 = 1, y0 = 0, y1 = 0] = [xs[low - 1], xs[low], ys[low - 1], ys[low]];
+  return y0 + ((x - x0) / (x1 - x0)) * (y1 - y0);
+}
