@@ -127,6 +127,14 @@ describe.skipIf(!executablePath)("a run's charts", () => {
     await page.close();
   });
 
+  test('the board draws the course of the loss and of TEV as soon as it is opened', async () => {
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    const row = page.locator(`[data-run="${run.id}"]`);
+    for (const column of ['loss', 'tev']) await row.locator(`[data-column="${column}"] path`).first().waitFor();
+    await page.close();
+  });
+
   test.each([
     ['', 'light', 1280],
     ['?x=time&smooth=100', 'dark', 390],

@@ -7,6 +7,17 @@ export function joinExtents(one: Extent | null, other: Extent | null): Extent | 
   return [Math.min(one[0], other[0]), Math.max(one[1], other[1])];
 }
 
+/** Of what is positive; null where nothing is. */
+export function positiveExtent(values: readonly (number | null)[]): Extent | null {
+  let [low, high] = [Number.POSITIVE_INFINITY, 0];
+  for (const value of values) {
+    if (value === null || !(value > 0)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return high > 0 ? [low, high] : null;
+}
+
 /** A healthy run's loss and TEV stay well within this between least and greatest. */
 const PRESSED_FLAT = 30;
 

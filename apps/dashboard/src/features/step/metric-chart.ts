@@ -1,10 +1,11 @@
 import type uPlot from 'uplot';
 import { formatNumber } from '../../format.ts';
+import { positiveExtent } from './axis-range.ts';
 import type { ChartView, Drawn } from './chart-view.ts';
 import type { MetricView } from './metrics.ts';
 import { colours } from './palette.ts';
 import { edgeLine, hiddenLine } from './plot.ts';
-import { type PlotData, plotData, positiveExtent } from './plot-data.ts';
+import { type PlotData, plotData } from './plot-data.ts';
 import { smooth } from './smoothing.ts';
 
 /** The place of each line, from 1 on: uPlot counts the steps as its series 0. */

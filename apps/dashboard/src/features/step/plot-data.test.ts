@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Chart, ChartSeries } from '../../trpc/client.tsx';
-import { isPressedFlat, joinExtents } from './axis-range.ts';
+import { isPressedFlat, joinExtents, positiveExtent } from './axis-range.ts';
 import type { MetricView } from './metrics.ts';
-import { plotData, positiveExtent, summariseMetric } from './plot-data.ts';
+import { plotData, summariseMetric } from './plot-data.ts';
 
 const LOSS: MetricView = { metric: 'loss', title: 'Loss', unit: null, scale: 'auto' };
 const TEV: MetricView = { metric: 'tevMean', title: 'TEV', unit: null, scale: 'auto', deviation: 'tevStd' };

@@ -1,5 +1,4 @@
 import type { Chart, ChartSeries } from '../../trpc/client.tsx';
-import type { Extent } from './axis-range.ts';
 import type { MetricView } from './metrics.ts';
 
 /** What one chart draws; every array has one element a column. */
@@ -52,13 +51,6 @@ export function plotData(chart: Chart, { metric, deviation, beside }: MetricView
     data.nonFinite.push(nonFinite[at] ?? 0);
   });
   return data;
-}
-
-/** Least and greatest of what is positive; null where nothing is. */
-export function positiveExtent(values: readonly (number | null)[]): Extent | null {
-  const positive = values.filter((value) => value !== null && value > 0);
-  const [lowest, highest] = [extreme(positive, (a, b) => a < b), extreme(positive, (a, b) => a > b)];
-  return lowest === null || highest === null ? null : [lowest, highest];
 }
 
 export interface MetricSummary {

@@ -1,9 +1,9 @@
 import { formatNumber } from '../../format.ts';
 import type { ArrayChart } from '../../trpc/client.tsx';
+import { positiveExtent } from './axis-range.ts';
 import type { ChartView, Drawn } from './chart-view.ts';
 import { colours } from './palette.ts';
 import { hiddenLine } from './plot.ts';
-import { positiveExtent } from './plot-data.ts';
 
 /** Places of the quantiles of TEV: 0, 1, 5, 25, 50, 75, 95, 99 and 100 % of the vocabulary. */
 const MEDIAN = 4;
