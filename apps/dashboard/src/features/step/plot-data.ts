@@ -57,7 +57,7 @@ export function plotData(chart: Chart, { metric, deviation, beside }: MetricView
 const PRESSED_FLAT = 30;
 
 /** Whether a linear axis would press most of the line flat against zero, as that of a run that has diverged. */
-export function spansDecades({ mean }: PlotData): boolean {
+export function spansDecades({ mean }: Pick<PlotData, 'mean'>): boolean {
   const positive = mean.filter((value) => value !== null && value > 0);
   const lowest = extreme(positive, (a, b) => a < b) ?? 0;
   const highest = extreme(positive, (a, b) => a > b) ?? 0;

@@ -15,7 +15,7 @@ import { drawAttempts, drawGhosts, reachOf } from './ghost-draw.ts';
 import { columnAfter, rangeAfter } from './keyboard.ts';
 import { drawAlerts, drawNonFinite, drawShade } from './markers.ts';
 import { onColoursChange } from './palette.ts';
-import { createPlot, placeCursors } from './plot.ts';
+import { createPlot, follow, placeCursors } from './plot.ts';
 import type { AttemptSpan } from './superseded.ts';
 import type { ShownForecast } from './use-forecast.ts';
 import type { Ghost } from './use-ghosts.ts';
@@ -177,13 +177,6 @@ function tellSlider(slider: HTMLElement, steps: readonly number[], column: numbe
   slider.setAttribute('aria-valuemax', String(last));
   slider.setAttribute('aria-valuenow', String(column === null ? last : (steps[column] ?? last)));
   slider.setAttribute('aria-valuetext', words);
-}
-
-/** Keeps a plot as large as its place. */
-function follow(target: HTMLElement, plot: uPlot): () => void {
-  const observer = new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height: target.clientHeight }));
-  observer.observe(target);
-  return () => observer.disconnect();
 }
 
 /** Arrow keys, page keys, Home and End move the crosshair; +, − and 0 zoom around it. */
