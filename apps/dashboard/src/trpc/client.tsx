@@ -24,10 +24,15 @@ export type ArrayChart = Outputs['step']['array'];
 export type SeriesKey = keyof Chart['series'];
 export type ChartSeries = NonNullable<Chart['series'][SeriesKey]>;
 
+/** Node.js takes 16 KiB of headers, the address among them; a batch that would be longer goes in several. */
+const MAX_URL_LENGTH = 12_000;
+
 export function DataProvider({ children }: { children: ReactNode }) {
   const queryClient = browserQueryClient();
   const [client] = useState(() =>
-    createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: '/api/trpc', transformer: superjson })] }),
+    createTRPCClient<AppRouter>({
+      links: [httpBatchLink({ url: '/api/trpc', transformer: superjson, maxURLLength: MAX_URL_LENGTH })],
+    }),
   );
   return (
     <QueryClientProvider client={queryClient}>
