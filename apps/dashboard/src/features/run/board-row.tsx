@@ -8,6 +8,7 @@ import { paceOf, withLive } from '../../live/board.ts';
 import { useLiveRun } from '../../live/use-live.ts';
 import type { RunSummary } from '../../trpc/client.tsx';
 import { AlertMark } from '../alert/alert-mark.tsx';
+import { CompareBox } from '../compare/compare-box.tsx';
 import classes from './board.module.css';
 import { BOARD_COLUMNS, type BoardColumn } from './board-columns.ts';
 import { RiskGauge } from './risk-gauge.tsx';
@@ -37,6 +38,7 @@ export const BoardRow = memo(function BoardRow({ number, row, active, base, read
   return (
     <tr data-number={number} data-run={run.id} aria-rowindex={row}>
       <th scope="row" data-column="name" title={run.name}>
+        <CompareBox id={run.id} name={run.name} />
         <Link href={`/runs/${run.id}`} prefetch={false} tabIndex={active ? 0 : -1}>
           {run.name}
         </Link>

@@ -7,6 +7,7 @@ import { formatCount } from '../../format.ts';
 import { useLiveBoard } from '../../live/use-live.ts';
 import { type RunSummary, useTRPC } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
+import { CompareMarked } from '../compare/compare-marked.tsx';
 import { Message } from '../shell/message.tsx';
 import classes from './board.module.css';
 import { BoardFilters } from './board-filters.tsx';
@@ -29,6 +30,7 @@ export function Board() {
         <h1>Runs</h1>
         <span className={classes.count}>{layout && formatCount(layout.runs)}</span>
         <BoardViews />
+        <CompareMarked />
       </div>
       <BoardFilters request={wanted} />
       {error && busy ? <Unread error={error.message} retry={retry} /> : <Runs {...{ request: shown, layout, busy }} />}

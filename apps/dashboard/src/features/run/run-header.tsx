@@ -7,8 +7,10 @@ import { type LiveRun, paceOf } from '../../live/board.ts';
 import { useNow } from '../../live/clock.ts';
 import type { RunCommand, RunDetail } from '../../trpc/client.tsx';
 import { GiveCommand } from '../command/give-command.tsx';
+import { compareHref } from '../compare/compare-params.ts';
 import classes from './run-header.module.css';
 import { RunStatusMark } from './run-status.tsx';
+import { RunSwatch } from './run-swatch.tsx';
 
 interface Props {
   run: RunDetail;
@@ -27,8 +29,12 @@ export function RunHeader({ run, heard, commands }: Props) {
           <Link href="/">Runs</Link> / <Link href={`/?project=${encodeURIComponent(run.project)}`}>{run.project}</Link>{' '}
           · <Link href={`/projects/${encodeURIComponent(run.project)}/rules`}>Rules</Link>
         </span>
+        <RunSwatch run={run.id} />
         <h1>{run.name}</h1>
         <RunStatusMark status={run.status} />
+        <Link href={compareHref([run.id])} prefetch={false}>
+          Compare
+        </Link>
         {(run.status === 'running' || run.status === 'lost') && (
           <GiveCommand
             run={run.id}

@@ -16,6 +16,13 @@ const KEYS: readonly { where: string; keys: readonly (readonly [keys: readonly s
     ],
   },
   {
+    where: 'On the list of all runs',
+    keys: [
+      [['↑', '↓'], 'a run up, or down'],
+      [['x'], 'marks the run, to compare it'],
+    ],
+  },
+  {
     where: 'On a chart',
     keys: [
       [['←', '→'], 'a column back, or on'],

@@ -28,19 +28,26 @@ export function ChartsToolbar({ range, unit, halfLife, onChange }: Props) {
           value={unit}
           onChange={(value) => onChange(writeUnit(value as XUnit))}
         />
-        <NativeSelect
-          size="xs"
-          aria-label="Smoothing"
-          title="An exponentially weighted mean; its half-life is in steps. The raw line stays behind it."
-          value={halfLife ?? ''}
-          onChange={({ currentTarget: { value } }) => onChange(writeSmoothing(value ? Number(value) : null))}
-          data={[
-            { value: '', label: 'Not smoothed' },
-            ...HALF_LIVES.map((steps) => ({ value: String(steps), label: `Smoothed, ${formatCount(steps)} steps` })),
-          ]}
-        />
+        <SmoothingSelect halfLife={halfLife} onChange={onChange} />
       </span>
     </div>
+  );
+}
+
+/** How far curves are smoothed, as the address has it. */
+export function SmoothingSelect({ halfLife, onChange }: Pick<Props, 'halfLife' | 'onChange'>) {
+  return (
+    <NativeSelect
+      size="xs"
+      aria-label="Smoothing"
+      title="An exponentially weighted mean; its half-life is in steps. The raw line stays behind it."
+      value={halfLife ?? ''}
+      onChange={({ currentTarget: { value } }) => onChange(writeSmoothing(value ? Number(value) : null))}
+      data={[
+        { value: '', label: 'Not smoothed' },
+        ...HALF_LIVES.map((steps) => ({ value: String(steps), label: `Smoothed, ${formatCount(steps)} steps` })),
+      ]}
+    />
   );
 }
 

@@ -61,14 +61,18 @@ export function drawShade(plot: uPlot, [first, last]: readonly [number, number])
 const CROSS = 3.5;
 
 /** A cross on the axis for every column that holds a NaN or an infinity. */
-export function drawNonFinite(plot: uPlot, { steps, nonFinite }: Drawn): void {
+export function drawNonFinite(
+  plot: uPlot,
+  { steps, nonFinite }: Pick<Drawn, 'steps' | 'nonFinite'>,
+  colour = colours().critical,
+): void {
   const { ctx, bbox } = plot;
   const arm = CROSS * devicePixelRatio;
   const y = bbox.top + bbox.height - arm - devicePixelRatio;
   let last = Number.NEGATIVE_INFINITY;
   ctx.save();
   clipToPlot(plot);
-  ctx.strokeStyle = colours().critical;
+  ctx.strokeStyle = colour;
   ctx.lineWidth = 1.6 * devicePixelRatio;
   ctx.beginPath();
   nonFinite.forEach((count, at) => {

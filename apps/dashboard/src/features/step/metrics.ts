@@ -15,7 +15,7 @@ export interface MetricView {
 
 const EVAL_LOSS = 'evalLoss';
 
-const METRIC_VIEWS: readonly MetricView[] = [
+export const METRIC_VIEWS: readonly MetricView[] = [
   {
     metric: 'loss',
     title: 'Loss',

@@ -34,9 +34,12 @@ export interface PlotLook {
   /** Without the x axis. */
   series: readonly uPlot.Series[];
   bands: readonly uPlot.Band[];
+  /** What marks the values under the crosshair; only that of the first line where it is not told. */
+  points?: uPlot.Cursor.Points;
 }
 
-export function createPlot(target: HTMLElement, { log, unit, series, bands }: PlotLook, hooks: PlotHooks): uPlot {
+export function createPlot(target: HTMLElement, look: PlotLook, hooks: PlotHooks): uPlot {
+  const { log, unit, series, bands, points = FIRST_POINT } = look;
   const yRange = log ? logRange : linearRange;
   const options: uPlot.Options = {
     width: target.clientWidth,
@@ -54,7 +57,7 @@ export function createPlot(target: HTMLElement, { log, unit, series, bands }: Pl
     axes: [xAxis(unit, hooks), yAxis(log)],
     series: [{}, ...series],
     bands: [...bands],
-    cursor: cursor(hooks),
+    cursor: cursor(hooks, points),
     hooks: {
       drawAxes: [hooks.drawUnder],
       draw: [hooks.drawOver],
@@ -75,11 +78,16 @@ function withReach(low: number | null, high: number | null, reach: Extent | null
   return joined ? [...joined] : [null, null];
 }
 
-function cursor(hooks: PlotHooks): uPlot.Cursor {
+const FIRST_POINT: uPlot.Cursor.Points = {
+  size: (_, series) => (series === 1 ? 6 : 0),
+  fill: () => colours().line,
+};
+
+function cursor(hooks: PlotHooks, points: uPlot.Cursor.Points): uPlot.Cursor {
   return {
     y: false,
     drag: { x: true, y: false, setScale: false, dist: MIN_DRAG },
-    points: { size: (_, series) => (series === 1 ? 6 : 0), fill: () => colours().line },
+    points,
     sync: {
       key: CURSOR_GROUP,
       setSeries: false,
@@ -175,4 +183,11 @@ function axisLook(): uPlot.Axis {
 /** Moves the crosshair of every chart of the page to a step. */
 export function placeCursors(step: number): void {
   for (const plot of uPlot.sync(CURSOR_GROUP).plots) plot.setCursor({ left: plot.valToPos(step, 'x'), top: 0 });
+}
+
+/** Keeps a plot as large as its place. */
+export function follow(target: HTMLElement, plot: uPlot): () => void {
+  const observer = new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height: target.clientHeight }));
+  observer.observe(target);
+  return () => observer.disconnect();
 }

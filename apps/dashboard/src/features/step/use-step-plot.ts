@@ -13,7 +13,7 @@ import { drawForecast } from './forecast-draw.ts';
 import { drawAttempts, drawGhosts, nameAttempts, reachOf } from './ghost-draw.ts';
 import { drawAlerts, drawNonFinite, drawShade } from './markers.ts';
 import { onColoursChange } from './palette.ts';
-import { createPlot, type PlotHooks, type PlotLook } from './plot.ts';
+import { createPlot, follow, type PlotHooks, type PlotLook } from './plot.ts';
 import type { AttemptSpan } from './superseded.ts';
 import type { ShownForecast } from './use-forecast.ts';
 import type { Ghost } from './use-ghosts.ts';
@@ -148,13 +148,6 @@ function tellSlider(slider: HTMLElement, steps: readonly number[], column: numbe
   slider.setAttribute('aria-valuemax', String(last));
   slider.setAttribute('aria-valuenow', String(column === null ? last : (steps[column] ?? last)));
   slider.setAttribute('aria-valuetext', words);
-}
-
-/** Keeps a plot as large as its place. */
-function follow(target: HTMLElement, plot: uPlot): () => void {
-  const observer = new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height: target.clientHeight }));
-  observer.observe(target);
-  return () => observer.disconnect();
 }
 
 /** What stands at a column, and where that is; without one, the latest value. */

@@ -1,0 +1,31 @@
+import type { Metadata } from 'next';
+import { ComparePage } from '../../features/compare/compare-page.tsx';
+import { readRuns } from '../../features/compare/compare-params.ts';
+import { columnsQuery, extremesQuery, runQuery } from '../../features/compare/compare-queries.ts';
+import { getQueryClient, Hydrate, searchParamsOf, serverTRPC } from '../../trpc/server.tsx';
+
+export const metadata: Metadata = { title: 'Compare' };
+
+interface Props {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}
+
+export default async function Page({ searchParams }: Props) {
+  const { ids } = readRuns(await searchParamsOf(searchParams));
+  const trpc = await serverTRPC();
+  const queries = getQueryClient();
+  const options = ids.map((id) => runQuery(trpc, id));
+  await Promise.all(options.map((each) => queries.prefetchQuery(each)));
+  const found = ids.filter((_, at) => queries.getQueryData(options[at]?.queryKey ?? []));
+  await Promise.all(
+    found.flatMap((run) => [
+      queries.prefetchQuery(columnsQuery(trpc, { run, isLive: false }, {})),
+      queries.prefetchQuery(extremesQuery(trpc, { run, isLive: false })),
+    ]),
+  );
+  return (
+    <Hydrate>
+      <ComparePage />
+    </Hydrate>
+  );
+}

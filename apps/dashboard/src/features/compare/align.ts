@@ -1,0 +1,62 @@
+import type { Chart } from '../../trpc/client.tsx';
+import type { StepRange } from '../step/view-params.ts';
+import { type XAxis, type XUnit, xAxisOf } from '../step/x-axis.ts';
+
+/**
+ * Where each column of a run stands, by the step it begins with: at that step, at the tokens seen then, or at the
+ * milliseconds since the run began. Only what rises: clocks may stand or jump back.
+ */
+export function placesOf(chart: Chart, align: XUnit, startedAt: number): Map<number, number> {
+  const places = new Map<number, number>();
+  let last = Number.NEGATIVE_INFINITY;
+  chart.steps.forEach((step, at) => {
+    const place = placeAt(chart, align, startedAt, at);
+    if (place === null || place <= last) return;
+    last = place;
+    places.set(step, place);
+  });
+  return places;
+}
+
+function placeAt(chart: Chart, align: XUnit, startedAt: number, at: number): number | null {
+  if (align === 'step') return chart.steps[at] ?? null;
+  if (align === 'tokens') return chart.tokens[at] ?? null;
+  return Math.max(0, (chart.times[at] ?? 0) - startedAt);
+}
+
+/**
+ * The steps of a run that lie in a range of places, with a column more on either side, so that lines run on to the edge;
+ * null where the run has none there.
+ */
+export function stepsWithin(places: ReadonlyMap<number, number>, { from, to }: StepRange): StepRange | null {
+  const columns = [...places];
+  const first = columns.findLastIndex(([, place]) => place <= (from ?? Number.NEGATIVE_INFINITY));
+  const last = columns.findIndex(([, place]) => place >= (to ?? Number.POSITIVE_INFINITY));
+  if (columns.length === 0 || last === 0) return null;
+  const [start] = columns[first] ?? [];
+  const [end] = columns[last] ?? [];
+  return { ...(start !== undefined && { from: start }), ...(end !== undefined && { to: end }) };
+}
+
+/** Which of ascending places is nearest; null where that is further off than its neighbour, as where a run has ended. */
+export function nearest(places: readonly number[], place: number): number | null {
+  let low = 0;
+  let high = places.length - 1;
+  if (high < 0) return null;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((places[middle] ?? 0) <= place) low = middle;
+    else high = middle;
+  }
+  const [below = 0, above = 0] = [places[low], places[high]];
+  const at = Math.abs(place - below) <= Math.abs(above - place) ? low : high;
+  return Math.abs(place - (places[at] ?? 0)) <= above - below ? at : null;
+}
+
+/** Two places that are themselves: an axis through them leaves every other where it is. */
+const UNIT = { firstStep: 0, lastStep: 1, columnSteps: 1, steps: [0, 1], times: [0, 1], tokens: [0, 1], series: {} };
+
+/** The axis of charts whose places are in a unit already. */
+export function axisOf(align: XUnit): XAxis {
+  return xAxisOf(UNIT, align, 0);
+}

@@ -1,0 +1,46 @@
+'use client';
+
+import { useUrlParams } from '../../url.ts';
+import charts from '../step/charts.module.css';
+import type { MetricView } from '../step/metrics.ts';
+import { readScale, type StepRange, writeRange, writeScale } from '../step/view-params.ts';
+import type { XUnit } from '../step/x-axis.ts';
+import { CompareChart } from './compare-chart.tsx';
+import { type Line, reachOf } from './lines.ts';
+import type { Pointing } from './readout.tsx';
+
+interface GridProps extends Pointing {
+  views: readonly MetricView[];
+  lines: ReadonlyMap<string, readonly Line[]>;
+  align: XUnit;
+  range: StepRange;
+}
+
+/** A chart for each view, all of the same places. */
+export function ChartGrid({ views, lines, align, range, ...pointing }: GridProps) {
+  const [params, setParams] = useUrlParams();
+  const all = [...lines.values()].flat();
+  const whole = reachOf(all.filter(({ id }) => !pointing.hidden.has(id))) ?? [0, 1];
+  const from = range.from ?? whole[0];
+  const shown = [from, Math.max(range.to ?? whole[1], from + 1)] as const;
+  return (
+    <div className={charts.grid}>
+      {views.map((view) => (
+        <CompareChart
+          key={view.metric}
+          view={view}
+          lines={lines.get(view.metric) ?? NONE}
+          align={align}
+          shown={shown}
+          whole={whole}
+          scale={readScale(view.metric, params)}
+          onScale={(scale) => setParams(writeScale(view.metric, scale, params))}
+          onZoom={(next) => setParams(writeRange(next ?? {}), 'push')}
+          {...pointing}
+        />
+      ))}
+    </div>
+  );
+}
+
+const NONE: readonly Line[] = [];

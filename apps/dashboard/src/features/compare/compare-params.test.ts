@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { compareHref, MOST_RUNS, readAlign, readHidden, readPlaces, readRuns, toggleHidden } from './compare-params.ts';
+
+const idOf = (at: number) => `01890a5d-ac96-774b-bcce-${String(at).padStart(12, '0')}`;
+const runsOf = (text: string) => readRuns(new URLSearchParams({ runs: text }));
+
+test('runs come in the order of the address, each once, however they are written', () => {
+  const asked = runsOf(`${idOf(2)}, ${idOf(1)},,${idOf(2).toUpperCase()},`);
+  expect(asked).toEqual({ ids: [idOf(2), idOf(1)], malformed: [], beyond: 0 });
+  expect(runsOf('')).toEqual({ ids: [], malformed: [], beyond: 0 });
+  expect(readRuns(new URL(compareHref([idOf(1), idOf(2)]), 'http://here').searchParams).ids).toEqual([
+    idOf(1),
+    idOf(2),
+  ]);
+});
+
+test('what is no id is told, and more than twenty are counted', () => {
+  const many = Array.from({ length: MOST_RUNS + 3 }, (_, at) => idOf(at));
+  expect(runsOf(['<b>', ...many, 'x', 'x'].join())).toEqual({
+    ids: many.slice(0, MOST_RUNS),
+    malformed: ['<b>', 'x'],
+    beyond: 3,
+  });
+});
+
+test.each([
+  ['from=10&to=20', { from: 10, to: 20 }],
+  ['from=10', { from: 10 }],
+  ['to=9000000000000', { to: 9_000_000_000_000 }],
+  ['from=20&to=10', {}],
+  ['from=-1&to=1e3', {}],
+  ['from=&to=99999999999999999', {}],
+])('the range of %s', (query, range) => {
+  expect(readPlaces(new URLSearchParams(query))).toEqual(range);
+});
+
+test('aligned by steps where the address says nothing that makes sense', () => {
+  const align = (text: string) => readAlign(new URLSearchParams({ align: text }));
+  expect(['steps', 'tokens', 'time', 'x', ''].map(align)).toEqual(['step', 'tokens', 'time', 'step', 'step']);
+});
+
+test('a run is hidden and shown again', () => {
+  const { hide } = toggleHidden([idOf(1)], idOf(2));
+  const hidden = readHidden(new URLSearchParams({ hide: hide ?? '' }));
+  expect(hidden).toEqual([idOf(1), idOf(2)]);
+  expect(toggleHidden(hidden, idOf(1))).toEqual({ hide: idOf(2) });
+  expect(toggleHidden([idOf(2)], idOf(2))).toEqual({ hide: null });
+});
