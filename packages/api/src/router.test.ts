@@ -234,6 +234,23 @@ test('a list takes one status or several, a sort and a configuration value, and 
   await expect(client.run.list.query({ risk: 2 })).rejects.toThrow(/^risk: /);
 });
 
+test('notes and tags are edited, each by itself, within the limits that a trainer has', async () => {
+  await client.run.describe.mutate({ run: RUN, notes: '**seen**', by: 'ada' });
+  await client.run.describe.mutate({ run: RUN, tags: ['kept'], by: 'bob' });
+  expect(await client.run.get.query({ run: RUN })).toMatchObject({
+    ...{ notes: '**seen**', tags: ['kept'], editedBy: 'bob', notesEditedAt: NOW, tagsEditedAt: NOW },
+  });
+  expect(await client.run.tags.query()).toEqual(['kept']);
+  const describe = (wrong: object) => client.run.describe.mutate({ run: RUN, ...wrong });
+  await expect(describe({})).rejects.toThrow(/^notes: neither/);
+  await expect(describe({ notes: 'x'.repeat(65_537) })).rejects.toThrow(/^notes: /);
+  await expect(describe({ notes: 'a\0b' })).rejects.toThrow(/^notes: contains a NUL/);
+  await expect(describe({ tags: ['ok', ''] })).rejects.toThrow(/^tags\.1: /);
+  await expect(describe({ tags: Array.from({ length: 65 }, (_, at) => `t${at}`) })).rejects.toThrow(/^tags: /);
+  await expect(describe({ run: UNKNOWN, notes: 'n' })).rejects.toThrow(/^run: no such run/);
+  expect(await client.run.get.query({ run: RUN })).toMatchObject({ notes: '**seen**', tags: ['kept'] });
+});
+
 test('a run is put away and back, and deleted only by its name once it does not run', async () => {
   await client.run.archive.mutate({ run: RUN, archived: true });
   expect(await client.run.list.query({})).toEqual([]);
