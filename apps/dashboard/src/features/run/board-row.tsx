@@ -11,6 +11,8 @@ import { AlertMark } from '../alert/alert-mark.tsx';
 import { CompareBox } from '../compare/compare-box.tsx';
 import classes from './board.module.css';
 import { BOARD_COLUMNS, type BoardColumn } from './board-columns.ts';
+import type { BoardGroup } from './board-layout.ts';
+import { writePath } from './list-request.ts';
 import { RiskGauge } from './risk-gauge.tsx';
 import { RunStatusMark } from './run-status.tsx';
 import { Sparkline } from './sparkline.tsx';
@@ -129,7 +131,25 @@ export function UnreadRow({ row, failed, retry }: UnreadProps) {
   );
 }
 
+/** Above the runs that have a value of the configuration in common. */
+export function GroupHeading({ group, by, row }: { group: BoardGroup; by: readonly string[]; row: number }) {
+  const key = writePath(by);
+  return (
+    <tr aria-rowindex={row} className={classes.group}>
+      <th scope="rowgroup" data-column="name">
+        <span>
+          {group.value === null ? `no ${key}` : `${key} = ${group.value}`}{' '}
+          <small>
+            {formatCount(group.runs)} {group.runs === 1 ? 'run' : 'runs'}
+          </small>
+        </span>
+      </th>
+      <EmptyCells />
+    </tr>
+  );
+}
+
 /** All but the first of a row that has nothing to say in columns: a spanning cell would span hidden columns, too. */
-export function EmptyCells() {
+function EmptyCells() {
   return BOARD_COLUMNS.slice(1).map(({ name }) => <td key={name} data-column={name} />);
 }

@@ -2,17 +2,16 @@
 
 import { defaultRangeExtractor, type Range, useVirtualizer, type VirtualItem } from '@tanstack/react-virtual';
 import { Fragment, useEffect, useRef } from 'react';
-import { formatCount } from '../../format.ts';
 import { useNow } from '../../live/clock.ts';
 import { useUrlParams } from '../../url.ts';
 import classes from './board.module.css';
 import { BOARD_COLUMNS, type BoardColumn } from './board-columns.ts';
 import { type RowKeys, useRowKeys } from './board-keys.ts';
-import type { BoardGroup, BoardLayout } from './board-layout.ts';
-import { BoardRow, EmptyCells, UnreadRow } from './board-row.tsx';
+import type { BoardLayout } from './board-layout.ts';
+import { BoardRow, GroupHeading, UnreadRow } from './board-row.tsx';
 import { useRuns } from './board-runs.ts';
 import { useKeptScroll } from './board-scroll.ts';
-import { type BoardRequest, nextSort, readBoardRequest, type Sort, writePath } from './list-request.ts';
+import { type BoardRequest, nextSort, readBoardRequest, type Sort } from './list-request.ts';
 
 /** Pixels, as in board.module.css. */
 const ROW_HEIGHT = 36;
@@ -144,7 +143,7 @@ function Rows({ request, layout, items, height, keys }: RowsProps) {
       return (
         <Fragment key={`group ${content.heading.value}`}>
           <Gap height={gap} />
-          <Heading group={content.heading} by={request.group ?? []} row={row} />
+          <GroupHeading group={content.heading} by={request.group ?? []} row={row} />
         </Fragment>
       );
     }
@@ -181,23 +180,6 @@ function Gap({ height }: { height: number }) {
   return (
     <tr className={classes.gap}>
       <td style={{ height }} />
-    </tr>
-  );
-}
-
-function Heading({ group, by, row }: { group: BoardGroup; by: readonly string[]; row: number }) {
-  const key = writePath(by);
-  return (
-    <tr aria-rowindex={row} className={classes.group}>
-      <th scope="rowgroup" data-column="name">
-        <span>
-          {group.value === null ? `no ${key}` : `${key} = ${group.value}`}{' '}
-          <small>
-            {formatCount(group.runs)} {group.runs === 1 ? 'run' : 'runs'}
-          </small>
-        </span>
-      </th>
-      <EmptyCells />
     </tr>
   );
 }
