@@ -14,6 +14,7 @@ const PAGES = [
   ['All runs', '/'],
   ['Wall of runs at risk', '/?wall'],
   ['Alerts', '/alerts'],
+  ['Compare runs', '/compare'],
 ] as const;
 const COLOURS = [
   ['Light colours', 'light'],
