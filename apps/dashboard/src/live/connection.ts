@@ -92,7 +92,7 @@ export class LiveConnection {
     const socket = this.open();
     const watchers = this.watchers.get(run) ?? new Set();
     this.watchers.set(run, watchers.add(watcher));
-    if (socket.connected) this.requestSteps(run);
+    if (socket.connected) this.requestSteps(run, [watcher]);
     return () => {
       watchers.delete(watcher);
       if (watchers.size > 0) return;
@@ -101,9 +101,9 @@ export class LiveConnection {
     };
   }
 
-  private requestSteps(run: string): void {
+  private requestSteps(run: string, watchers: Iterable<RunWatcher>): void {
     this.socket?.emit('watch', { run }, () => {
-      for (const watcher of this.watchers.get(run) ?? []) watcher.watching();
+      for (const watcher of watchers) watcher.watching();
     });
   }
 
@@ -121,7 +121,7 @@ export class LiveConnection {
     this.setStatus('connecting');
     socket.on('connect', () => {
       this.setStatus('connected');
-      for (const run of this.watchers.keys()) this.requestSteps(run);
+      for (const [run, watchers] of this.watchers) this.requestSteps(run, watchers);
       for (const listener of this.listeners.connected) listener();
     });
     socket.on('connect_error', () => {

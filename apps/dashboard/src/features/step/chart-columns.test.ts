@@ -85,6 +85,15 @@ it('custom scalars grow by their names', () => {
   });
 });
 
+it('a custom scalar may have the name of what every object has', () => {
+  const custom = {
+    ...chart(1, [], 0, []),
+    series: { 'custom:constructor': { mean: [], min: null, max: null, nonFinite: [] } },
+  };
+  const { series } = extendChart(custom, [{ ...step(1, 1), custom: { speed: 8 } }], {});
+  expect(series['custom:constructor']).toMatchObject({ mean: [null], nonFinite: [0] });
+});
+
 it('arrays grow by columns as wide as theirs, each showing its first step', () => {
   const layers = {
     steps: [0, 2],

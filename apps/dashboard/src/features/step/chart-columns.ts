@@ -26,7 +26,9 @@ export function extendChart(chart: Chart, tail: readonly StepEvent[], range: Ste
 }
 
 function readSeries(event: StepEvent, key: SeriesKey): number | null | undefined {
-  return isCustom(key) ? event.custom?.[key.slice('custom:'.length)] : event[key];
+  if (!isCustom(key)) return event[key];
+  const name = key.slice('custom:'.length);
+  return event.custom && Object.hasOwn(event.custom, name) ? event.custom[name] : null;
 }
 
 function isCustom(key: SeriesKey): key is `custom:${string}` {

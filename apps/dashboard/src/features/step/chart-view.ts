@@ -21,8 +21,8 @@ export interface ChartView {
 /** What a chart draws; every array has one element a column. */
 export interface Drawn {
   steps: number[];
-  /** In the order of the view's series. */
-  lines: (number | null)[][];
+  /** In the order of the view's series; null breaks a line, undefined does not. */
+  lines: (number | null | undefined)[][];
   /** How many values of a column are not finite. */
   nonFinite: number[];
   /** Of what is positive in its line; null where nothing is. */

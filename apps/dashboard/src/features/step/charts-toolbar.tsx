@@ -9,28 +9,47 @@ import { X_UNITS, type XUnit } from './x-axis.ts';
 interface Props {
   range: StepRange;
   unit: XUnit;
+  /** Whether the run tells the tokens it has seen. */
+  tellsTokens: boolean;
   halfLife: number | null;
   onChange: (patch: Record<string, string | null>, how?: 'push' | 'replace') => void;
 }
 
-const UNIT_NAMES = { step: 'Steps', tokens: 'Tokens', time: 'Time' };
-
 /** What every chart below shows: which steps, spaced by what, smoothed how far. */
-export function ChartsToolbar({ range, unit, halfLife, onChange }: Props) {
+export function ChartsToolbar({ range, unit, tellsTokens, halfLife, onChange }: Props) {
   return (
     <div className={classes.toolbar}>
       <Range range={range} onReset={() => onChange(writeRange({}), 'push')} />
       <span className={classes.controls}>
-        <SegmentedControl
-          size="xs"
-          aria-label="X axis"
-          data={X_UNITS.map((value) => ({ value, label: UNIT_NAMES[value] }))}
-          value={unit}
-          onChange={(value) => onChange(writeUnit(value as XUnit))}
-        />
+        <UnitSelect name="X axis" unit={unit} tellsTokens={tellsTokens} onChange={onChange} />
         <SmoothingSelect halfLife={halfLife} onChange={onChange} />
       </span>
     </div>
+  );
+}
+
+const UNIT_NAMES = { step: 'Steps', tokens: 'Tokens', time: 'Time' };
+
+/** What the x axis counts, as the address has it. */
+export function UnitSelect({
+  name,
+  unit,
+  tellsTokens = true,
+  onChange,
+}: { name: string; tellsTokens?: boolean } & Pick<Props, 'unit' | 'onChange'>) {
+  return (
+    <SegmentedControl
+      size="xs"
+      aria-label={name}
+      title={tellsTokens ? undefined : 'These steps do not tell the tokens seen.'}
+      data={X_UNITS.map((value) => ({
+        value,
+        label: UNIT_NAMES[value],
+        disabled: value === 'tokens' && !tellsTokens,
+      }))}
+      value={unit}
+      onChange={(value) => onChange(writeUnit(value as XUnit))}
+    />
   );
 }
 
@@ -40,7 +59,7 @@ export function SmoothingSelect({ halfLife, onChange }: Pick<Props, 'halfLife' |
     <NativeSelect
       size="xs"
       aria-label="Smoothing"
-      title="An exponentially weighted mean; its half-life is in steps. The raw line stays behind it."
+      title="An exponentially weighted mean of what is shown, its half-life in steps; it begins anew at the left edge. The raw line stays behind it."
       value={halfLife ?? ''}
       onChange={({ currentTarget: { value } }) => onChange(writeSmoothing(value ? Number(value) : null))}
       data={[

@@ -33,9 +33,10 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
   const [params, setParams] = useUrlParams();
   const { from, to } = readRange(params);
   const range = useMemo(() => ({ from, to }), [from, to]);
-  const unit = readUnit(params);
+  const asked = readUnit(params);
   const halfLife = readSmoothing(params);
-  const { feed, error, retry } = useStepFeed(run, { range, unit, series: METRIC_SERIES });
+  const { feed, tellsTokens, error, retry } = useStepFeed(run, { range, unit: asked, series: METRIC_SERIES });
+  const unit = asked === 'tokens' && !tellsTokens ? 'step' : asked;
   useStepArray(feed, run.id, range, 'layerGradVar');
   useStepArray(feed, run.id, range, 'tevQuantiles');
   useStepArray(feed, run.id, range, 'layerOutVar');
@@ -61,7 +62,7 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
   });
   return (
     <>
-      <ChartsToolbar range={range} unit={unit} halfLife={halfLife} onChange={setParams} />
+      <ChartsToolbar range={range} unit={unit} tellsTokens={tellsTokens} halfLife={halfLife} onChange={setParams} />
       <div className={classes.grid}>
         {views.map((view) => (
           <StepChart

@@ -41,7 +41,7 @@ export interface Picture {
  * in. Charts listen to it directly, so that a new step draws canvases and renders no component.
  */
 export class StepFeed {
-  /** Asks for the chart to be read again; set by whoever reads it. */
+  /** Asks for the charts to be read again; set by whoever reads them. */
   readAgain: () => void = () => {};
   /** Tells that a custom scalar streamed in which was not known; set likewise. */
   foundCustom: () => void = () => {};

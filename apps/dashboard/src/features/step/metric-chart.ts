@@ -40,15 +40,14 @@ export function metricChart(view: MetricView, halfLife: number | null): ChartVie
 function draw(data: PlotData, view: MetricView, halfLife: number | null, columnSteps: number): Drawn {
   const { steps, mean, low, high, deviationLow, deviationHigh, beside, nonFinite } = data;
   const smoothed = halfLife === null ? null : smooth(steps, mean, halfLife);
+  const joined = (values: readonly (number | null)[]) => joinOver(values, nonFinite);
   return {
     steps,
     lines: [
-      mean,
-      low,
-      high,
+      ...[mean, low, high].map(joined),
       deviationLow,
       deviationHigh,
-      ...(smoothed ? [smoothed] : []),
+      ...(smoothed ? [joined(smoothed)] : []),
       ...(view.beside ? [beside] : []),
     ],
     nonFinite,
@@ -64,9 +63,16 @@ function draw(data: PlotData, view: MetricView, halfLife: number | null, columnS
   };
 }
 
+/** A line breaks where values were not finite, not where a column only carries what is drawn beside it. */
+function joinOver(values: readonly (number | null)[], nonFinite: readonly number[]) {
+  return values.map((value, at) => (value === null && !nonFinite[at] ? undefined : value));
+}
+
 /** What stands at a column; without one, the latest value. Every digit is in the table below the charts. */
 function describe(data: PlotData, column: number | null, columnSteps: number): string {
-  const value = data.mean[column ?? data.steps.length - 1] ?? null;
+  const at = column ?? data.mean.findLastIndex((mean, at) => mean !== null || data.nonFinite[at]);
+  const value = data.mean[at] ?? null;
+  if (value === null && !data.nonFinite[at]) return 'no value here';
   if (column === null) return `latest ${columnSteps > 1 ? 'mean ' : ''}${finite(value, formatNumber(value, 4))}`;
   if (columnSteps === 1) return finite(value, formatNumber(value, 6));
   const [low, mean, high] = [data.low[column], value, data.high[column]].map((number) => formatNumber(number, 4));

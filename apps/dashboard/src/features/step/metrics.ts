@@ -35,11 +35,11 @@ export const METRIC_SERIES: readonly SeriesKey[] = METRIC_VIEWS.flatMap(({ metri
 );
 
 /** Of the custom scalars that our own trainer sends, or that many name alike. */
-const CUSTOM_UNITS: Readonly<Record<string, string>> = {
-  gradNoiseScale: 'sequences',
-  tokensPerSecond: 'tokens/s',
-  memoryBytes: 'bytes',
-};
+const CUSTOM_UNITS = new Map([
+  ['gradNoiseScale', 'sequences'],
+  ['tokensPerSecond', 'tokens/s'],
+  ['memoryBytes', 'bytes'],
+]);
 
 /** The charts of a run with these custom scalars: without what it has nothing of to draw beside a line. */
 export function metricViews(customNames: readonly string[]): MetricView[] {
@@ -53,5 +53,5 @@ export function customViews(names: readonly string[]): MetricView[] {
   return names
     .filter((name) => name !== EVAL_LOSS)
     .toSorted()
-    .map((name) => ({ metric: `custom:${name}`, title: name, unit: CUSTOM_UNITS[name] ?? null, scale: 'auto' }));
+    .map((name) => ({ metric: `custom:${name}`, title: name, unit: CUSTOM_UNITS.get(name) ?? null, scale: 'auto' }));
 }

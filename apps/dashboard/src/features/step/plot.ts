@@ -54,7 +54,7 @@ export function createPlot(target: HTMLElement, look: PlotLook, hooks: PlotHooks
         range: (_, low, high) => yRange(...withReach(low, high, hooks.reach?.() ?? null)),
       },
     },
-    axes: [xAxis(unit, hooks), yAxis(log)],
+    axes: [xAxis(hooks), yAxis(log)],
     series: [{}, ...series],
     bands: [...bands],
     cursor: cursor(hooks, points),
@@ -125,12 +125,12 @@ export function hiddenLine(): uPlot.Series {
 const X_LABELS = { step: 'step', tokens: 'tokens', time: 'time since the run began' };
 const X_SPACE = 70;
 
-function xAxis(unit: XUnit, hooks: PlotHooks): uPlot.Axis {
+function xAxis(hooks: PlotHooks): uPlot.Axis {
   const ticks = (plot: uPlot, low: number, high: number) =>
     hooks.xAxis().ticks(low, high, Math.max(2, Math.floor(plot.width / X_SPACE)));
   return {
     ...axisLook(),
-    label: X_LABELS[unit],
+    label: () => X_LABELS[hooks.xAxis().unit],
     labelSize: 16,
     labelGap: 0,
     labelFont: FONT,

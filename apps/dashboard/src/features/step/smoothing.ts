@@ -1,7 +1,7 @@
 /**
- * The exponentially weighted mean of all values up to each, the weight of one halving every `halfLife` steps back, so
- * that the curve is the same at any zoom; the weights of what there is add up to 1, so that its start is not drawn
- * towards zero. Null, and left out of what follows, where there is no value.
+ * The exponentially weighted mean of all values up to each, the weight of one halving every `halfLife` steps back; the
+ * weights of what there is add up to 1, so that its start is not drawn towards zero. It knows nothing before the first
+ * value: a part of a series begins anew. Null, and left out of what follows, where there is no value.
  * @param steps ascending, one for each value
  */
 export function smooth(

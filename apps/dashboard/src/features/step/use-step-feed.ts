@@ -1,7 +1,14 @@
 'use client';
 
 import type { StepArray } from '@evenkeel/protocol';
-import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
+import {
+  type InvalidateOptions,
+  keepPreviousData,
+  type Query,
+  type QueryFilters,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../coalesce.ts';
 import { live } from '../../live/connection.ts';
@@ -44,16 +51,28 @@ export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series 
     if (chart.data) feed.load(chart.data);
   }, [feed, chart.data]);
   useEffect(() => {
-    const again = coalesce(() => queries.invalidateQueries(trpc.step.pathFilter()), READ_AT_MOST_EVERY_MS);
-    feed.readAgain = again;
+    const read = (how?: InvalidateOptions) => () => queries.invalidateQueries(ofNewest(trpc, run.id), how);
+    const anew = coalesce(read(), READ_AT_MOST_EVERY_MS);
+    // What is being read may end: were it begun again with every step that comes meanwhile, it never would.
+    feed.readAgain = coalesce(read({ cancelRefetch: false }), READ_AT_MOST_EVERY_MS);
     feed.foundCustom = () => {
-      again();
+      anew();
       queries.invalidateQueries(trpc.run.get.queryFilter({ run: run.id })); // it names them
     };
-    return live.watch(run.id, { steps: (batch) => feed.receive(batch), watching: again, behind: again });
+    return live.watch(run.id, { steps: (batch) => feed.receive(batch), watching: anew, behind: anew });
   }, [feed, run.id, queries, trpc]);
 
-  return { feed, error: chart.data ? null : chart.error, retry: chart.refetch };
+  const tellsTokens = chart.data?.tokens.some((tokens) => tokens !== null) ?? true;
+  return { feed, tellsTokens, error: chart.data ? null : chart.error, retry: chart.refetch };
+}
+
+/** Everything that was read of a run's timeline as it stands; what older attempts measured does not change. */
+function ofNewest(trpc: ReturnType<typeof useTRPC>, run: string): QueryFilters {
+  const isOfNewest = ({ queryKey }: Query) => {
+    const { input } = (queryKey[1] ?? {}) as { input?: { run?: string; attempt?: number } };
+    return input?.run === run && input.attempt === undefined;
+  };
+  return { ...trpc.step.pathFilter(), predicate: isOfNewest };
 }
 
 /** Has a feed read an array of the run's steps too. */

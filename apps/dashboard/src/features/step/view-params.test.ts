@@ -38,6 +38,11 @@ it('reads and writes the scale of each metric', () => {
   expect(readScale('gradNorm', new URLSearchParams({ scale }))).toBeNull();
 });
 
+it('the scale of one scalar leaves alone that of another whose name begins alike', () => {
+  const params = new URLSearchParams({ scale: 'custom%3Aeval-loss-log' });
+  expect(writeScale('custom:eval', 'linear', params).scale).toBe('custom%3Aeval-loss-log,custom%3Aeval-linear');
+});
+
 it('a custom scalar keeps its scale, whatever its name', () => {
   const key = 'custom:a,b-log/ü';
   const { scale } = writeScale(key, 'linear', new URLSearchParams('scale=loss-log'));

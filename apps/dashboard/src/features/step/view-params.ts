@@ -35,7 +35,8 @@ export function readScale(key: string, params: URLSearchParams): Scale | null {
 }
 
 export function writeScale(key: string, scale: Scale, params: URLSearchParams): Record<'scale', string> {
-  const others = scales(params).filter((asked) => !asked.startsWith(`${encode(key)}-`));
+  const own = [`${encode(key)}-log`, `${encode(key)}-linear`];
+  const others = scales(params).filter((asked) => !own.includes(asked));
   return { scale: [...others, `${encode(key)}-${scale}`].join(',') };
 }
 

@@ -44,7 +44,5 @@ it('a clock that stands or jumps back still gives an axis that rises', () => {
 it('without what it needs it is the axis of steps', () => {
   const untold = { ...CHART, tokens: CHART.steps.map(() => null) };
   expect(xAxisOf(untold, 'tokens', 0)).toBe(STEP_AXIS);
-  expect(STEP_AXIS.ticks(0, 40, 4)).toEqual(
-    [0, 10, 20, 30, 40].slice(0, 5).map((step) => ({ step, label: `${step}` })),
-  );
+  expect(STEP_AXIS.ticks(0, 40, 4)).toEqual([0, 10, 20, 30, 40].map((step) => ({ step, label: `${step}` })));
 });
