@@ -234,6 +234,23 @@ test('a list takes one status or several, a sort and a configuration value, and 
   await expect(client.run.list.query({ risk: 2 })).rejects.toThrow(/^risk: /);
 });
 
+test('notes and tags are edited, each by itself, within the limits that a trainer has', async () => {
+  await client.run.describe.mutate({ run: RUN, notes: '**seen**', by: 'ada' });
+  await client.run.describe.mutate({ run: RUN, tags: ['kept'], by: 'bob' });
+  expect(await client.run.get.query({ run: RUN })).toMatchObject({
+    ...{ notes: '**seen**', tags: ['kept'], editedBy: 'bob', notesEditedAt: NOW, tagsEditedAt: NOW },
+  });
+  expect(await client.run.tags.query()).toEqual(['kept']);
+  const describe = (wrong: object) => client.run.describe.mutate({ run: RUN, ...wrong });
+  await expect(describe({})).rejects.toThrow(/^notes: neither/);
+  await expect(describe({ notes: 'x'.repeat(65_537) })).rejects.toThrow(/^notes: /);
+  await expect(describe({ notes: 'a\0b' })).rejects.toThrow(/^notes: contains a NUL/);
+  await expect(describe({ tags: ['ok', ''] })).rejects.toThrow(/^tags\.1: /);
+  await expect(describe({ tags: Array.from({ length: 65 }, (_, at) => `t${at}`) })).rejects.toThrow(/^tags: /);
+  await expect(describe({ run: UNKNOWN, notes: 'n' })).rejects.toThrow(/^run: no such run/);
+  expect(await client.run.get.query({ run: RUN })).toMatchObject({ notes: '**seen**', tags: ['kept'] });
+});
+
 test('a run is put away and back, and deleted only by its name once it does not run', async () => {
   await client.run.archive.mutate({ run: RUN, archived: true });
   expect(await client.run.list.query({})).toEqual([]);
@@ -241,6 +258,20 @@ test('a run is put away and back, and deleted only by its name once it does not 
   expect(await client.run.list.query({})).toHaveLength(1);
   await expect(client.run.delete.mutate({ run: RUN, name: 'm' })).rejects.toThrow(/^name: /);
   await expect(client.run.delete.mutate({ run: RUN, name: 'n' })).rejects.toThrow(/^run: .*stop it first/);
+});
+
+test('a view is kept, listed and deleted; what it lacks is named', async () => {
+  const view = { name: ' by rate ', query: 'group=lr&sort=-risk' };
+  const saved = { ...view, name: 'by rate', createdAt: NOW };
+  expect(await client.view.save.mutate(view)).toEqual(saved);
+  expect(await client.view.list.query()).toEqual([saved]);
+  await expect(client.view.save.mutate(view)).rejects.toThrow(/^name: there is a view of this name/);
+  await expect(client.view.save.mutate({ ...view, name: '  ' })).rejects.toThrow(/^name: /);
+  await expect(client.view.save.mutate({ ...view, query: '' })).rejects.toThrow(/^query: /);
+  await expect(client.view.save.mutate({ ...view, query: 'q'.repeat(4_001) })).rejects.toThrow(/^query: /);
+  await client.view.delete.mutate({ name: 'by rate' });
+  expect(await client.view.list.query()).toEqual([]);
+  await expect(client.view.delete.mutate({ name: 'by rate' })).rejects.toThrow(/^name: no such view/);
 });
 
 test('a key shows its secret once and never again', async () => {

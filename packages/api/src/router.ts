@@ -3,6 +3,7 @@ import { apiKeyRouter } from './router/api-key.ts';
 import { projectRouter } from './router/project.ts';
 import { runRouter } from './router/run.ts';
 import { stepRouter } from './router/step.ts';
+import { viewRouter } from './router/view.ts';
 import { createCallerFactory, router } from './trpc.ts';
 
 export const appRouter = router({
@@ -10,6 +11,7 @@ export const appRouter = router({
   run: runRouter,
   step: stepRouter,
   alert: alertRouter,
+  view: viewRouter,
   apiKey: apiKeyRouter,
 });
 export type AppRouter = typeof appRouter;

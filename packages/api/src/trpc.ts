@@ -1,5 +1,5 @@
 import type { CommandRow, Database } from '@evenkeel/db';
-import { type Action, type Alert, type Command, RefusedError, type RuleSettings } from '@evenkeel/protocol';
+import { type Action, type Alert, type Command, isJson, RefusedError, type RuleSettings } from '@evenkeel/protocol';
 import { initTRPC, TRPCError } from '@trpc/server';
 import superjson from 'superjson';
 import { ZodError } from 'zod';
@@ -17,9 +17,14 @@ export interface ApiContext {
   keysChanged: () => Promise<void>;
 }
 
-// superjson, so that dates, NaN and infinities arrive as what they are.
+/** superjson, so that dates, NaN and infinities arrive as what they are. */
+const transformer = {
+  serialize: (value: unknown) => (isJson(value) ? { json: value } : superjson.serialize(value)),
+  deserialize: superjson.deserialize,
+};
+
 const t = initTRPC.context<ApiContext>().create({
-  transformer: superjson,
+  transformer,
   isDev: false, // no stack leaves the server
   errorFormatter: ({ shape, error }) => ({ ...shape, message: publicMessage(error) }),
 });

@@ -1,5 +1,6 @@
-import type { Alert, AlertStatus, Rule, Severity } from '@evenkeel/protocol';
-import { and, count, desc, eq, getTableColumns, gte, ilike, inArray, isNull, type SQL } from 'drizzle-orm';
+import type { Alert, AlertStatus, OpenAlert, Rule, Severity } from '@evenkeel/protocol';
+import { and, count, desc, eq, getTableColumns, gte, ilike, inArray, isNull, ne, type SQL, sql } from 'drizzle-orm';
+import { arrayOf, UUID } from './array-wire.ts';
 import { containing, type Database } from './database.ts';
 import { alert, project, run } from './schema.ts';
 
@@ -66,6 +67,18 @@ export async function getAlert(db: Database, key: Pick<Alert, 'run' | 'id'>): Pr
     .innerJoin(project, eq(project.id, run.projectId))
     .where(and(eq(alert.run, key.run), eq(alert.id, key.id)));
   return found ?? null;
+}
+
+/** By run, those that are not resolved, the newest first. */
+export async function openAlertsOf(db: Database, runs: string[]): Promise<Map<string, OpenAlert[]>> {
+  const rows = await db.sql
+    .select({ run: alert.run, rule: alert.rule, severity: alert.severity, step: alert.step })
+    .from(alert)
+    .where(and(sql`${alert.run} = any(${arrayOf(UUID, runs)}::uuid[])`, ne(alert.status, 'resolved')))
+    .orderBy(desc(alert.openedAt), desc(alert.id));
+  const alerts = new Map<string, OpenAlert[]>(runs.map((id) => [id, []]));
+  for (const { run: id, ...open } of rows) alerts.get(id)?.push(open);
+  return alerts;
 }
 
 function isIn(filter: AlertFilter): SQL | undefined {

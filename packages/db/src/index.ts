@@ -46,7 +46,10 @@ export {
   type RunSummary,
   startRun,
 } from './run.ts';
+export { describeRun } from './run-description.ts';
 export { countGroups, countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { CHART_METRICS } from './schema.ts';
+export { readSignals, startOfNewest } from './signals.ts';
 export { insertSteps } from './step.ts';
+export { deleteView, listViews, saveView } from './view.ts';

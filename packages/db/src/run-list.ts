@@ -1,7 +1,8 @@
 import type { RunStatus } from '@evenkeel/protocol';
 import { and, count, desc, eq, gte, ilike, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { openAlertsOf } from './alert-list.ts';
 import { containing, type Database } from './database.ts';
-import { openAlertsOf, type RunSummary, SUMMARY } from './run.ts';
+import { type RunSummary, SUMMARY } from './run.ts';
 import { alert, project, run } from './schema.ts';
 
 /** Which runs a list holds; all that is given must be true of each. */

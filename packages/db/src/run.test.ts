@@ -33,6 +33,7 @@ describeDatabases('runs', (db) => {
       openAlerts: [],
       config: { lr: 1e-3, deep: { a: [1, null] } },
       notes: 'n',
+      ...{ notesEditedAt: null, tagsEditedAt: null, editedBy: null },
       layers: ['h0', 'h1'],
       customNames: [],
       attempts: [

@@ -7,12 +7,13 @@ import {
   type RunStart,
   type RunStatus,
 } from '@evenkeel/protocol';
-import { and, asc, desc, eq, max, ne, sql } from 'drizzle-orm';
-import { arrayOf, UUID } from './array-wire.ts';
+import { and, asc, eq, getTableColumns, max } from 'drizzle-orm';
+import { openAlertsOf } from './alert-list.ts';
 import { endCommands, endCommandsBefore } from './command.ts';
 import type { Database, Sql } from './database.ts';
 import { projectOf } from './project.ts';
-import { alert, attempt, project, run } from './schema.ts';
+import { descriptionOf } from './run-description.ts';
+import { attempt, project, run } from './schema.ts';
 
 export interface RunSummary {
   id: string;
@@ -53,6 +54,10 @@ interface AttemptSummary {
 export interface RunDetail extends RunSummary {
   config: Record<string, unknown>;
   notes: string;
+  /** When a person wrote the notes or the tags in place of the trainer's, and who did last; null where nobody has. */
+  notesEditedAt: Date | null;
+  tagsEditedAt: Date | null;
+  editedBy: string | null;
   layers: string[];
   customNames: string[];
   attempts: AttemptSummary[];
@@ -68,7 +73,7 @@ export async function startRun(db: Database, start: RunStart, now: Date): Promis
     const created = await tx
       .insert(run)
       .values({
-        ...description(start),
+        ...descriptionOf(start),
         ...heard(now),
         id: start.run,
         projectId,
@@ -101,7 +106,13 @@ async function continueRun(tx: Sql, start: RunStart, projectId: number, now: Dat
   if (isNext)
     await tx
       .update(run)
-      .set({ ...description(start), ...heard(now), risk: null, divergenceStep: null, divergenceInterval: null })
+      .set({
+        ...descriptionOf(start, found),
+        ...heard(now),
+        risk: null,
+        divergenceStep: null,
+        divergenceInterval: null,
+      })
       .where(isRun);
   else if (found.status === 'lost' || found.status === 'running') await tx.update(run).set(heard(now)).where(isRun);
 }
@@ -112,10 +123,6 @@ async function newestAttempt(tx: Sql, id: string): Promise<number> {
     .from(attempt)
     .where(eq(attempt.run, id));
   return found?.number ?? 0;
-}
-
-function description({ name, config, owner, tags, notes, layers }: RunStart) {
-  return { name, config, owner, tags, notes, layers };
 }
 
 function heard(now: Date) {
@@ -168,9 +175,11 @@ export const SUMMARY = {
   archivedAt: run.archivedAt,
 };
 
+const { projectId: _projectId, ...OWN } = getTableColumns(run);
+
 export async function getRun(db: Database, id: string): Promise<RunDetail | null> {
   const [found] = await db.sql
-    .select({ ...SUMMARY, config: run.config, notes: run.notes, layers: run.layers, customNames: run.customNames })
+    .select({ ...OWN, project: project.name })
     .from(run)
     .innerJoin(project, eq(project.id, run.projectId))
     .where(eq(run.id, id));
@@ -190,15 +199,4 @@ export async function getRun(db: Database, id: string): Promise<RunDetail | null
     .orderBy(asc(attempt.number));
   const alerts = await openAlertsOf(db, [id]);
   return { ...found, openAlerts: alerts.get(id) ?? [], attempts };
-}
-
-export async function openAlertsOf(db: Database, runs: string[]): Promise<Map<string, OpenAlert[]>> {
-  const rows = await db.sql
-    .select({ run: alert.run, rule: alert.rule, severity: alert.severity, step: alert.step })
-    .from(alert)
-    .where(and(sql`${alert.run} = any(${arrayOf(UUID, runs)}::uuid[])`, ne(alert.status, 'resolved')))
-    .orderBy(desc(alert.openedAt), desc(alert.id));
-  const alerts = new Map<string, OpenAlert[]>(runs.map((id) => [id, []]));
-  for (const { run: id, ...open } of rows) alerts.get(id)?.push(open);
-  return alerts;
 }

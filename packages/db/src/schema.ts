@@ -54,6 +54,10 @@ export const run = pgTable(
     owner: text(),
     tags: text().array().notNull(),
     notes: text().notNull(),
+    /** When a person wrote notes or tags in place of the trainer's, which later attempts then leave alone; and who. */
+    notesEditedAt: instant('notes_edited_at'),
+    tagsEditedAt: instant('tags_edited_at'),
+    editedBy: text('edited_by'),
     /** Names of the layers, in the order of `step.layer_grad_var` and `step.layer_out_var`. */
     layers: text().array().notNull(),
     /** Names of the custom scalars, in the order of `step.custom`; grows, never reorders. */
@@ -250,6 +254,14 @@ export const forecast = pgTable(
   },
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.step] })],
 );
+
+/** A way to look at the board, under a name that all see. */
+export const view = pgTable('view', {
+  name: text().primaryKey(),
+  /** Its filters, sort and groups, as in the query of its address. */
+  query: text().notNull(),
+  createdAt: instant('created_at').notNull(),
+});
 
 /** A key for `/ingest`. The secret itself is shown once and never stored. */
 export const apiKey = pgTable('api_key', {

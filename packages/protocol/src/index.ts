@@ -1,6 +1,7 @@
 export * from './alert.ts';
 export * from './codec.ts';
 export * from './command.ts';
+export * from './json.ts';
 export * from './limits.ts';
 export * from './live.ts';
 export * from './policy.ts';

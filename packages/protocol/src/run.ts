@@ -71,14 +71,18 @@ function jsonDepth(json: string): number {
   return deepest;
 }
 
+/** Notes are Markdown. */
+export const runNotes = text(MAX_NOTES_LENGTH);
+export const runTags = z.array(text(MAX_TAG_LENGTH).min(1)).max(MAX_TAGS);
+
 /** What describes a run, apart from its life. */
 export const runDescription = z.object({
   project: name,
   name,
   config: config.default({}),
   owner: name.nullable().default(null),
-  tags: z.array(text(MAX_TAG_LENGTH).min(1)).max(MAX_TAGS).default([]),
-  notes: text(MAX_NOTES_LENGTH).default(''),
+  tags: runTags.default([]),
+  notes: runNotes.default(''),
   /** Names of the layers, in the order of `layerGradVar` and `layerOutVar`. */
   layers: z.array(name).max(MAX_LAYERS).default([]),
 });

@@ -30,8 +30,8 @@ interface Watched<R> {
 const AT_ONCE = { resolveSteps: 0, cooldownSteps: 0 };
 
 /** The rules that judge by steps; `stalled` judges by the want of them. */
-const STEP_RULES = ['tev-growth', 'grad-variance', 'loss-spike', 'non-finite'] as const;
-type StepRule = (typeof STEP_RULES)[number];
+export const STEP_RULES = ['tev-growth', 'grad-variance', 'loss-spike', 'non-finite'] as const;
+export type StepRule = (typeof STEP_RULES)[number];
 
 /**
  * Judges one run step by step, in constant time and memory, by the rules that are enabled. A step that is not after the

@@ -1,4 +1,4 @@
-export { Detector, type DetectorState } from './detector.ts';
+export { Detector, type DetectorState, STEP_RULES, type StepRule } from './detector.ts';
 export type { Finding, Severity, Verdict } from './finding.ts';
 export { fitForecast, type LabelledRun } from './forecast/fit.ts';
 export { type Forecast, Forecaster, type ForecasterState } from './forecast/forecaster.ts';
@@ -15,3 +15,4 @@ export {
 } from './rules/settings.ts';
 export type { Signals } from './signals.ts';
 export { TEV_QUANTILES, type Tev, tokenEmbeddingVariability } from './tev.ts';
+export { Trial, type TriedAlert, type TriedAttempt } from './trial.ts';

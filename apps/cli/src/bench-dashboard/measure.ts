@@ -26,7 +26,7 @@ export function boardTime(browser: Browser, url: string): Promise<number> {
   });
 }
 
-/** From a click on the run's name on the board until its charts are drawn. */
+/** From a click on the run's name on the board until its charts in the window are drawn. */
 export function clickToChartTime(browser: Browser, boardUrl: string, name: string): Promise<number> {
   return median(browser, async (page) => {
     await page.goto(`${boardUrl}/?q=${encodeURIComponent(name)}`);
@@ -40,7 +40,7 @@ export function clickToChartTime(browser: Browser, boardUrl: string, name: strin
   });
 }
 
-/** From navigation in a new tab, with nothing cached, until the run's charts are drawn. */
+/** From navigation in a new tab, with nothing cached, until the run's charts in the window are drawn. */
 export function firstChartTime(browser: Browser, url: string): Promise<number> {
   return median(browser, (page) => openRun(page, url));
 }
@@ -62,11 +62,10 @@ export function zoomTime(browser: Browser, url: string): Promise<number> {
     await page.mouse.move(box.x + 0.6 * box.width, box.y + 50);
     await page.mouse.down();
     await page.mouse.move(box.x + 0.7 * box.width, box.y + 60, { steps: 4 });
-    const refined = page.waitForResponse((response) => response.url().includes('step.chart'));
+    const first = await page.locator(LOSS).getAttribute('aria-valuemin');
     const began = performance.now();
     await page.mouse.up();
-    await (await refined).finished();
-    await page.evaluate(twoFrames);
+    await page.waitForFunction(beginsAfter, [LOSS, Number(first)] as const, { polling: 'raf' });
     return performance.now() - began;
   });
 }
@@ -149,17 +148,21 @@ async function heapOf(session: CDPSession): Promise<number> {
 
 // What follows runs in the page.
 
+/** Whether every chart that is in the window has been drawn. */
 function isDrawn(): boolean {
+  const isInWindow = (element: Element) => element.getBoundingClientRect().top < innerHeight;
   const hasInk = (canvas: HTMLCanvasElement) => {
     const context = canvas.width > 0 ? canvas.getContext('2d') : null;
-    return context?.getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+    return context?.getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean) ?? false;
   };
-  const canvases = [...document.querySelectorAll('canvas')];
-  return canvases.length >= 6 && canvases.every(hasInk);
+  const charts = [...document.querySelectorAll('[role="slider"]')].filter(isInWindow);
+  const canvases = [...document.querySelectorAll('canvas')].filter(isInWindow);
+  return charts.length > 3 && charts.every((chart) => chart.querySelector('canvas')) && canvases.every(hasInk);
 }
 
-function twoFrames(): Promise<void> {
-  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())));
+/** Whether a chart draws what was read for its view: until then it holds the steps of the view before. */
+function beginsAfter([chart, step]: readonly [string, number]): boolean {
+  return Number(document.querySelector(chart)?.getAttribute('aria-valuemin')) > step;
 }
 
 function drawFromMemory(charts: readonly (readonly (number | null)[])[]): number {

@@ -21,6 +21,7 @@ async function readBoard(request: BoardRequest): Promise<void> {
   const trpc = await serverTRPC();
   const queries = getQueryClient();
   await Promise.all([
+    queries.prefetchQuery(trpc.view.list.queryOptions()),
     queries.prefetchQuery(pageQuery(trpc, request, 0)),
     request.group
       ? queries.prefetchQuery(groupsQuery(trpc, request))

@@ -3,7 +3,6 @@
 import type { BoardChange, OpenAlert, RunStatus } from '@evenkeel/protocol';
 import { coalesce } from '../coalesce.ts';
 import { addSample, type PaceSample, stepsPerSecond } from './pace.ts';
-import { Trace } from './trace.ts';
 
 /** What the live connection told about a run since the page opened. Replaced, never changed in place. */
 export interface LiveRun {
@@ -18,9 +17,6 @@ export interface LiveRun {
   readonly divergenceInterval: readonly [number, number] | null;
   readonly openAlerts: readonly OpenAlert[];
   readonly pace: readonly PaceSample[];
-  /** These two alone are changed in place: they go on from one word on the run to the next. */
-  readonly lossTrace: Trace;
-  readonly tevTrace: Trace;
 }
 
 /** Four times a second: numbers that change faster cannot be read. */
@@ -81,10 +77,7 @@ function nextLiveRun(former: LiveRun | undefined, change: BoardChange, now: numb
   const { run: _, ...told } = change;
   const loss = toNumber(change.loss);
   const tevMean = toNumber(change.tevMean);
-  const { lossTrace, tevTrace, pace } = former ?? { lossTrace: new Trace(), tevTrace: new Trace(), pace: [] };
-  lossTrace.add(loss, now);
-  tevTrace.add(tevMean, now);
-  return { ...told, at: now, loss, tevMean, pace: addSample(pace, change.lastStep, now), lossTrace, tevTrace };
+  return { ...told, at: now, loss, tevMean, pace: addSample(former?.pace ?? [], change.lastStep, now) };
 }
 
 /** JSON has no word for the non-finite numbers; they come as "NaN", "Infinity", "-Infinity". */
@@ -92,12 +85,12 @@ function toNumber(value: number | string | null): number | null {
   return value === null ? null : Number(value);
 }
 
-type LiveFields = Omit<LiveRun, 'at' | 'pace' | 'lossTrace' | 'tevTrace'>;
+type LiveFields = Omit<LiveRun, 'at' | 'pace'>;
 
 /** A run as read from the server at `readAt`, by this machine's clock, with what has come in since. */
 export function withLive<Run extends LiveFields>(run: Run, readAt: number, heard: LiveRun | undefined): Run {
   if (!heard || heard.at < readAt) return run;
-  const { at: _at, pace: _pace, lossTrace: _loss, tevTrace: _tev, ...news } = heard;
+  const { at: _at, pace: _pace, ...news } = heard;
   return { ...run, ...news };
 }
 

@@ -2,22 +2,25 @@
 
 import type { AppRouter } from '@evenkeel/api';
 import { type QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { createTRPCClient, httpBatchLink } from '@trpc/client';
+import { createTRPCClient, httpBatchStreamLink } from '@trpc/client';
 import type { inferRouterOutputs } from '@trpc/server';
 import { createTRPCContext } from '@trpc/tanstack-react-query';
 import { type ReactNode, useState } from 'react';
 import superjson from 'superjson';
 import { createQueryClient, isSignedOut } from './query-client.ts';
 
-const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
+const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
 
-export { useTRPC };
+export { useTRPC, useTRPCClient };
 
 type Outputs = inferRouterOutputs<AppRouter>;
 export type RunSummary = Outputs['run']['list'][number];
 export type RunDetail = Outputs['run']['get'];
 export type RunCommand = Outputs['run']['commands'][number];
 export type ListedAlert = Outputs['alert']['list'][number];
+export type SavedView = Outputs['view']['list'][number];
+export type TriedRuns = Outputs['project']['tryRules'];
+export type TriedRun = TriedRuns['runs'][number];
 export type Chart = Outputs['step']['chart'];
 export type ForecastPoint = Outputs['step']['forecasts'][number];
 export type ArrayChart = Outputs['step']['array'];
@@ -29,9 +32,10 @@ const MAX_URL_LENGTH = 12_000;
 
 export function DataProvider({ children }: { children: ReactNode }) {
   const queryClient = browserQueryClient();
+  // Streamed: none of what a page asks for together waits for the slowest.
   const [client] = useState(() =>
     createTRPCClient<AppRouter>({
-      links: [httpBatchLink({ url: '/api/trpc', transformer: superjson, maxURLLength: MAX_URL_LENGTH })],
+      links: [httpBatchStreamLink({ url: '/api/trpc', transformer: superjson, maxURLLength: MAX_URL_LENGTH })],
     }),
   );
   return (

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AppRouter } from '@evenkeel/api';
-import { createTRPCClient, httpBatchLink } from '@trpc/client';
+import { createTRPCClient, httpBatchStreamLink } from '@trpc/client';
 import superjson from 'superjson';
 import { expect, it, vi } from 'vitest';
 import { createQueryClient, isSignedOut } from './query-client.ts';
@@ -16,7 +16,7 @@ it('asks once where the server says to sign in first, and tells', async () => {
   await once(http, 'listening');
   await using _ = { [Symbol.asyncDispose]: async () => void http.close() };
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  const client = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url, transformer: superjson })] });
+  const client = createTRPCClient<AppRouter>({ links: [httpBatchStreamLink({ url, transformer: superjson })] });
 
   const told = vi.fn();
   const queries = createQueryClient(told);

@@ -1,3 +1,4 @@
+import { isJson } from '@evenkeel/protocol';
 import { defaultShouldDehydrateQuery, QueryCache, QueryClient } from '@tanstack/react-query';
 import { TRPCClientError } from '@trpc/client';
 import superjson from 'superjson';
@@ -10,6 +11,11 @@ export function isSignedOut(error: Error): boolean {
   return response instanceof Response && response.status === 401;
 }
 
+/** As text, since React would look at each number of a chart on its way to the browser. */
+function serializeData(data: unknown): string {
+  return isJson(data) ? JSON.stringify({ json: data }) : superjson.stringify(data);
+}
+
 /** One of these for each request on the server, one for the life of the tab in the browser. */
 export function createQueryClient(onError?: (error: Error) => void): QueryClient {
   return new QueryClient({
@@ -18,11 +24,11 @@ export function createQueryClient(onError?: (error: Error) => void): QueryClient
       // What the server has just rendered need not be asked for again; what changes is told by the live connection.
       queries: { staleTime: 5_000, retry: (failures, error) => failures < RETRIES && !isSignedOut(error) },
       dehydrate: {
-        serializeData: superjson.serialize,
+        serializeData,
         // Queries still under way are streamed to the browser as they end.
         shouldDehydrateQuery: (query) => defaultShouldDehydrateQuery(query) || query.state.status === 'pending',
       },
-      hydrate: { deserializeData: superjson.deserialize },
+      hydrate: { deserializeData: superjson.parse },
     },
   });
 }

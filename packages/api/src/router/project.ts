@@ -1,8 +1,27 @@
 import { listProjects, readRules, writeRules } from '@evenkeel/db';
-import { name, RefusedError, ruleSettings } from '@evenkeel/protocol';
+import { name, ruleSettings } from '@evenkeel/protocol';
 import { DEFAULT_RULES, problemOfRules } from '@evenkeel/stability';
+import pLimit from 'p-limit';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
+import { tryRules } from '../try-rules.ts';
+
+const settings = ruleSettings.superRefine((told, context) => {
+  const wrong = problemOfRules(told);
+  if (wrong) context.addIssue({ code: 'custom', path: wrong.field.split('.'), message: wrong.problem });
+});
+
+const trialRequest = z.object({
+  project: name,
+  settings,
+  /** How many of the project's runs, the newest first. */
+  runs: z.number().int().min(1).max(100).default(20),
+  /** What an answer before said is next. */
+  cursor: z.number().int().min(0).max(100).default(0),
+});
+
+/** Trials read much: one after another, they leave the ingest its share. */
+const oneAtATime = pLimit(1);
 
 export const projectRouter = router({
   list: procedure.query(({ ctx }) => listProjects(ctx.db)),
@@ -14,13 +33,17 @@ export const projectRouter = router({
 
   /** Replaces all settings of the project; they hold at once, also for runs that are under way. */
   setRules: procedure
-    .input(z.object({ project: name, settings: ruleSettings }))
+    .input(z.object({ project: name, settings }))
     .mutation(async ({ ctx, input: { project, settings } }) => {
-      const wrong = problemOfRules(settings);
-      if (wrong) throw new RefusedError(`settings.${wrong.field}`, wrong.problem);
       const resolved = await writeRules(ctx.db, project, settings, ctx.now());
       for (const alert of resolved) ctx.alertChanged(alert);
       ctx.rulesChanged(project, settings);
       return settings;
     }),
+
+  /** What settings that are not saved would have raised in past runs; saves nothing. */
+  tryRules: procedure.input(trialRequest).query(async ({ ctx, input, signal }) => {
+    await readRules(ctx.db, input.project); // or there is no such project
+    return oneAtATime(() => tryRules(ctx.db, input, signal));
+  }),
 });

@@ -3,13 +3,14 @@ import {
   countGroups,
   countRuns,
   deleteRun,
+  describeRun,
   getRun,
   listCommands,
   listRuns,
   listTags,
   RUN_SORT_KEYS,
 } from '@evenkeel/db';
-import { action, MAX_REASON_LENGTH, name, runId, runStatus, text } from '@evenkeel/protocol';
+import { action, MAX_REASON_LENGTH, name, runId, runNotes, runStatus, runTags, text } from '@evenkeel/protocol';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
@@ -64,6 +65,20 @@ const commandRequest = z.object({
   reason: text(MAX_REASON_LENGTH).default('no reason was given'),
 });
 
+const descriptionRequest = z
+  .object({
+    run: runId,
+    /** What is left out stays as it is. */
+    notes: runNotes.optional(),
+    tags: runTags.optional(),
+    /** Who writes it. */
+    by: name.nullable().default(null),
+  })
+  .refine(({ notes, tags }) => notes !== undefined || tags !== undefined, {
+    path: ['notes'],
+    message: 'neither notes nor tags were given',
+  });
+
 export const runRouter = router({
   list: procedure.input(listRequest).query(({ ctx, input }) => listRuns(ctx.db, withoutNow(input, ctx.now()))),
 
@@ -82,6 +97,9 @@ export const runRouter = router({
     // As text: superjson refuses objects with keys such as "constructor", which a configuration may have.
     return { ...run, config: JSON.stringify(run.config) };
   }),
+
+  /** Notes and tags in place of what the trainer told; its next attempts leave them alone. */
+  describe: procedure.input(descriptionRequest).mutation(({ ctx, input }) => describeRun(ctx.db, input, ctx.now())),
 
   archive: procedure
     .input(z.object({ run: runId, archived: z.boolean() }))

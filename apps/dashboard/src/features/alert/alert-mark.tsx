@@ -1,23 +1,26 @@
 import type { OpenAlert, Severity } from '@evenkeel/protocol';
 import { formatCount } from '../../format.ts';
+import { Shape } from '../shell/shape.tsx';
 import classes from './alert-mark.module.css';
 
-/** A severity's own shape: warnings are triangles, critical alerts are filled diamonds. */
+/** Warnings are triangles, critical alerts are filled diamonds. */
 export function SeverityMark({ severity }: { severity: Severity }) {
   return (
-    <svg className={classes.mark} data-severity={severity} viewBox="0 0 12 12" width="12" height="12" role="img">
-      <title>{severity}</title>
-      <path d={severity === 'critical' ? 'M6 .8 11.2 6 6 11.2.8 6z' : 'M6 1.6 11 10.4H1z'} />
-    </svg>
+    <span className={classes.mark} data-severity={severity} role="img" aria-label={severity}>
+      <Shape name={severity === 'critical' ? 'diamond' : 'triangle'} />
+    </span>
   );
 }
 
-export function AlertMark({ alert }: { alert: OpenAlert }) {
+/** Its parts are named, so that a narrow place can leave some of them out. */
+export function AlertMark({ alert: { rule, severity, step } }: { alert: OpenAlert }) {
   return (
-    <span className={classes.alert} data-severity={alert.severity}>
-      <SeverityMark severity={alert.severity} />
-      {alert.rule}
-      <span className={classes.step}>step {formatCount(alert.step)}</span>
+    <span className={classes.alert} data-severity={severity} title={`${rule} at step ${formatCount(step)}`}>
+      <SeverityMark severity={severity} />
+      <span data-part="rule">{rule}</span>
+      <span data-part="step" className={classes.step}>
+        step {formatCount(step)}
+      </span>
     </span>
   );
 }

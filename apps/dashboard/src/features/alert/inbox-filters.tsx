@@ -1,16 +1,13 @@
 'use client';
 
 import { RULES, SEVERITIES } from '@evenkeel/protocol';
-import { NativeSelect, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
+import { NativeSelect } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { useTRPC } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
+import { SearchField } from '../shell/search-field.tsx';
 import classes from './inbox.module.css';
 import { WITHINS, type Within } from './inbox-request.ts';
-
-const SEARCH_PAUSE_MS = 200;
 
 const WITHIN_WORDS: Record<Within, string> = {
   '1h': 'Within an hour',
@@ -24,11 +21,6 @@ export function InboxFilters() {
   const [params, setParams] = useUrlParams();
   const projects = useQuery(useTRPC().project.list.queryOptions()).data ?? [];
   const project = params.get('project') ?? '';
-  const [typing, setTyping] = useState<string | null>(null); // until it is in the address
-  const apply = useDebouncedCallback((q: string) => {
-    setParams({ q, page: null });
-    setTyping(null);
-  }, SEARCH_PAUSE_MS);
   const select = (
     name: string,
     label: string,
@@ -45,17 +37,7 @@ export function InboxFilters() {
   );
   return (
     <search className={classes.filters}>
-      <TextInput
-        type="search"
-        size="xs"
-        aria-label="Search the name of the run"
-        placeholder="Name of the run"
-        value={typing ?? params.get('q') ?? ''}
-        onChange={({ currentTarget: { value } }) => {
-          setTyping(value);
-          apply(value);
-        }}
-      />
+      <SearchField label="Search the name of the run" placeholder="Name of the run" without={['page']} />
       {select('rule', 'Rule', 'Every rule', RULES)}
       {select('severity', 'Severity', 'Every severity', SEVERITIES)}
       {select('project', 'Project', 'Every project', [

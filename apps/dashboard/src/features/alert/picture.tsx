@@ -10,7 +10,7 @@ import { Message } from '../shell/message.tsx';
 import { CHART_COLUMNS, nextFrame, StepFeed } from '../step/feed.ts';
 import { LatestValues } from '../step/latest-values.tsx';
 import { metricChart } from '../step/metric-chart.ts';
-import { METRIC_VIEWS } from '../step/metrics.ts';
+import { metricViews } from '../step/metrics.ts';
 import { StepChart } from '../step/step-chart.tsx';
 import type { ShownForecast } from '../step/use-forecast.ts';
 import { readRange, readScale, type StepRange, writeRange, writeScale } from '../step/view-params.ts';
@@ -18,7 +18,8 @@ import classes from './alert-page.module.css';
 import { type PictureRange, pictureRange } from './picture-range.ts';
 
 const METRICS = ['loss', 'tevMean', 'gradVar'];
-const VIEWS = METRIC_VIEWS.filter(({ metric }) => METRICS.includes(metric)).map((view) => metricChart(view, null));
+const SHOWN = metricViews([]).filter(({ metric }) => METRICS.includes(metric));
+const VIEWS = SHOWN.map((view) => metricChart(view, null));
 
 /** What of a run's steps an alert's picture asks the server for: the timeline as the attempt had it, and no later step. */
 function pictureQuery({ run, attempt }: ListedAlert, { from, to }: PictureRange) {
@@ -67,7 +68,7 @@ export function Picture({ alert }: { alert: ListedAlert }) {
           />
         ))}
       </div>
-      <LatestValues feed={feed} />
+      <LatestValues feed={feed} views={SHOWN} title="The charts as a table" />
     </>
   );
 }

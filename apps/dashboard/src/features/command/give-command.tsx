@@ -5,6 +5,7 @@ import { Button, Group, Modal, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { type RunCommand, useTRPC } from '../../trpc/client.tsx';
+import { useOfferedActions } from '../palette/page-actions.ts';
 import { announce } from '../shell/announcer.tsx';
 import { useYourName, YourName } from '../shell/your-name.tsx';
 import classes from './command.module.css';
@@ -24,6 +25,12 @@ export function GiveCommand({ run, name, commands }: Props) {
   const [kind, setKind] = useState<Kind | null>(null);
   const [shown, setShown] = useState<Kind>('stop'); // stays while the dialogue fades
   const isStopping = commands.some((each) => each.kind === 'stop' && ['pending', 'acknowledged'].includes(each.status));
+  const ask = (each: Kind) => {
+    setShown(each);
+    setKind(each);
+  };
+  const possible = KINDS.filter((each) => each !== 'stop' || !isStopping);
+  useOfferedActions(possible.map((each) => ({ name: COMMAND_WORDS[each].verb, act: () => ask(each) })));
   return (
     <div className={classes.buttons}>
       {KINDS.map((each) => (
@@ -31,13 +38,10 @@ export function GiveCommand({ run, name, commands }: Props) {
           key={each}
           size="compact-sm"
           variant="default"
-          disabled={each === 'stop' && isStopping}
-          onClick={() => {
-            setShown(each);
-            setKind(each);
-          }}
+          disabled={!possible.includes(each)}
+          onClick={() => ask(each)}
         >
-          {each === 'stop' && isStopping ? 'Stopping…' : COMMAND_WORDS[each].verb}
+          {possible.includes(each) ? COMMAND_WORDS[each].verb : 'Stopping…'}
         </Button>
       ))}
       <Modal opened={kind !== null} onClose={() => setKind(null)} title={COMMAND_WORDS[shown].question(name)} centered>

@@ -1,7 +1,8 @@
 import type { Chart } from '../../trpc/client.tsx';
 import type { RunLook } from '../run/run-colour.ts';
+import { isPressedFlat, positiveExtent } from '../step/axis-range.ts';
 import type { MetricView } from '../step/metrics.ts';
-import { plotData, spansDecades } from '../step/plot-data.ts';
+import { plotData } from '../step/plot-data.ts';
 import { smooth } from '../step/smoothing.ts';
 import { nearest } from './align.ts';
 
@@ -80,5 +81,5 @@ export function reachOf(lines: readonly Line[]): [number, number] | null {
 
 /** Whether a linear axis would press most of what is drawn flat. */
 export function isWide(lines: readonly Line[]): boolean {
-  return spansDecades({ mean: lines.flatMap(({ mean }) => mean) });
+  return isPressedFlat(positiveExtent(lines.flatMap(({ mean }) => mean)));
 }

@@ -31,6 +31,15 @@ export function toSettings(form: RuleForm): RuleSettings {
   return settings;
 }
 
+/** Whether a form asks for these very settings, as {@link toSettings} has made them of one. */
+export function asksFor(form: RuleForm, settings: RuleSettings): boolean {
+  try {
+    return JSON.stringify(toSettings(form)) === JSON.stringify(settings);
+  } catch {
+    return false; // a field is wrong
+  }
+}
+
 function overridesOf(name: RuleName, { enabled, values }: RuleFields): [RuleName, object][] {
   const defaults: Record<string, unknown> = { ...DEFAULT_RULES[name] };
   const numbers = Object.entries(values).flatMap(([field, text]) => {

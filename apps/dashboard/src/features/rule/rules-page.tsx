@@ -1,25 +1,29 @@
 'use client';
 
 import { RefusedError, type RuleSettings } from '@evenkeel/protocol';
-import { DEFAULT_RULES, type RuleName } from '@evenkeel/stability';
-import { Button, Switch, TextInput } from '@mantine/core';
+import type { RuleName } from '@evenkeel/stability';
+import { Button } from '@mantine/core';
 import { useMutation, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { type FormEvent, useEffect, useState } from 'react';
 import { useTRPC } from '../../trpc/client.tsx';
 import { announce } from '../shell/announcer.tsx';
-import { RULE_DOCS, RULE_NAMES } from './rule-docs.ts';
-import { type RuleFields, type RuleForm, toForm, toSettings } from './rule-form.ts';
+import { RULE_NAMES } from './rule-docs.ts';
+import { RuleFieldset } from './rule-fieldset.tsx';
+import { asksFor, type RuleFields, type RuleForm, toForm, toSettings } from './rule-form.ts';
+import { RuleTrialSection, TrialLine, TrialProgress } from './rule-trial.tsx';
 import classes from './rules.module.css';
+import { useRuleTrial } from './use-rule-trial.ts';
 
-/** The rules of a project: what each does, whether it is on, and its limits. */
+/** The rules of a project: what each does, whether it is on, its limits, and what it would have found in past runs. */
 export function RulesPage({ project }: { project: string }) {
   const trpc = useTRPC();
   const queries = useQueryClient();
   const query = trpc.project.rules.queryOptions({ project });
   const { data } = useSuspenseQuery(query);
   const [form, setForm] = useState<RuleForm>(() => toForm(data.settings));
-  const [wrong, setWrong] = useState<RefusedError | null>(null);
+  const [wrong, setWrong] = useState<Wrong | null>(null);
+  const { trial, tryOn } = useRuleTrial(project);
   const save = useMutation(
     trpc.project.setRules.mutationOptions({
       onSuccess: (settings) => {
@@ -38,9 +42,14 @@ export function RulesPage({ project }: { project: string }) {
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const settings = settingsOr(form, setWrong);
+    const settings = settingsOr(form, 'saved', setWrong);
     if (settings) save.mutate({ project, settings });
   };
+  const tryThem = () => {
+    const settings = settingsOr(form, 'tried', setWrong);
+    if (settings) tryOn.mutate(settings);
+  };
+  const isOld = trial !== null && !asksFor(form, trial.settings);
   return (
     <form onSubmit={submit} noValidate className={classes.page}>
       <p className={classes.path}>
@@ -56,10 +65,13 @@ export function RulesPage({ project }: { project: string }) {
           key={name}
           name={name}
           fields={form[name]}
-          wrong={wrong}
+          wrong={wrong?.refused ?? null}
           onEdit={(fields) => edit(name, fields)}
-        />
+        >
+          {trial && !isOld && <TrialLine rule={name} runs={trial.runs} />}
+        </RuleFieldset>
       ))}
+      {trial && <RuleTrialSection trial={trial} isOld={isOld} />}
       <div className={classes.save}>
         <Button type="submit" disabled={!isChanged} loading={save.isPending}>
           Save
@@ -67,81 +79,30 @@ export function RulesPage({ project }: { project: string }) {
         <Button variant="default" disabled={!isChanged} onClick={() => setForm(toForm(data.settings))}>
           Undo changes
         </Button>
+        <Button variant="default" loading={tryOn.isPending} onClick={tryThem}>
+          Try on past runs
+        </Button>
         <span role="status">{wordsOf({ isChanged, isSaved: save.isSuccess, wrong, error: save.error })}</span>
+        <TrialProgress trial={trial} isPending={tryOn.isPending} error={tryOn.error} />
       </div>
     </form>
   );
 }
 
-interface FieldsetProps {
-  name: RuleName;
-  fields: RuleFields;
-  wrong: RefusedError | null;
-  onEdit: (fields: RuleFields) => void;
+/** What was asked for and not done, since a field is wrong. */
+interface Wrong {
+  what: 'saved' | 'tried';
+  refused: RefusedError;
 }
 
-function RuleFieldset({ name, fields, wrong, onEdit }: FieldsetProps) {
-  const { what, formula, source } = RULE_DOCS[name];
-  const docs: [string, { label: string; unit: string }][] = Object.entries(RULE_DOCS[name].fields);
-  const defaults: Record<string, unknown> = { ...DEFAULT_RULES[name] };
-  const isTuned = Object.entries(fields.values).some(
-    ([field, text]) => text !== '' && text !== String(defaults[field]),
-  );
-  const reset = () => onEdit({ enabled: DEFAULT_RULES[name].enabled, values: toForm({})[name].values });
-  return (
-    <fieldset className={classes.rule} data-enabled={fields.enabled}>
-      <legend>
-        <h2>{name}</h2>
-      </legend>
-      <div className={classes.head}>
-        <Switch
-          label={fields.enabled ? 'on' : 'off'}
-          aria-label={`${name} is on`}
-          checked={fields.enabled}
-          onChange={({ currentTarget }) => onEdit({ ...fields, enabled: currentTarget.checked })}
-        />
-        {(isTuned || !fields.enabled) && (
-          <Button size="compact-xs" variant="default" onClick={reset}>
-            Back to defaults
-          </Button>
-        )}
-      </div>
-      <p>{what}</p>
-      <dl className={classes.docs}>
-        <dt>Formula</dt>
-        <dd>{formula}</dd>
-        <dt>Source</dt>
-        <dd>{source}</dd>
-      </dl>
-      <div className={classes.fields}>
-        {docs.map(([field, { label, unit }]) => (
-          <TextInput
-            key={field}
-            label={label}
-            description={`${unit} · default ${defaults[field]}`}
-            inputMode="decimal"
-            placeholder={String(defaults[field])}
-            value={fields.values[field] ?? ''}
-            data-tuned={fields.values[field] !== '' || undefined}
-            error={wrong?.field === `${name}.${field}` ? wrong.message : null}
-            onChange={({ currentTarget: { value } }) =>
-              onEdit({ ...fields, values: { ...fields.values, [field]: value } })
-            }
-          />
-        ))}
-      </div>
-    </fieldset>
-  );
-}
-
-function settingsOr(form: RuleForm, refuse: (wrong: RefusedError | null) => void): RuleSettings | null {
+function settingsOr(form: RuleForm, what: Wrong['what'], refuse: (wrong: Wrong | null) => void): RuleSettings | null {
   try {
     const settings = toSettings(form);
     refuse(null);
     return settings;
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    refuse(error);
+    refuse({ what, refused: error });
     return null;
   }
 }
@@ -149,12 +110,12 @@ function settingsOr(form: RuleForm, refuse: (wrong: RefusedError | null) => void
 interface State {
   isChanged: boolean;
   isSaved: boolean;
-  wrong: RefusedError | null;
+  wrong: Wrong | null;
   error: { message: string } | null;
 }
 
 function wordsOf({ isChanged, isSaved, wrong, error }: State): string {
-  if (wrong) return `Not saved: ${wrong.field} ${wrong.message}`;
+  if (wrong) return `Not ${wrong.what}: ${wrong.refused.field} ${wrong.refused.message}`;
   if (error) return `Not saved: ${error.message}`;
   if (isChanged) return 'Not saved yet';
   return isSaved ? 'Saved' : '';

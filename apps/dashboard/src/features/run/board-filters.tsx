@@ -1,18 +1,16 @@
 'use client';
 
 import { RUN_STATUSES } from '@evenkeel/protocol';
-import { Button, NativeSelect, Popover, TextInput } from '@mantine/core';
-import { useDebouncedCallback, useHotkeys } from '@mantine/hooks';
+import { Button, NativeSelect, Popover } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useRef, useState } from 'react';
+import Link from 'next/link';
 import { useTRPC } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
+import { SearchField } from '../shell/search-field.tsx';
 import classes from './board.module.css';
 import { FilterChips } from './board-chips.tsx';
 import { MoreFilters } from './board-more-filters.tsx';
 import type { BoardRequest } from './list-request.ts';
-
-const SEARCH_PAUSE_MS = 200;
 
 export function BoardFilters({ request }: { request: BoardRequest }) {
   const [params, setParams] = useUrlParams();
@@ -24,7 +22,7 @@ export function BoardFilters({ request }: { request: BoardRequest }) {
   return (
     <>
       <search className={classes.filters}>
-        <Search />
+        <SearchField label="Search name, project, owner or tag" placeholder="Name, project, owner, tag" />
         <NativeSelect
           size="xs"
           aria-label="Status"
@@ -49,34 +47,13 @@ export function BoardFilters({ request }: { request: BoardRequest }) {
             <MoreFilters request={request} />
           </Popover.Dropdown>
         </Popover>
+        {project !== undefined && projects.includes(project) && (
+          <Link className={classes.rules} href={`/projects/${encodeURIComponent(project)}/rules`}>
+            Rules of {project}
+          </Link>
+        )}
       </search>
       <FilterChips request={request} />
     </>
-  );
-}
-
-function Search() {
-  const [params, setParams] = useUrlParams();
-  const input = useRef<HTMLInputElement>(null);
-  const [typing, setTyping] = useState<string | null>(null); // until it is in the address
-  const apply = useDebouncedCallback((q: string) => {
-    setParams({ q });
-    setTyping(null);
-  }, SEARCH_PAUSE_MS);
-  useHotkeys([['/', () => input.current?.focus()]]);
-  return (
-    <TextInput
-      ref={input}
-      type="search"
-      size="xs"
-      aria-label="Search name, project, owner or tag"
-      aria-keyshortcuts="/"
-      placeholder="Name, project, owner, tag"
-      value={typing ?? params.get('q') ?? ''}
-      onChange={({ currentTarget: { value } }) => {
-        setTyping(value);
-        apply(value);
-      }}
-    />
   );
 }

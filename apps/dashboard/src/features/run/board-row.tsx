@@ -5,16 +5,18 @@ import Link from 'next/link';
 import { memo, type ReactNode } from 'react';
 import { formatCount, formatDuration, formatExact, formatInstant, formatNumber } from '../../format.ts';
 import { paceOf, withLive } from '../../live/board.ts';
-import type { Trace } from '../../live/trace.ts';
 import { useLiveRun } from '../../live/use-live.ts';
 import type { RunSummary } from '../../trpc/client.tsx';
 import { AlertMark } from '../alert/alert-mark.tsx';
 import { CompareBox } from '../compare/compare-box.tsx';
 import classes from './board.module.css';
 import { BOARD_COLUMNS, type BoardColumn } from './board-columns.ts';
+import type { BoardGroup } from './board-layout.ts';
+import { writePath } from './list-request.ts';
 import { RiskGauge } from './risk-gauge.tsx';
 import { RunStatusMark } from './run-status.tsx';
 import { Sparkline } from './sparkline.tsx';
+import { useCourse } from './use-course.ts';
 
 interface Props {
   /** Number in the list. */
@@ -33,6 +35,7 @@ interface Props {
 export const BoardRow = memo(function BoardRow({ number, row, active, base, readAt, now }: Props) {
   const live = useLiveRun(base.id);
   const run = withLive(base, readAt, live);
+  const course = useCourse(run);
   const pace = now === null ? null : paceOf(live, Math.max(now, live?.at ?? 0));
   return (
     <tr data-number={number} data-run={run.id} aria-rowindex={row}>
@@ -52,8 +55,8 @@ export const BoardRow = memo(function BoardRow({ number, row, active, base, read
       <Cell of="pace" title={pace === null ? undefined : `${formatExact(pace)} steps a second`}>
         {formatNumber(pace)}
       </Cell>
-      <Measured of="loss" value={run.loss} trace={live?.lossTrace} />
-      <Measured of="tev" value={run.tevMean} trace={live?.tevTrace} />
+      <Measured of="loss" value={run.loss} course={course.loss} />
+      <Measured of="tev" value={run.tevMean} course={course.tev} />
       <Cell of="risk">
         <RiskGauge run={run} />
       </Cell>
@@ -91,14 +94,14 @@ function Cell({ of, title, children }: CellProps) {
 interface MeasuredProps {
   of: 'loss' | 'tev';
   value: number | null;
-  trace: Trace | undefined;
+  course: readonly number[];
 }
 
-function Measured({ of, value, trace }: MeasuredProps) {
+function Measured({ of, value, course }: MeasuredProps) {
   return (
     <Cell of={of} title={formatExact(value)}>
       <span className={classes.measured} data-finite={value === null || Number.isFinite(value)}>
-        <Sparkline trace={trace} />
+        <Sparkline values={course} />
         {formatNumber(value)}
       </span>
     </Cell>
@@ -128,7 +131,25 @@ export function UnreadRow({ row, failed, retry }: UnreadProps) {
   );
 }
 
+/** Above the runs that have a value of the configuration in common. */
+export function GroupHeading({ group, by, row }: { group: BoardGroup; by: readonly string[]; row: number }) {
+  const key = writePath(by);
+  return (
+    <tr aria-rowindex={row} className={classes.group}>
+      <th scope="rowgroup" data-column="name">
+        <span>
+          {group.value === null ? `no ${key}` : `${key} = ${group.value}`}{' '}
+          <small>
+            {formatCount(group.runs)} {group.runs === 1 ? 'run' : 'runs'}
+          </small>
+        </span>
+      </th>
+      <EmptyCells />
+    </tr>
+  );
+}
+
 /** All but the first of a row that has nothing to say in columns: a spanning cell would span hidden columns, too. */
-export function EmptyCells() {
+function EmptyCells() {
   return BOARD_COLUMNS.slice(1).map(({ name }) => <td key={name} data-column={name} />);
 }

@@ -2,16 +2,16 @@
 
 import { defaultRangeExtractor, type Range, useVirtualizer, type VirtualItem } from '@tanstack/react-virtual';
 import { Fragment, useEffect, useRef } from 'react';
-import { formatCount } from '../../format.ts';
 import { useNow } from '../../live/clock.ts';
 import { useUrlParams } from '../../url.ts';
 import classes from './board.module.css';
 import { BOARD_COLUMNS, type BoardColumn } from './board-columns.ts';
 import { type RowKeys, useRowKeys } from './board-keys.ts';
-import type { BoardGroup, BoardLayout } from './board-layout.ts';
-import { BoardRow, EmptyCells, UnreadRow } from './board-row.tsx';
+import type { BoardLayout } from './board-layout.ts';
+import { BoardRow, GroupHeading, UnreadRow } from './board-row.tsx';
 import { useRuns } from './board-runs.ts';
-import { type BoardRequest, nextSort, readBoardRequest, type Sort, writePath } from './list-request.ts';
+import { useKeptScroll } from './board-scroll.ts';
+import { type BoardRequest, nextSort, readBoardRequest, type Sort } from './list-request.ts';
 
 /** Pixels, as in board.module.css. */
 const ROW_HEIGHT = 36;
@@ -43,6 +43,7 @@ export function BoardTable({ request, layout, busy }: Props) {
     // The row that has the focus stays, wherever the window goes.
     rangeExtractor: (range) => withPlace(range, layout.placeOf(keys.active)),
   });
+  const kept = useKeptScroll(scroll); // after the virtualizer, which begins at the top
   const items = virtualizer.getVirtualItems();
   const scrolled = useRef(request);
   useEffect(() => {
@@ -59,6 +60,7 @@ export function BoardTable({ request, layout, busy }: Props) {
       tabIndex={0}
       onKeyDown={(event) => keys.onKeyDown(event, (run) => virtualizer.scrollToIndex(layout.placeOf(run)))}
       onFocus={keys.onFocus}
+      {...kept}
     >
       <table className={classes.table} aria-rowcount={layout.length + 1}>
         <Head sort={request.sort} />
@@ -141,7 +143,7 @@ function Rows({ request, layout, items, height, keys }: RowsProps) {
       return (
         <Fragment key={`group ${content.heading.value}`}>
           <Gap height={gap} />
-          <Heading group={content.heading} by={request.group ?? []} row={row} />
+          <GroupHeading group={content.heading} by={request.group ?? []} row={row} />
         </Fragment>
       );
     }
@@ -178,23 +180,6 @@ function Gap({ height }: { height: number }) {
   return (
     <tr className={classes.gap}>
       <td style={{ height }} />
-    </tr>
-  );
-}
-
-function Heading({ group, by, row }: { group: BoardGroup; by: readonly string[]; row: number }) {
-  const key = writePath(by);
-  return (
-    <tr aria-rowindex={row} className={classes.group}>
-      <th scope="rowgroup" data-column="name">
-        <span>
-          {group.value === null ? `no ${key}` : `${key} = ${group.value}`}{' '}
-          <small>
-            {formatCount(group.runs)} {group.runs === 1 ? 'run' : 'runs'}
-          </small>
-        </span>
-      </th>
-      <EmptyCells />
     </tr>
   );
 }

@@ -2,9 +2,11 @@
 
 import Link from 'next/link';
 import { useUrlParams } from '../../url.ts';
+import { SavedViews } from '../view/saved-views.tsx';
 import classes from './board.module.css';
+import { writeBoardQuery } from './list-request.ts';
 
-/** Views that many ask for; any other is its address, to be kept as a bookmark. */
+/** Views that many ask for; any other is its address, which the lab may save under a name. */
 const VIEWS = [
   ['All', ''],
   ['Running, riskiest first', 'status=running&sort=-risk'],
@@ -14,7 +16,7 @@ const VIEWS = [
 
 export function BoardViews() {
   const [params] = useUrlParams();
-  const here = params.toString();
+  const here = writeBoardQuery(params);
   const wall = new URLSearchParams(params);
   wall.set('wall', '');
   return (
@@ -23,7 +25,7 @@ export function BoardViews() {
         <Link
           key={name}
           href={query ? `/?${query}` : '/'}
-          aria-current={here === new URLSearchParams(query).toString() ? 'page' : undefined}
+          aria-current={here === writeBoardQuery(new URLSearchParams(query)) ? 'page' : undefined}
         >
           {name}
         </Link>
@@ -31,6 +33,7 @@ export function BoardViews() {
       <Link href={`/?${wall}`} title="For a big screen: the riskiest runs as tiles">
         Wall
       </Link>
+      <SavedViews here={here} />
     </nav>
   );
 }

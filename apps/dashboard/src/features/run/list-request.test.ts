@@ -4,6 +4,7 @@ import {
   readBoardRequest,
   readConfigFilters,
   readPath,
+  writeBoardQuery,
   writeConfigFilters,
   writePath,
 } from './list-request.ts';
@@ -40,6 +41,16 @@ it('reads sort and group', () => {
     ...{ filter: {}, sort: { by: 'risk', descending: true }, group: ['model', 'layers'] },
   });
   expect(read('sort=loss').sort).toEqual({ by: 'loss', descending: false });
+});
+
+it('writes the query of a view in one way, and without what is none of it', () => {
+  const write = (query: string) => writeBoardQuery(new URLSearchParams(query));
+  expect(write('sort=-risk&wall=&status=running&from=2026-01-02&utm=x')).toBe(
+    write('from=2026-01-02&status=running&sort=-risk'),
+  );
+  const query = 'q=a%26b&config=model.layers%3D4&archived=1&group=lr';
+  expect(read(write(query))).toEqual(read(query));
+  expect(write('wall')).toBe('');
 });
 
 it('sorts by a column, then the other way round, then no more', () => {

@@ -36,6 +36,12 @@ export const NO_FILTERS = {
   ...{ within: null, from: null, before: null, archived: null },
 };
 
+/** What the address asks of the board and nothing else, in one order, so that the same view has the same query. */
+export function writeBoardQuery(params: URLSearchParams): string {
+  const names = [...Object.keys(NO_FILTERS), 'sort', 'group'].filter((name) => params.has(name));
+  return new URLSearchParams(names.map((name) => [name, params.get(name) ?? ''])).toString();
+}
+
 /** Whether there may be runs that the request leaves out. */
 export function isNarrowed({ filter }: BoardRequest): boolean {
   return Object.values(filter).some((value) => value !== undefined);

@@ -4,6 +4,7 @@ import type { RunDetail } from '../../trpc/client.tsx';
 import { nameOf } from '../command/command-kinds.ts';
 import { attemptRows } from './attempts.ts';
 import { flattenConfig } from './config.ts';
+import { RunDescription } from './run-description.tsx';
 import classes from './run-facts.module.css';
 import { RunRemoval } from './run-removal.tsx';
 
@@ -14,16 +15,8 @@ export function RunFacts({ run }: { run: RunDetail }) {
       <Config config={run.config} />
       <Attempts run={run} />
       <PolicyFacts policy={run.attempts.at(-1)?.policy} />
+      <RunDescription run={run} />
       <section>
-        <h2>Tags and notes</h2>
-        {run.tags.length > 0 && (
-          <ul className={classes.tags}>
-            {run.tags.map((tag) => (
-              <li key={tag}>{tag}</li>
-            ))}
-          </ul>
-        )}
-        <p className={classes.notes}>{run.notes || (run.tags.length === 0 && 'None.')}</p>
         <h2>Id</h2>
         <code>{run.id}</code>
       </section>

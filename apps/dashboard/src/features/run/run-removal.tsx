@@ -4,8 +4,9 @@ import { Button, Group, Modal, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useRef, useState } from 'react';
 import { type RunDetail, useTRPC } from '../../trpc/client.tsx';
+import { useOfferedActions } from '../palette/page-actions.ts';
 import { announce } from '../shell/announcer.tsx';
 import classes from './run-facts.module.css';
 
@@ -22,6 +23,11 @@ export function RunRemoval({ run }: { run: RunDetail }) {
     }),
   );
   const isArchived = run.archivedAt !== null;
+  const button = useRef<HTMLButtonElement>(null);
+  // Only shown: there is no question before it.
+  useOfferedActions([
+    { name: isArchived ? 'Bring this run back' : 'Archive or delete this run', act: () => button.current?.focus() },
+  ]);
   return (
     <section>
       <h2>{isArchived ? 'Archived' : 'Put away'}</h2>
@@ -33,6 +39,7 @@ export function RunRemoval({ run }: { run: RunDetail }) {
       {archive.error && <p role="alert">{archive.error.message}</p>}
       <Group gap="xs">
         <Button
+          ref={button}
           size="compact-sm"
           variant="default"
           loading={archive.isPending}

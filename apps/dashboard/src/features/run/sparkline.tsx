@@ -1,14 +1,11 @@
-import { type Trace, tracePaths } from '../../live/trace.ts';
+import { coursePaths } from './course.ts';
 import classes from './sparkline.module.css';
 
 const WIDTH = 100;
 const HEIGHT = 20;
-/** Fewer would draw a course that nobody has seen. */
-const FEWEST_POINTS = 8;
 
-/** The last minute's course since the page opened, beside the number it belongs to. Its place sets its size. */
-export function Sparkline({ trace }: { trace: Trace | undefined }) {
-  const values = trace && trace.length >= FEWEST_POINTS ? trace.toArray() : [];
+/** A course beside the number that it ends with. Its place sets its size. */
+export function Sparkline({ values }: { values: readonly number[] }) {
   return (
     <svg
       className={classes.sparkline}
@@ -16,7 +13,7 @@ export function Sparkline({ trace }: { trace: Trace | undefined }) {
       preserveAspectRatio="none"
       aria-hidden="true"
     >
-      {tracePaths(values, WIDTH, HEIGHT).map((path) => (
+      {coursePaths(values, WIDTH, HEIGHT).map((path) => (
         <path key={path} d={path} />
       ))}
     </svg>

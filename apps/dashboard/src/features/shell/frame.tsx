@@ -1,6 +1,7 @@
 import Link from 'next/link';
 import type { ReactNode } from 'react';
 import { ConnectionBadge } from '../../live/connection-badge.tsx';
+import { Palette } from '../palette/palette.tsx';
 import { Announcer } from './announcer.tsx';
 import classes from './frame.module.css';
 import { HelpSheet } from './help-sheet.tsx';
@@ -21,6 +22,7 @@ export function Frame({ children }: { children: ReactNode }) {
           <Link href="/alerts">Alerts</Link>
         </nav>
         <ConnectionBadge />
+        <Palette />
         <HelpSheet />
       </header>
       <main id="main" tabIndex={-1} className={classes.main}>

@@ -2,6 +2,7 @@
 
 import { Kbd, Modal, UnstyledButton } from '@mantine/core';
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
+import { useOfferedActions } from '../palette/page-actions.ts';
 import classes from './help-sheet.module.css';
 
 const KEYS: readonly { where: string; keys: readonly (readonly [keys: readonly string[], what: string])[] }[] = [
@@ -9,6 +10,7 @@ const KEYS: readonly { where: string; keys: readonly (readonly [keys: readonly s
     where: 'On every page',
     keys: [
       [['?'], 'this sheet'],
+      [['Ctrl', 'K'], 'find a run, a page or an action; on a Mac ⌘ K'],
       [['/'], 'all runs, to search them'],
       [['Tab'], 'from one thing to the next'],
     ],
@@ -39,6 +41,7 @@ export function HelpSheet() {
     ['shift+?', open],
     ['/', () => toSearch()],
   ]);
+  useOfferedActions([{ name: 'Keyboard help', act: open }]);
   return (
     <>
       <UnstyledButton className={classes.open} onClick={open} aria-label="Keyboard help" title="Keyboard help (?)">

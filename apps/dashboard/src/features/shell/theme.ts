@@ -1,4 +1,4 @@
-import { Button, createTheme } from '@mantine/core';
+import { Button, createTheme, Modal } from '@mantine/core';
 
 export const theme = createTheme({
   primaryColor: 'keel',
@@ -8,7 +8,10 @@ export const theme = createTheme({
   cursorType: 'pointer',
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
-  components: { Button: Button.extend({ defaultProps: { fw: 500 } }) },
+  components: {
+    Button: Button.extend({ defaultProps: { fw: 500 } }),
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
+  },
   black: '#1b2126',
   colors: {
     dark: [

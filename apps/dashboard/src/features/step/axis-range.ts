@@ -1,3 +1,31 @@
+/** Least and greatest. */
+export type Extent = readonly [number, number];
+
+/** Room for both; null where there is neither. */
+export function joinExtents(one: Extent | null, other: Extent | null): Extent | null {
+  if (!one || !other) return one ?? other;
+  return [Math.min(one[0], other[0]), Math.max(one[1], other[1])];
+}
+
+/** Of what is positive; null where nothing is. */
+export function positiveExtent(values: readonly (number | null)[]): Extent | null {
+  let [low, high] = [Number.POSITIVE_INFINITY, 0];
+  for (const value of values) {
+    if (value === null || !(value > 0)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return high > 0 ? [low, high] : null;
+}
+
+/** A healthy run's loss and TEV stay well within this between least and greatest. */
+const PRESSED_FLAT = 30;
+
+/** Whether a linear axis would press most of a line flat against zero, as that of a run that has diverged. */
+export function isPressedFlat(positive: Extent | null): boolean {
+  return positive !== null && positive[1] > PRESSED_FLAT * positive[0];
+}
+
 /** Less of a difference is rounding. */
 const FLAT = 1e-9;
 

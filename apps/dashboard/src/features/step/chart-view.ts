@@ -1,4 +1,5 @@
 import type uPlot from 'uplot';
+import type { Extent } from './axis-range.ts';
 import type { Picture } from './feed.ts';
 
 /** How to draw one chart of a run, whatever it shows. */
@@ -9,6 +10,8 @@ export interface ChartView {
   unit: string | null;
   /** The y axis until somebody asks for another; `auto` is linear until the line spans decades. */
   scale: 'linear' | 'log' | 'auto';
+  /** What has a line beside that of the title, if anything. */
+  beside?: string;
   /** Lines and bands, without the x axis. */
   series: uPlot.Series[];
   bands: uPlot.Band[];
@@ -22,8 +25,8 @@ export interface Drawn {
   lines: (number | null)[][];
   /** How many values of a column are not finite. */
   nonFinite: number[];
-  /** Whether a linear axis would press most of the line flat. */
-  isWide: boolean;
+  /** Of what is positive in its line; null where nothing is. */
+  extent: Extent | null;
   /** The values of a column in words, or the latest. */
   words(column: number | null): string;
 }

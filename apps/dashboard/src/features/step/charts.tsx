@@ -12,7 +12,7 @@ import { CustomCharts } from './custom-charts.tsx';
 import { LayerHeatmap } from './heatmap.tsx';
 import { LatestValues } from './latest-values.tsx';
 import { metricChart } from './metric-chart.ts';
-import { METRIC_SERIES, METRIC_VIEWS } from './metrics.ts';
+import { METRIC_SERIES, metricViews } from './metrics.ts';
 import { TEV_DISTRIBUTION } from './quantile-chart.ts';
 import { StepChart } from './step-chart.tsx';
 import { useForecast } from './use-forecast.ts';
@@ -41,7 +41,8 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
   useStepArray(feed, run.id, range, 'layerOutVar');
   const forecast = useForecast(run, range);
   const ghosts = useGhosts(run, range);
-  const views = useMemo(() => METRIC_VIEWS.map((view) => metricChart(view, halfLife)), [halfLife]);
+  const metrics = useMemo(() => metricViews(run.customNames), [run.customNames]);
+  const views = useMemo(() => metrics.map((view) => metricChart(view, halfLife)), [metrics, halfLife]);
   const furthest = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? null;
   useEffect(() => feed.lookAhead(furthest), [feed, furthest]);
   const zoom = (next: StepRange | null) => setParams(writeRange(next ?? {}), 'push');
@@ -88,8 +89,8 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
           layers={run.layers}
         />
       </div>
+      <LatestValues feed={feed} views={metrics} title="The charts as a table" />
       {run.customNames.length > 0 && <CustomCharts run={run} range={range} alerts={alerts} />}
-      <LatestValues feed={feed} />
     </>
   );
 }

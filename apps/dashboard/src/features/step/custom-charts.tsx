@@ -6,6 +6,7 @@ import { useMemo } from 'react';
 import type { RunDetail } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
 import classes from './charts.module.css';
+import { LatestValues } from './latest-values.tsx';
 import { metricChart } from './metric-chart.ts';
 import { customViews } from './metrics.ts';
 import { StepChart } from './step-chart.tsx';
@@ -21,7 +22,8 @@ export function CustomCharts({ run, range, alerts }: { run: RunDetail; range: St
   const unit = readUnit(params);
   const halfLife = readSmoothing(params);
   const all = useMemo(() => customViews(run.customNames), [run.customNames]);
-  const shown = params.get('custom') === 'all' ? all : all.slice(0, FEW);
+  const showsAll = params.get('custom') === 'all';
+  const shown = useMemo(() => (showsAll ? all : all.slice(0, FEW)), [all, showsAll]);
   const series = useMemo(() => shown.map(({ metric }) => metric), [shown]);
   const views = useMemo(() => shown.map((view) => metricChart(view, halfLife)), [shown, halfLife]);
   const { feed } = useStepFeed(run, { range, unit, series });
@@ -44,6 +46,7 @@ export function CustomCharts({ run, range, alerts }: { run: RunDetail; range: St
           />
         ))}
       </div>
+      <LatestValues feed={feed} views={shown} title="Custom scalars as a table" />
       {shown.length < all.length && (
         <Button variant="default" size="xs" onClick={() => setParams({ custom: 'all' })}>
           Show all {all.length}

@@ -102,6 +102,25 @@ describe('a feed', () => {
     expect(frames).toHaveLength(0);
   });
 
+  it('draws what is read again one chart a frame in turn, and what is read for a new view everywhere at once', () => {
+    const { feed, frames } = openFeed();
+    let drawn = 0;
+    for (let listener = 0; listener < 3; listener++) feed.subscribe(() => drawn++);
+    const frame = () => {
+      const before = drawn;
+      frames.shift()?.();
+      return drawn - before;
+    };
+    feed.load(chart(0, 9));
+    expect(frame()).toBe(3);
+    feed.load(chart(0, 9));
+    expect([frame(), frame(), frame()]).toEqual([1, 1, 1]);
+    feed.show({ from: 5 });
+    expect(frame()).toBe(3);
+    feed.load(chart(5, 9));
+    expect(frame()).toBe(3);
+  });
+
   it('shows the range asked for, and follows the run where it is open', () => {
     const { feed, receive } = openFeed();
     feed.load(chart(0, 9));

@@ -52,6 +52,8 @@ export class StepFeed {
   /** A step beyond the last that the x axis reaches to. */
   private ahead = 0;
   private unit: XUnit = 'step';
+  /** Until it is read. */
+  private isNewView = true;
   private readonly startedAt: number;
   private readonly customNames: Set<string>;
   private chart: Chart | null = null;
@@ -81,6 +83,7 @@ export class StepFeed {
   show(range: StepRange, unit: XUnit = 'step'): void {
     this.range = range;
     this.unit = unit;
+    this.isNewView = true;
     this.changed('at once');
   }
 
@@ -95,12 +98,13 @@ export class StepFeed {
     this.chart = chart;
     const last = chart.lastStep ?? -1;
     this.tail = this.tail.filter(({ step }) => step > last);
-    this.changed('at once');
+    this.changed(this.isNewView ? 'at once' : 'in turn');
+    this.isNewView = false;
   }
 
   loadArray(array: StepArray, chart: ArrayChart): void {
     this.arrays.set(array, chart);
-    this.changed('at once');
+    this.changed('in turn');
   }
 
   receive({ attempt, steps }: StepBatch): void {

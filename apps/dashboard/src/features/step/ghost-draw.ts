@@ -1,6 +1,7 @@
 import type uPlot from 'uplot';
 import { formatCount } from '../../format.ts';
 import type { SeriesKey } from '../../trpc/client.tsx';
+import type { Extent } from './axis-range.ts';
 import { drawLabel } from './label-draw.ts';
 import { clipToPlot } from './markers.ts';
 import { colours } from './palette.ts';
@@ -35,7 +36,7 @@ function drawLine(plot: uPlot, steps: readonly number[], values: readonly (numbe
 }
 
 /** Least and greatest of what ghosts show of a metric; only of what a logarithmic axis can show, where that is asked. */
-export function reachOf(ghosts: readonly Ghost[], key: SeriesKey, log: boolean): [number, number] | null {
+export function reachOf(ghosts: readonly Ghost[], key: SeriesKey, log: boolean): Extent | null {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const { chart } of ghosts) {
     for (const value of chart.series[key]?.mean ?? []) {
@@ -47,22 +48,43 @@ export function reachOf(ghosts: readonly Ghost[], key: SeriesKey, log: boolean):
   return low <= high ? [low, high] : null;
 }
 
-/** Where each attempt after the first begins: a dotted line, with its number where `named`. */
-export function drawAttempts(plot: uPlot, attempts: readonly AttemptSpan[], named: boolean): void {
+/** Where each attempt after the first begins: a dotted line. */
+export function drawAttempts(plot: uPlot, attempts: readonly AttemptSpan[]): void {
   const { ctx, bbox } = plot;
   ctx.save();
   clipToPlot(plot);
-  ctx.strokeStyle = ctx.fillStyle = colours().muted;
+  ctx.strokeStyle = colours().muted;
   ctx.lineWidth = devicePixelRatio;
-  for (const { number, firstStep } of attempts.slice(1)) {
-    if (firstStep === null) continue;
-    const x = plot.valToPos(firstStep, 'x', true);
-    ctx.setLineDash([devicePixelRatio, 3 * devicePixelRatio]);
+  ctx.setLineDash([devicePixelRatio, 3 * devicePixelRatio]);
+  for (const x of beginnings(plot, attempts).values()) {
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    if (named) drawLabel(plot, `attempt ${formatCount(number)}`, x, bbox.top + bbox.height - 16 * devicePixelRatio);
   }
   ctx.restore();
+}
+
+const LABEL_WIDTH = 64;
+const TOP = 42;
+
+/** Their numbers beside those lines, below the names of alerts, short where the next is near. */
+export function nameAttempts(plot: uPlot, attempts: readonly AttemptSpan[]): void {
+  const { ctx, bbox } = plot;
+  const lines = [...beginnings(plot, attempts)];
+  ctx.save();
+  clipToPlot(plot);
+  ctx.fillStyle = colours().muted;
+  lines.forEach(([number, x], at) => {
+    const room = ((lines[at + 1]?.[1] ?? Number.POSITIVE_INFINITY) - x) / devicePixelRatio;
+    const words = room < LABEL_WIDTH ? formatCount(number) : `attempt ${formatCount(number)}`;
+    drawLabel(plot, words, x, bbox.top + TOP * devicePixelRatio);
+  });
+  ctx.restore();
+}
+
+/** Where on the canvas each attempt begins that is not the first, by its number. */
+function beginnings(plot: uPlot, attempts: readonly AttemptSpan[]): Map<number, number> {
+  const begun = attempts.slice(1).filter(({ firstStep }) => firstStep !== null);
+  return new Map(begun.map(({ number, firstStep }) => [number, plot.valToPos(firstStep ?? 0, 'x', true)]));
 }

@@ -30,6 +30,11 @@ it('finds the column of a step, and none in a gap', () => {
   ]);
 });
 
+it('has no holes where a column is missed now and then', () => {
+  const heat = { steps: [0, 4, 12, 16], columnSteps: 4 };
+  expect([3, 8, 11, 12, 19, 20].map((step) => columnAt(heat, step))).toEqual([0, 1, 1, 2, 3, -1]);
+});
+
 it('paints steps from left to right and layers from the top, and leaves holes clear', () => {
   const heat = {
     steps: [0, 1],

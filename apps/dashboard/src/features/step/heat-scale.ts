@@ -65,7 +65,10 @@ export interface Heat {
   columnSteps: number;
 }
 
-/** The column that holds `step`, or -1. */
+/**
+ * The column that holds `step`, or -1. A column lasts until the next one, since what is measured every few steps does
+ * not come in every column; a longer gap is one.
+ */
 export function columnAt({ steps, columnSteps }: Omit<Heat, 'columns'>, step: number): number {
   let low = 0;
   let high = steps.length;
@@ -75,7 +78,10 @@ export function columnAt({ steps, columnSteps }: Omit<Heat, 'columns'>, step: nu
     else high = middle;
   }
   const start = steps[low - 1];
-  return start !== undefined && step < start + columnSteps ? low - 1 : -1;
+  if (start === undefined) return -1;
+  const next = steps[low];
+  const end = next !== undefined && next - start <= 2 * columnSteps ? next : start + columnSteps;
+  return step < end ? low - 1 : -1;
 }
 
 /**

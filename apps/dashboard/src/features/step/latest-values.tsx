@@ -3,17 +3,17 @@
 import { formatCount, formatExact, formatNumber } from '../../format.ts';
 import classes from './charts.module.css';
 import type { StepFeed } from './feed.ts';
-import { METRIC_VIEWS } from './metrics.ts';
+import type { MetricView } from './metrics.ts';
 import { summariseMetric } from './plot-data.ts';
 import { useChartInWords } from './use-step-feed.ts';
 
 /** The charts as a table, for those who do not see them or want the numbers. */
-export function LatestValues({ feed }: { feed: StepFeed }) {
+export function LatestValues({ feed, views, title }: { feed: StepFeed; views: readonly MetricView[]; title: string }) {
   const chart = useChartInWords(feed);
   if (!chart) return null;
   return (
     <details className={classes.values}>
-      <summary>The charts as a table</summary>
+      <summary>{title}</summary>
       <table>
         <thead>
           <tr>
@@ -25,7 +25,7 @@ export function LatestValues({ feed }: { feed: StepFeed }) {
           </tr>
         </thead>
         <tbody>
-          {METRIC_VIEWS.map((view) => {
+          {views.map((view) => {
             const { latest, latestStep, lowest, highest, nonFinite } = summariseMetric(chart, view);
             return (
               <tr key={view.metric}>

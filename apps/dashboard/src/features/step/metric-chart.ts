@@ -1,10 +1,11 @@
 import type uPlot from 'uplot';
 import { formatNumber } from '../../format.ts';
+import { positiveExtent } from './axis-range.ts';
 import type { ChartView, Drawn } from './chart-view.ts';
 import type { MetricView } from './metrics.ts';
 import { colours } from './palette.ts';
 import { edgeLine, hiddenLine } from './plot.ts';
-import { type PlotData, plotData, spansDecades } from './plot-data.ts';
+import { type PlotData, plotData } from './plot-data.ts';
 import { smooth } from './smoothing.ts';
 
 /** The place of each line, from 1 on: uPlot counts the steps as its series 0. */
@@ -18,6 +19,7 @@ export function metricChart(view: MetricView, halfLife: number | null): ChartVie
   const { metric, title, unit, scale } = view;
   return {
     ...{ key: metric, title, unit, scale },
+    ...(view.beside && { beside: view.beside.name }),
     series: [
       meanLine(halfLife !== null),
       edgeLine(),
@@ -50,7 +52,7 @@ function draw(data: PlotData, view: MetricView, halfLife: number | null, columnS
       ...(view.beside ? [beside] : []),
     ],
     nonFinite,
-    isWide: spansDecades(data),
+    extent: positiveExtent(mean),
     words: (column) => {
       const at = column ?? steps.length - 1;
       const extra = [
@@ -88,5 +90,5 @@ function smoothLine(): uPlot.Series {
 /** Sparse, so its values are marked, and joined over the columns that have none. */
 function besideLine(): uPlot.Series {
   const colour = () => colours().beside;
-  return { stroke: colour, width: 1.5, dash: [5, 3], spanGaps: true, points: { show: true, size: 5, fill: colour } };
+  return { stroke: colour, width: 1.5, dash: [5, 3], spanGaps: true, points: { show: true, size: 4, fill: colour } };
 }

@@ -41,6 +41,13 @@ const CUSTOM_UNITS: Readonly<Record<string, string>> = {
   memoryBytes: 'bytes',
 };
 
+/** The charts of a run with these custom scalars: without what it has nothing of to draw beside a line. */
+export function metricViews(customNames: readonly string[]): MetricView[] {
+  return METRIC_VIEWS.map(({ beside, ...view }) =>
+    beside && customNames.some((name) => beside.metric === `custom:${name}`) ? { ...view, beside } : view,
+  );
+}
+
 /** A chart for every custom scalar that has no place above, in the order of their names. */
 export function customViews(names: readonly string[]): MetricView[] {
   return names

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Chart, ChartSeries } from '../../trpc/client.tsx';
+import { isPressedFlat, joinExtents, positiveExtent } from './axis-range.ts';
 import type { MetricView } from './metrics.ts';
-import { plotData, spansDecades, summariseMetric } from './plot-data.ts';
+import { plotData, summariseMetric } from './plot-data.ts';
 
 const LOSS: MetricView = { metric: 'loss', title: 'Loss', unit: null, scale: 'auto' };
 const TEV: MetricView = { metric: 'tevMean', title: 'TEV', unit: null, scale: 'auto', deviation: 'tevStd' };
@@ -59,9 +60,10 @@ it('sums up what is drawn', () => {
 });
 
 it('tells a line over decades from one that is not', () => {
-  expect(spansDecades(plotData(chart({ mean: [4, 5, 91, 3], nonFinite: [0, 0, 0, 0] }), LOSS))).toBe(true);
-  expect(spansDecades(plotData(chart({ mean: [4, 5, 89, 3], nonFinite: [0, 0, 0, 0] }), LOSS))).toBe(false);
-  expect(spansDecades(plotData(chart({}), LOSS))).toBe(false);
+  expect(isPressedFlat(positiveExtent([4, null, 91, 3]))).toBe(true);
+  expect(isPressedFlat(positiveExtent([4, 5, 89, 3, 0, -1]))).toBe(false);
+  expect(isPressedFlat(positiveExtent([]))).toBe(false);
+  expect(isPressedFlat(joinExtents(positiveExtent([3]), positiveExtent([91])))).toBe(true);
 });
 
 it('keeps the columns that only what is drawn beside it has', () => {

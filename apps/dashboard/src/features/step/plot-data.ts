@@ -53,17 +53,6 @@ export function plotData(chart: Chart, { metric, deviation, beside }: MetricView
   return data;
 }
 
-/** A healthy run's loss and TEV stay well within this between least and greatest. */
-const PRESSED_FLAT = 30;
-
-/** Whether a linear axis would press most of the line flat against zero, as that of a run that has diverged. */
-export function spansDecades({ mean }: Pick<PlotData, 'mean'>): boolean {
-  const positive = mean.filter((value) => value !== null && value > 0);
-  const lowest = extreme(positive, (a, b) => a < b) ?? 0;
-  const highest = extreme(positive, (a, b) => a > b) ?? 0;
-  return highest > PRESSED_FLAT * lowest;
-}
-
 export interface MetricSummary {
   latest: number | null;
   latestStep: number | null;

@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import { linearRange, logRange } from './axis-range.ts';
+import { type Extent, joinExtents, linearRange, logRange } from './axis-range.ts';
 import { colours } from './palette.ts';
 import { formatTick, linearTicks, logTicks } from './ticks.ts';
 import type { XAxis, XUnit } from './x-axis.ts';
@@ -18,7 +18,7 @@ export interface PlotHooks {
   view: () => [number, number];
   xAxis: () => XAxis;
   /** Least and greatest value to have room for besides those of the lines; null where there is none. */
-  reach?: () => readonly [number, number] | null;
+  reach?: () => Extent | null;
   /** Draws below and above the lines. */
   drawUnder: (plot: uPlot) => void;
   drawOver: (plot: uPlot) => void;
@@ -49,7 +49,10 @@ export function createPlot(target: HTMLElement, look: PlotLook, hooks: PlotHooks
     legend: { show: false },
     scales: {
       x: { time: false, range: () => hooks.view(), ...(unit !== 'step' && spacing(hooks)) },
-      y: { ...(log && { distr: 3 }), range: (_, low, high) => yRange(...withReach(low, high, hooks.reach?.())) },
+      y: {
+        ...(log && { distr: 3 }),
+        range: (_, low, high) => yRange(...withReach(low, high, hooks.reach?.() ?? null)),
+      },
     },
     axes: [xAxis(unit, hooks), yAxis(log)],
     series: [{}, ...series],
@@ -70,13 +73,9 @@ function spacing({ xAxis }: PlotHooks): uPlot.Scale {
   return { distr: 100, fwd: (step) => xAxis().placeOf(step), bwd: (place) => xAxis().stepAt(place) };
 }
 
-function withReach(
-  low: number | null,
-  high: number | null,
-  reach: readonly [number, number] | null | undefined,
-): [number | null, number | null] {
-  if (!reach) return [low, high];
-  return [Math.min(low ?? reach[0], reach[0]), Math.max(high ?? reach[1], reach[1])];
+function withReach(low: number | null, high: number | null, reach: Extent | null): [number | null, number | null] {
+  const joined = joinExtents(low === null || high === null ? null : [low, high], reach);
+  return joined ? [...joined] : [null, null];
 }
 
 const FIRST_POINT: uPlot.Cursor.Points = {

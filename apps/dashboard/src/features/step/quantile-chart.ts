@@ -1,5 +1,6 @@
 import { formatNumber } from '../../format.ts';
 import type { ArrayChart } from '../../trpc/client.tsx';
+import { positiveExtent } from './axis-range.ts';
 import type { ChartView, Drawn } from './chart-view.ts';
 import { colours } from './palette.ts';
 import { hiddenLine } from './plot.ts';
@@ -28,18 +29,13 @@ export const TEV_DISTRIBUTION: ChartView = {
   read: ({ arrays }) => draw(arrays.get('tevQuantiles') ?? { steps: [], values: [] }),
 };
 
-/** Lowest to highest beyond which a linear axis shows little of the bulk. */
-const PRESSED_FLAT = 30;
-
 function draw({ steps, values }: ArrayChart): Drawn {
   const lines = Array.from({ length: 9 }, (_, quantile) => values.map((column) => column[quantile] ?? null));
-  const greatest = Math.max(0, ...(lines[GREATEST] ?? []).map((value) => value ?? 0));
-  const median = Math.min(...(lines[MEDIAN] ?? []).map((value) => value ?? Number.POSITIVE_INFINITY));
   return {
     steps,
     lines,
     nonFinite: values.map((column) => column.filter((value) => value === null).length),
-    isWide: median > 0 && greatest > PRESSED_FLAT * median,
+    extent: positiveExtent([...(lines[MEDIAN] ?? []), ...(lines[GREATEST] ?? [])]),
     words: (column) => describe(values[column ?? values.length - 1] ?? []),
   };
 }

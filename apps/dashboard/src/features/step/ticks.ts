@@ -56,10 +56,10 @@ const TIME_INCREMENTS = [
   ...[1, 2, 7, 14, 28, 91, 364].map((count) => count * DAY),
 ];
 
-/** Ticks of a time span in milliseconds, `most` at most, evenly apart. */
+/** Ticks of a time span in milliseconds, `most` at most, whole seconds evenly apart. */
 export function timeTicks(low: number, high: number, most: number): number[] {
   const increment = TIME_INCREMENTS.find((each) => (high - low) / each <= most);
-  if (!increment || high - low < 2 * SECOND) return linearTicks(low, high, most);
+  if (!increment) return linearTicks(low, high, most);
   const first = Math.ceil(low / increment);
   return Array.from({ length: Math.floor(high / increment) - first + 1 }, (_, at) => (first + at) * increment);
 }

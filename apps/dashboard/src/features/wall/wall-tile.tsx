@@ -5,18 +5,19 @@ import { memo } from 'react';
 import { formatCount, formatDuration, formatExact, formatNumber } from '../../format.ts';
 import { withLive } from '../../live/board.ts';
 import { useNow } from '../../live/clock.ts';
-import type { Trace } from '../../live/trace.ts';
 import { useLiveRun } from '../../live/use-live.ts';
 import type { RunSummary } from '../../trpc/client.tsx';
 import { AlertMark } from '../alert/alert-mark.tsx';
 import { forecastSeverity } from '../run/risk-gauge.tsx';
 import { RunStatusMark } from '../run/run-status.tsx';
 import { Sparkline } from '../run/sparkline.tsx';
+import { useCourse } from '../run/use-course.ts';
 import classes from './wall.module.css';
 
 export const WallTile = memo(function WallTile({ base, readAt }: { base: RunSummary; readAt: number }) {
   const live = useLiveRun(base.id);
   const run = withLive(base, readAt, live);
+  const course = useCourse(run);
   return (
     <li className={classes.tile}>
       <article className={classes.content} data-severity={run.status === 'running' ? forecastSeverity(run) : 'past'}>
@@ -31,8 +32,8 @@ export const WallTile = memo(function WallTile({ base, readAt }: { base: RunSumm
         </h2>
         {run.status === 'running' ? <Forecast run={run} /> : <Ending run={run} />}
         <div className={classes.measures}>
-          <Measure label="Loss" unit="nats" value={run.loss} trace={live?.lossTrace} />
-          <Measure label="TEV" value={run.tevMean} trace={live?.tevTrace} />
+          <Measure label="Loss" unit="nats" value={run.loss} course={course.loss} />
+          <Measure label="TEV" value={run.tevMean} course={course.tev} />
         </div>
         <div className={classes.foot}>
           {run.openAlerts.map((alert) => (
@@ -74,16 +75,16 @@ interface MeasureProps {
   label: string;
   unit?: string;
   value: number | null;
-  trace: Trace | undefined;
+  course: readonly number[];
 }
 
-function Measure({ label, unit, value, trace }: MeasureProps) {
+function Measure({ label, unit, value, course }: MeasureProps) {
   return (
     <div className={classes.measure} title={formatExact(value)}>
       <span className={classes.minor}>
         {label} {unit}
       </span>
-      <Sparkline trace={trace} />
+      <Sparkline values={course} />
       <span data-finite={value === null || Number.isFinite(value)}>{formatNumber(value)}</span>
     </div>
   );

@@ -1,7 +1,7 @@
-// Whether the wall can stay open for weeks: `node apps/cli/e2e/wall.bench.mjs [MINUTES] [RUNS] [STEPS A SECOND]` after a
-// build. Streams so many runs (default 40, each at 20 steps a second) to a new server, opens the wall, and prints its heap
-// after a collection, its nodes and its listeners every half minute (default for 10 minutes). Runs end and begin all the
-// while, so that what is kept for a run that is gone would be seen.
+// Whether a page can stay open for weeks: `node apps/cli/e2e/heap.bench.mjs wall|run [MINUTES] [RUNS] [STEPS A SECOND]`
+// after a build. Streams so many runs (default 20, each at 50 steps a second) to a new server, opens the wall or the page
+// of one of them, and prints the page's heap after a collection, its nodes and its listeners every half minute (default
+// for 10 minutes). The other runs end and begin all the while, so that what is kept for a run that is gone would be seen.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,9 +11,13 @@ import { fileURLToPath } from 'node:url';
 import { startRun } from '@evenkeel/emit';
 import { chromium } from 'playwright-core';
 
-const [minutes = 10, runs = 40, pace = 20] = process.argv.slice(2).map(Number);
+const [page, ...numbers] = process.argv.slice(2);
+const [minutes = 10, runs = 20, pace = 50] = numbers.map(Number);
+if (!['wall', 'run'].includes(page)) throw new Error('name the page to watch: wall or run');
 const SAMPLE_MS = 30_000;
 const LIFE_STEPS = 2_000;
+/** Goes on all the time, sound. */
+const WATCHED = '01890a5d-ac96-774b-bcce-b302099a8057';
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-bench-'));
 const server = spawn(process.execPath, [PROGRAM, 'serve', '--json', '--port', '0', '--data-dir', folder]);
@@ -32,9 +36,9 @@ let steps = 0;
 
 try {
   const trainers = Array.from({ length: runs }, (_, at) => train(at));
-  const page = await browser.newPage({ viewport: { width: 1920, height: 1080 } });
-  await page.goto(`${url}/?wall`);
-  await watch(page);
+  const tab = await browser.newPage({ viewport: { width: 1920, height: 1080 } });
+  await tab.goto(page === 'wall' ? `${url}/?wall` : `${url}/runs/${WATCHED}`);
+  await watch(tab);
   await Promise.all(trainers);
 } finally {
   await browser.close();
@@ -46,17 +50,24 @@ try {
 /** One run after another; every fourth goes astray. */
 async function train(at) {
   for (let life = 0; Date.now() < until; life++) {
-    const run = await startRun({ server: url, project: 'bench', name: `run ${at}, life ${life}`, onWarning: () => {} });
-    const growth = at % 4 === 0 ? 1e-3 : 0;
-    const last = LIFE_STEPS * (0.5 + Math.random());
+    const id = at === 0 ? WATCHED : undefined;
+    const layers = ['embedding', 'block 1', 'block 2', 'head'];
+    const name = `run ${at}, life ${life}`;
+    const run = await startRun({ server: url, project: 'bench', id, name, layers, onWarning: () => {} });
+    const growth = at % 4 === 1 ? 1e-3 : 0;
+    const last = at === 0 ? Number.POSITIVE_INFINITY : LIFE_STEPS * (0.5 + Math.random());
     for (let step = 0; step < last && Date.now() < until; step++) {
       run.log({
         step,
-        loss: 4 - step / 1e3,
+        loss: 4 * Math.exp(-step / 1e4) + Math.random() / 10,
         tevMean: 0.02 * Math.exp(growth * step),
         tevStd: 0.01,
         gradNorm: 1,
         lr: 1e-3,
+        tokens: 4096 * step,
+        tevQuantiles: Array.from({ length: 9 }, (_, at) => 0.01 * (at + 1)),
+        layerGradVar: layers.map(() => Math.random()),
+        custom: { tokensPerSecond: 5e4 + Math.random(), ...(step % 100 === 0 && { evalLoss: 4 - step / 1e3 }) },
       });
       steps++;
       await sleep(1_000 / pace);
@@ -65,8 +76,8 @@ async function train(at) {
   }
 }
 
-async function watch(page) {
-  const devtools = await page.context().newCDPSession(page);
+async function watch(tab) {
+  const devtools = await tab.context().newCDPSession(tab);
   await devtools.send('Performance.enable');
   for (let before = 0; Date.now() < until; before = steps) {
     await sleep(SAMPLE_MS);
@@ -76,8 +87,7 @@ async function watch(page) {
       metrics.map(({ name, value }) => [name, value]),
     );
     const rate = Math.round((steps - before) / (SAMPLE_MS / 1_000));
-    const tiles = await page.getByRole('article').count();
     const heap = (JSHeapUsedSize / 2 ** 20).toFixed(1);
-    console.log(`${rate} steps/s, ${tiles} tiles: heap ${heap} MiB, ${Nodes} nodes, ${JSEventListeners} listeners`);
+    console.log(`${rate} steps/s: heap ${heap} MiB, ${Nodes} nodes, ${JSEventListeners} listeners`);
   }
 }

@@ -1,0 +1,127 @@
+import { startRun } from '@evenkeel/emit';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { seriousProblems } from './accessibility.ts';
+import { serve, temporaryFolder } from './evenkeel.ts';
+
+const executablePath = inject('chromium') ?? '';
+
+const NOTES = `# Why
+
+Twice the *rate*, as in [the paper](https://arxiv.org/abs/2409.07787), and [not](javascript:alert(1)) this.
+<b onclick="alert(1)">plain</b>
+
+![curve](https://elsewhere.invalid/curve.png)
+
+| lr | loss |
+|----|------|
+| 1  | 2    |
+
+- [x] warm-up
+`;
+
+describe.skipIf(!executablePath)('notes and tags, in a browser', () => {
+  const folder = temporaryFolder();
+  let server: Awaited<ReturnType<typeof serve>>;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = await serve(folder.path);
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await server[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  const told = (name: string, notes: string) =>
+    ({ server: server.url, project: 'lab', name, notes, tags: ['first'], onWarning: () => {} }) as const;
+
+  const openRun = async (id: string, seen: string[] = []): Promise<Page> => {
+    const page = await browser.newPage();
+    page.on('request', (request) => seen.push(request.url()));
+    await page.goto(`${server.url}/runs/${id}`);
+    return page;
+  };
+
+  const described = (page: Page) => page.getByRole('region', { name: 'Tags and notes' });
+
+  test('a trainer’s notes are shown as Markdown, without HTML, and load nothing from elsewhere', async () => {
+    const run = await startRun(told('noted', NOTES));
+    const seen: string[] = [];
+    const page = await openRun(run.id, seen);
+    const section = described(page);
+    await section.getByRole('heading', { name: 'Why' }).waitFor();
+    const paper = section.getByRole('link', { name: 'the paper' });
+    expect(await paper.getAttribute('rel')).toBe('noopener noreferrer');
+    await section.getByRole('link', { name: 'curve' }).waitFor();
+    await section.getByRole('cell', { name: '2' }).waitFor();
+    await section.getByRole('img', { name: 'done' }).waitFor();
+    await section.getByText('<b onclick="alert(1)">plain</b>').waitFor();
+    expect(await section.getByRole('link').count()).toBe(2);
+    expect(await section.locator('img').count()).toBe(0);
+    expect(seen.filter((url) => !url.startsWith(server.url) && !url.startsWith('ws'))).toEqual([]);
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.close();
+    await run.finish();
+  });
+
+  test('a person edits notes and tags, by the keyboard alone, and the next attempt leaves them as they are', async () => {
+    const run = await startRun(told('edited', 'as it was'));
+    run.log({ step: 0, loss: 1 });
+    await run.finish('failed');
+    const page = await openRun(run.id);
+    const section = described(page);
+    await section.getByText('as it was').waitFor();
+    await section.getByRole('button', { name: 'Edit tags and notes' }).focus();
+    await page.keyboard.press('Enter');
+    const notes = section.getByRole('textbox', { name: 'Notes' });
+    await expect.poll(() => notes.evaluate((field) => field === document.activeElement)).toBe(true);
+    expect(await section.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('**better** now');
+    await section.getByRole('combobox', { name: 'Tags' }).fill('kept');
+    await page.keyboard.press('Enter');
+    await section.getByLabel('Your name').fill('ada');
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.keyboard.press('Control+Enter');
+    await section.getByText('edited by ada').waitFor();
+    expect(await section.locator('strong').textContent()).toBe('better');
+    expect(await section.getByRole('listitem').allTextContents()).toEqual(['first', 'kept']);
+    const edit = section.getByRole('button', { name: 'Edit tags and notes' });
+    expect(await edit.evaluate((button) => button === document.activeElement)).toBe(true);
+
+    const next = await startRun({ ...told('edited', 'told again'), id: run.id, attempt: 2 });
+    await page.reload();
+    await section.getByText('edited by ada').waitFor();
+    expect(await section.locator('strong').textContent()).toBe('better');
+    expect(await section.getByText('told again').count()).toBe(0);
+    await edit.click();
+    await notes.fill('never mind');
+    await section.getByRole('button', { name: 'Cancel' }).click();
+    await section.getByText('edited by ada').waitFor();
+    expect(await section.getByText('never mind').count()).toBe(0);
+    await page.close();
+    await next.finish();
+  });
+
+  test('what is not saved is told, and stays in the form', async () => {
+    const run = await startRun(told('offline', 'as it was'));
+    const page = await openRun(run.id);
+    const section = described(page);
+    await section.getByRole('button', { name: 'Edit tags and notes' }).click();
+    await section.getByRole('textbox', { name: 'Notes' }).fill('lost?');
+    await page.route('**/api/trpc/run.describe**', (route) => route.abort());
+    await section.getByRole('button', { name: 'Save' }).click();
+    await section.getByRole('alert').getByText('Not saved').waitFor();
+    expect(await section.getByRole('textbox', { name: 'Notes' }).inputValue()).toBe('lost?');
+    await page.unroute('**/api/trpc/run.describe**');
+    await section.getByRole('button', { name: 'Save' }).click();
+    await section.getByText('edited by somebody').waitFor();
+    await section.getByText('lost?').waitFor();
+    await page.close();
+    await run.finish();
+  });
+});

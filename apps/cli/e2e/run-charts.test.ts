@@ -1,0 +1,179 @@
+import { type Run, startRun } from '@evenkeel/emit';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { seriousProblems } from './accessibility.ts';
+import { serve, temporaryFolder } from './evenkeel.ts';
+
+const executablePath = inject('chromium') ?? '';
+const LAYERS = ['embedding', 'block 1', 'head'];
+const REWOUND_TO = 60;
+
+/** The batch grows tenfold at step 50. */
+const tokensAt = (step: number) => (step <= 50 ? 100 * step : 5_000 + 1_000 * (step - 50));
+
+function log(run: Run, from: number, to: number, loss: (step: number) => number): void {
+  for (let step = from; step < to; step++) {
+    run.log({
+      step,
+      loss: loss(step),
+      tevMean: 0.1,
+      tevStd: 0.01,
+      tokens: tokensAt(step),
+      tevQuantiles: [1, 2, 3, 4, 5, 6, 7, 8, 9],
+      layerGradVar: [1, 2, 3],
+      layerOutVar: [4, 5, 6],
+      custom: { 'speed, all': 1_000 + step, ...(step % 10 === 0 && { evalLoss: 5 }) },
+    });
+  }
+}
+
+describe.skipIf(!executablePath)("a run's charts", () => {
+  const folder = temporaryFolder();
+  let server: Awaited<ReturnType<typeof serve>>;
+  let browser: Browser;
+  let run: Run;
+
+  beforeAll(async () => {
+    server = await serve(folder.path);
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
+    const start = { server: server.url, project: 'p', name: 'charted', layers: LAYERS, onWarning: () => {} };
+    const first = await startRun(start);
+    log(first, 0, 100, (step) => (step < REWOUND_TO ? 4 : step));
+    await first.finish('failed');
+    run = await startRun({ ...start, id: first.id, attempt: 2 });
+    log(run, REWOUND_TO, 100, () => 4);
+    await run.drained();
+  });
+
+  afterAll(async () => {
+    await run.finish();
+    await browser.close();
+    await server[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  const open = async (query = '', colorScheme: 'light' | 'dark' = 'light', width = 1280): Promise<Page> => {
+    const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
+    page.setDefaultTimeout(60_000);
+    await page.goto(`${server.url}/runs/${run.id}${query}`);
+    await chart(page, 'Loss').and(page.locator(`[aria-valuemax="99"]`)).waitFor();
+    return page;
+  };
+
+  /** What a chart says of a step. */
+  const wordsAt = async (page: Page, title: string, back: number): Promise<string | null> => {
+    const slider = chart(page, title);
+    await slider.scrollIntoViewIfNeeded();
+    await slider.locator('canvas').waitFor();
+    await slider.focus();
+    await page.keyboard.press('End');
+    for (let press = 0; press < back; press++) await page.keyboard.press('ArrowLeft');
+    return slider.getAttribute('aria-valuetext');
+  };
+
+  test('custom scalars have charts of their own, and the evaluation loss stands beside the loss', async () => {
+    const page = await open();
+    expect(await wordsAt(page, 'speed, all', 9)).toBe('step 90 · 1.09000k');
+    expect(await wordsAt(page, 'Loss', 9)).toBe('step 90 · 4.00000 · evaluation 5.000');
+    expect(await wordsAt(page, 'Loss', 8)).toBe('step 91 · 4.00000');
+    expect(await page.getByRole('heading', { name: 'evalLoss' }).count()).toBe(0);
+    await page.close();
+  });
+
+  test('the x axis counts tokens or time, and the address says so', async () => {
+    const page = await open();
+    await page.getByRole('radiogroup', { name: 'X axis' }).getByText('Tokens').click();
+    await page.waitForURL(/[?&]x=tokens/);
+    expect(await wordsAt(page, 'Loss', 0)).toContain(' tokens · ');
+    await page.reload();
+    await chart(page, 'Loss').locator('canvas').waitFor();
+    expect(await page.getByRole('radio', { name: 'Tokens' }).isChecked()).toBe(true);
+    // Half of the tokens lie behind step 73, so that is where a click in the middle leads.
+    const box = await chart(page, 'Loss').locator('.u-over').boundingBox();
+    if (!box) throw new Error('the chart of the loss is not there');
+    await page.mouse.move(box.x + box.width / 2, box.y + 50);
+    const [, step] = /^step (\d+) /.exec((await chart(page, 'Loss').getAttribute('aria-valuetext')) ?? '') ?? [];
+    expect(tokensAt(Number(step)) / tokensAt(100)).toBeCloseTo(0.5, 1);
+    await page.close();
+  });
+
+  test('smoothing keeps the raw value, and the address says so', async () => {
+    const page = await open();
+    await page.getByRole('combobox', { name: 'Smoothing' }).selectOption('10');
+    await page.waitForURL(/[?&]smooth=10/);
+    await chart(page, 'Loss').and(page.locator('[aria-valuetext*="smoothed 4.000"]')).waitFor();
+    await page.close();
+  });
+
+  test('what a rewound attempt measured stays as a ghost, and makes the axis wide enough', async () => {
+    const page = await open('?scale=loss-linear');
+    await page.waitForFunction(hasGhost);
+    await page.close();
+  });
+
+  test('the distribution of TEV and both measures by layer are drawn', async () => {
+    const page = await open();
+    expect(await wordsAt(page, 'TEV of the vocabulary', 0)).toBe(
+      'step 99 · median 5.00, half within 4.00 to 6.00, all within 1.00 to 9.00',
+    );
+    for (const name of [
+      'Gradient variance by layer by step, from 1.00 to 3.00 nats squared',
+      'Output variance by layer by step, from 4.00 to 6.00',
+    ]) {
+      const heatmap = page.getByRole('img', { name, exact: true });
+      await heatmap.scrollIntoViewIfNeeded();
+      await heatmap.waitFor();
+    }
+    await page.close();
+  });
+
+  test('the board draws the course of the loss and of TEV as soon as it is opened', async () => {
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    const row = page.locator(`[data-run="${run.id}"]`);
+    for (const column of ['loss', 'tev']) await row.locator(`[data-column="${column}"] path`).first().waitFor();
+    await page.close();
+  });
+
+  test.each([
+    ['', 'light', 1280],
+    ['?x=time&smooth=100', 'dark', 390],
+  ] as const)('axe finds nothing serious with %j, %s, %i wide', async (query, colorScheme, width) => {
+    const page = await open(query, colorScheme, width);
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.close();
+  });
+
+  test('a custom scalar that streams in later gets its chart without a reload', async () => {
+    const page = await open();
+    run.log({ step: 100, loss: 4, custom: { late: 7 } });
+    const late = chart(page, 'late');
+    await late.waitFor();
+    await late.scrollIntoViewIfNeeded();
+    await late.and(page.locator('[aria-valuetext^="latest 7"]')).waitFor();
+    await page.close();
+  });
+});
+
+function chart(page: Page, title: string) {
+  return page.getByRole('slider', { name: `${title} by step`, exact: true });
+}
+
+/** In the page: whether the upper half of the loss's chart holds a grey line, since the run's own is flat at its foot. */
+function hasGhost(): boolean {
+  const canvas = document.querySelector<HTMLCanvasElement>('[aria-label="Loss by step"] canvas');
+  const over = document.querySelector<HTMLElement>('[aria-label="Loss by step"] .u-over');
+  const context = canvas?.getContext('2d');
+  if (!canvas || !over || !context || over.clientWidth === 0) return false;
+  const scale = canvas.width / canvas.clientWidth;
+  const [x, y] = [over.offsetLeft * scale, over.offsetTop * scale];
+  const [width, height] = [over.clientWidth * scale, over.clientHeight * scale];
+  // Right of where the attempts part, without the line that marks it.
+  const { data } = context.getImageData(x + 0.66 * width, y, 0.34 * width - 2, height / 2);
+  let inked = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    const [red = 0, green = 0, blue = 0, alpha = 0] = data.slice(at, at + 4);
+    if (alpha > 150 && Math.max(red, green, blue) < 190 && Math.abs(red - blue) < 40) inked += 1;
+  }
+  return inked > 20;
+}

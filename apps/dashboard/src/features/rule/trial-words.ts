@@ -1,0 +1,37 @@
+import { STEP_RULES, type StepRule } from '@evenkeel/stability';
+import { formatCount } from '../../format.ts';
+import type { TriedRun } from '../../trpc/client.tsx';
+
+/** Steps on either side of an alert that are shown with it: what led to it, and what came of it. */
+const BEFORE = 150;
+const AFTER = 100;
+
+/** `would have alerted in 3 of 20 runs, 1 more than it did` */
+export function trialWords(rule: StepRule, runs: readonly TriedRun[]): string {
+  const count = (of: 'tried' | 'had') => runs.filter(({ rules }) => rules[rule][of].count > 0).length;
+  const tried = count('tried');
+  const more = tried - count('had');
+  const found = `would have alerted in ${tried === 0 ? 'none' : tried} of ${runsWords(runs.length)}`;
+  if (more === 0) return `${found}, ${tried === 0 ? 'and did in none' : 'as many as it did'}`;
+  return `${found}, ${Math.abs(more)} ${more > 0 ? 'more' : 'fewer'} than it did`;
+}
+
+/** The rules by which a run was alerted, or would have been. */
+export function rulesOf({ rules }: TriedRun, of: 'tried' | 'had'): StepRule[] {
+  return STEP_RULES.filter((rule) => rules[rule][of].count > 0);
+}
+
+/** A run's page, zoomed to a step. */
+export function hrefAround(run: string, step: number): string {
+  return `/runs/${run}?from=${Math.max(0, step - BEFORE)}&to=${step + AFTER}`;
+}
+
+/** Where what was tried of a run begins; null where that is its first step. */
+export function cutWords({ triedFrom }: TriedRun, mostSteps: number): string | null {
+  if (!triedFrom) return null;
+  return `tried on its newest ${formatCount(mostSteps)} steps, from step ${formatCount(triedFrom.step)} on`;
+}
+
+export function runsWords(runs: number): string {
+  return `${formatCount(runs)} ${runs === 1 ? 'run' : 'runs'}`;
+}

@@ -1,0 +1,35 @@
+'use client';
+
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { type RunSummary, useTRPC } from '../../trpc/client.tsx';
+import { courseOf } from './course.ts';
+
+const COLUMNS = 48;
+/** Rows that are scrolled past are gone before. */
+const SETTLED_MS = 200;
+const STALE_MS = 30_000;
+
+/** How the run's loss and TEV went so far, for sparklines; empty until it was read. */
+export function useCourse(run: RunSummary): { loss: number[]; tev: number[] } {
+  const isSettled = useSettled();
+  const options = useTRPC().step.chart.queryOptions(
+    { run: run.id, columns: COLUMNS, series: ['loss', 'tevMean'] },
+    {
+      enabled: isSettled && run.lastStep !== null,
+      staleTime: STALE_MS,
+      refetchInterval: run.status === 'running' && STALE_MS,
+    },
+  );
+  const series = useQuery(options).data?.series;
+  return { loss: courseOf(series?.loss, run.loss), tev: courseOf(series?.tevMean, run.tevMean) };
+}
+
+function useSettled(): boolean {
+  const [isSettled, setSettled] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(true), SETTLED_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return isSettled;
+}

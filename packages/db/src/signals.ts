@@ -1,0 +1,63 @@
+import type { StepEvent } from '@evenkeel/protocol';
+import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm';
+import type { Database } from './database.ts';
+import { step } from './schema.ts';
+
+/** Small: where there is one connection, the ingest waits for a chunk at most. */
+const CHUNK_STEPS = 1_000;
+
+/** What rules judge a step by. */
+type SignalRow = Pick<StepEvent, 'step' | 'loss' | 'tevMean' | 'tevStd' | 'gradVar' | 'gradNorm' | 'lr'> & {
+  attempt: number;
+};
+type Place = Pick<SignalRow, 'attempt' | 'step'>;
+
+const SIGNALS = {
+  attempt: step.attempt,
+  step: step.step,
+  loss: step.loss,
+  tevMean: step.tevMean,
+  tevStd: step.tevStd,
+  gradVar: step.gradVar,
+  gradNorm: step.gradNorm,
+  lr: step.lr,
+};
+
+/**
+ * Where the newest so many steps of a run begin, counted over all attempts, what later ones took over included.
+ * @returns null where the run has no more than those.
+ */
+export async function startOfNewest(db: Database, query: { run: string; steps: number }): Promise<Place | null> {
+  const [first, before] = await db.sql
+    .select({ attempt: step.attempt, step: step.step })
+    .from(step)
+    .where(eq(step.run, query.run))
+    .orderBy(desc(step.attempt), desc(step.step))
+    .limit(2)
+    .offset(query.steps - 1);
+  return first && before ? first : null;
+}
+
+/** Every step of every attempt of a run, attempt after attempt, in chunks; from a place on where one is told. */
+export async function* readSignals(
+  db: Database,
+  query: { run: string; from: Place | null },
+): AsyncGenerator<SignalRow[]> {
+  let isBehind = query.from && sql`>= (${query.from.attempt}::int4, ${query.from.step}::int8)`;
+  for (;;) {
+    const rows = await readChunk(db, query.run, isBehind);
+    yield rows;
+    const last = rows.at(-1);
+    if (!last || rows.length < CHUNK_STEPS) return;
+    isBehind = sql`> (${last.attempt}::int4, ${last.step}::int8)`;
+  }
+}
+
+function readChunk(db: Database, run: string, isBehind: SQL | null): Promise<SignalRow[]> {
+  return db.sql
+    .select(SIGNALS)
+    .from(step)
+    .where(and(eq(step.run, run), isBehind ? sql`(${step.attempt}, ${step.step}) ${isBehind}` : undefined))
+    .orderBy(asc(step.attempt), asc(step.step))
+    .limit(CHUNK_STEPS);
+}
