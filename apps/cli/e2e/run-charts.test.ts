@@ -64,7 +64,7 @@ describe.skipIf(!executablePath)("a run's charts", () => {
   const wordsAt = async (page: Page, title: string, back: number): Promise<string | null> => {
     const slider = chart(page, title);
     await slider.scrollIntoViewIfNeeded();
-    await slider.locator('canvas').waitFor();
+    await slider.and(page.locator('[aria-valuemax="99"]')).waitFor();
     await slider.focus();
     await page.keyboard.press('End');
     for (let press = 0; press < back; press++) await page.keyboard.press('ArrowLeft');
@@ -131,7 +131,8 @@ describe.skipIf(!executablePath)("a run's charts", () => {
     const page = await browser.newPage();
     await page.goto(server.url);
     const row = page.locator(`[data-run="${run.id}"]`);
-    for (const column of ['loss', 'tev']) await row.locator(`[data-column="${column}"] path`).first().waitFor();
+    for (const column of ['loss', 'tev'])
+      await row.locator(`[data-column="${column}"] path`).waitFor({ state: 'attached' });
     await page.close();
   });
 
