@@ -34,7 +34,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** The board and the unstable run's page, once the loss has followed its warning. */
+/** The board, the unstable run's page and all three runs compared, once the loss has followed its warning. */
 async function photograph(colorScheme, url) {
   const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1.5 });
   await page.goto(url);
@@ -47,5 +47,11 @@ async function photograph(colorScheme, url) {
   await page.getByRole('heading', { name: 'Gradient variance by layer' }).waitFor();
   await page.waitForLoadState('networkidle');
   await page.screenshot({ path: join(root, `docs/run-${colorScheme}.png`) });
+  await page.getByRole('link', { name: 'Runs', exact: true }).click();
+  for (const box of await page.getByRole('checkbox', { name: /^Compare / }).all()) await box.check();
+  await page.getByRole('link', { name: 'Compare 3 runs' }).click();
+  await page.getByRole('slider', { name: 'TEV, mean' }).hover();
+  await page.waitForLoadState('networkidle');
+  await page.screenshot({ path: join(root, `docs/compare-${colorScheme}.png`) });
   await page.close();
 }

@@ -59,16 +59,22 @@ export function AddRun({ ids, takesFocus, onAdd }: Props) {
           }}
         />
       </Combobox.Target>
-      <Combobox.Dropdown>
-        <Combobox.Options className={classes.options} aria-label="Runs to add">
-          {found?.map((run) => (
-            <Found key={run.id} run={run} />
-          ))}
-          {found?.length === 0 && <Combobox.Empty>No other run matches.</Combobox.Empty>}
-          {!found && <Combobox.Empty>Reading the runs…</Combobox.Empty>}
-        </Combobox.Options>
-      </Combobox.Dropdown>
+      <Results found={found} />
     </Combobox>
+  );
+}
+
+function Results({ found }: { found: readonly RunSummary[] | undefined }) {
+  return (
+    <Combobox.Dropdown>
+      <Combobox.Options className={classes.options} aria-label="Runs to add">
+        {found?.map((run) => (
+          <Found key={run.id} run={run} />
+        ))}
+        {found?.length === 0 && <Combobox.Empty>No other run matches.</Combobox.Empty>}
+        {!found && <Combobox.Empty>Reading the runs…</Combobox.Empty>}
+      </Combobox.Options>
+    </Combobox.Dropdown>
   );
 }
 

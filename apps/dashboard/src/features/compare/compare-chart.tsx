@@ -1,30 +1,18 @@
 'use client';
 
-import { type KeyboardEvent, useEffect, useEffectEvent, useId, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, useId, useMemo, useState } from 'react';
 import type uPlot from 'uplot';
 import { formatCount, formatNumber } from '../../format.ts';
 import charts from '../step/charts.module.css';
 import { columnAfter, rangeAfter } from '../step/keyboard.ts';
 import type { MetricView } from '../step/metrics.ts';
-import { onColoursChange } from '../step/palette.ts';
-import { createPlot, follow, placeCursors } from '../step/plot.ts';
+import { placeCursors } from '../step/plot.ts';
 import type { StepRange } from '../step/view-params.ts';
-import { whileInView } from '../step/while-in-view.ts';
 import type { XUnit } from '../step/x-axis.ts';
 import { axisOf } from './align.ts';
-import {
-  bandedOf,
-  cssColour,
-  dataOf,
-  drawBands,
-  drawLost,
-  drawNumbers,
-  emphasise,
-  extentOf,
-  seriesOf,
-} from './compare-plot.ts';
 import { isWide, type Line, readAt } from './lines.ts';
 import { type Pointing, Readout } from './readout.tsx';
+import { usePlot } from './use-plot.ts';
 
 interface Props extends Pointing {
   view: MetricView;
@@ -54,22 +42,7 @@ export function CompareChart(props: Props) {
   const where = `${place === null ? 'latest' : wordsOf(align, place)}${meansOf(drawn)}`;
   return (
     <section className={charts.chart} aria-labelledby={title}>
-      <header className={charts.title}>
-        <h2 id={title} title={view.title}>
-          {view.title}
-          {view.unit && <small>{view.unit}</small>}
-        </h2>
-        <span className={charts.readout}>{where}</span>
-        <button
-          type="button"
-          className={charts.flip}
-          aria-pressed={log}
-          onClick={() => onScale(log ? 'linear' : 'log')}
-          title="Logarithmic axis"
-        >
-          log
-        </button>
-      </header>
+      <Heading id={title} view={view} where={where} log={log} onScale={onScale} />
       <div
         ref={target}
         className={charts.plot}
@@ -84,6 +57,35 @@ export function CompareChart(props: Props) {
       />
       <Readout {...props} values={lines.map(read)} />
     </section>
+  );
+}
+
+interface HeadingProps {
+  id: string;
+  view: MetricView;
+  where: string;
+  log: boolean;
+  onScale: (scale: 'log' | 'linear') => void;
+}
+
+function Heading({ id, view, where, log, onScale }: HeadingProps) {
+  return (
+    <header className={charts.title}>
+      <h2 id={id} title={view.title}>
+        {view.title}
+        {view.unit && <small>{view.unit}</small>}
+      </h2>
+      <span className={charts.readout}>{where}</span>
+      <button
+        type="button"
+        className={charts.flip}
+        aria-pressed={log}
+        onClick={() => onScale(log ? 'linear' : 'log')}
+        title="Logarithmic axis"
+      >
+        log
+      </button>
+    </header>
   );
 }
 
@@ -102,82 +104,6 @@ function wordsAt(line: Line, place: number | null, end: number): string {
 export function wordsOf(align: XUnit, place: number): string {
   return align === 'step' ? `step ${formatCount(place)}` : (axisOf(align).words(place) ?? '');
 }
-
-interface PlotOptions {
-  drawn: readonly Line[];
-  log: boolean;
-  align: XUnit;
-  shown: readonly [number, number];
-  emphasised: string | null;
-  onZoom: (range: StepRange | null) => void;
-  onPlace: (place: number | null) => void;
-}
-
-/** Draws into `target` while it is near the window. */
-function usePlot({ drawn, log, align, shown, emphasised, onZoom, onPlace }: PlotOptions) {
-  const target = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot>(null);
-  const view = useEffectEvent((): [number, number] => [shown[0], shown[1]]);
-  const reach = useEffectEvent(() => extentOf(drawn, shown, log));
-  const zoom = useEffectEvent(onZoom);
-  const drawUnder = useEffectEvent((on: uPlot) => drawBands(on, bandedOf(drawn, emphasised), log));
-  const drawOver = useEffectEvent((on: uPlot) => {
-    drawLost(on, emphasised === null ? drawn : drawn.filter(({ id }) => id === emphasised));
-    drawNumbers(on, drawn, emphasised);
-  });
-  const fill = useEffectEvent(() => {
-    plot.current?.setData(dataOf(drawn));
-    if (plot.current) emphasise(plot.current, drawn, emphasised);
-  });
-  const lookNow = useEffectEvent(() => seriesOf(drawn));
-  const hover = useEffectEvent((column: number | null, on: uPlot) => {
-    onPlace(column === null ? null : (on.data[0][column] ?? null));
-  });
-  const kind = drawn.map(({ id, look, smoothed }) => `${id} ${look.colour} ${look.dash} ${smoothed !== null}`).join();
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `kind` tells which series there are
-  useEffect(() => {
-    const place = target.current;
-    if (!place) return;
-    return whileInView(place, () => {
-      const look = { log, unit: align, series: lookNow(), bands: [], points: POINTS };
-      const created = createPlot(place, look, {
-        view,
-        xAxis: () => axisOf(align),
-        reach,
-        drawUnder,
-        drawOver,
-        hover,
-        zoom: (from, to) => zoom({ from, to }),
-        reset: () => zoom(null),
-      });
-      plot.current = created;
-      fill();
-      const stops = [onColoursChange(() => created.redraw()), follow(place, created)];
-      return () => {
-        for (const stop of stops) stop();
-        created.destroy();
-        plot.current = null;
-      };
-    });
-  }, [kind, log, align]);
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: drawn again when they change, read where they are drawn
-  useEffect(() => fill(), [drawn, shown[0], shown[1]]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: likewise
-  useEffect(() => {
-    if (plot.current) emphasise(plot.current, drawn, emphasised);
-  }, [emphasised]);
-  return { target, plot };
-}
-
-const POINTS: uPlot.Cursor.Points = {
-  size: 6,
-  fill: (plot, at) => {
-    const stroke = plot.series[at]?.stroke;
-    return typeof stroke === 'function' ? String(stroke(plot, at)) : cssColour('--ek-text');
-  },
-};
 
 interface Steered {
   shown: readonly [number, number];

@@ -19,8 +19,7 @@ export function ComparePage() {
   const [params, setParams] = useUrlParams();
   const asked = useAsked(params.get('runs') ?? '');
   const { runs, failed } = useCompared(asked.ids);
-  const hide = params.get('hide') ?? '';
-  const hidden = useMemo(() => new Set(readHidden(new URLSearchParams({ hide }))), [hide]);
+  const hidden = useHidden(params.get('hide') ?? '');
   const [emphasised, setEmphasised] = useState<string | null>(null);
   useLiveBoard((alerted) => runs.find(({ id }) => id === alerted)?.run.name);
 
@@ -64,6 +63,10 @@ export function ComparePage() {
 
 function useAsked(runs: string) {
   return useMemo(() => readRuns(new URLSearchParams({ runs })), [runs]);
+}
+
+function useHidden(hide: string) {
+  return useMemo(() => new Set(readHidden(new URLSearchParams({ hide }))), [hide]);
 }
 
 function headingOf(runs: number): string {

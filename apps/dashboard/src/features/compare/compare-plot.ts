@@ -1,15 +1,17 @@
 import uPlot from 'uplot';
 import { drawLabel } from '../step/label-draw.ts';
 import { clipToPlot, drawNonFinite } from '../step/markers.ts';
+import { nearest } from './align.ts';
 import type { Line } from './lines.ts';
 
 /** More bands than this would hide one another; the one that is pointed at is still drawn. */
 const MOST_BANDS = 5;
 const WIDTH = { plain: 1.75, emphasised: 3, raw: 1 };
+const POINT_SIZE = 6;
 const ALPHA = { behind: 0.18, raw: 0.35, band: 0.12, edge: 0.4 };
 
 /** The colour of a custom property in the scheme of the page. */
-export function cssColour(property: string): string {
+function cssColour(property: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(property);
 }
 
@@ -35,6 +37,23 @@ export function dataOf(lines: readonly Line[]): uPlot.AlignedData {
     ...lines.map(({ places, mean, smoothed }) => [places, smoothed ?? mean]),
   ];
   return tables.length === 0 ? [[]] : uPlot.join(tables as uPlot.AlignedData[]);
+}
+
+/** Marks the value of each line under the crosshair, where it has one there. */
+export function pointsOf(lines: () => readonly Line[]): uPlot.Cursor.Points {
+  return {
+    size: (plot, at) => {
+      const column = plot.cursor.idx ?? null;
+      if (column === null) return POINT_SIZE; // also while the plot is made, before it has data
+      const place = plot.data[0][column];
+      const line = lines()[at - (plot.series.length - lines().length)];
+      return line && place !== undefined && nearest(line.places, place) !== null ? POINT_SIZE : 0;
+    },
+    fill: (plot, at) => {
+      const line = lines()[at - (plot.series.length - lines().length)];
+      return cssColour(line?.look.colour ?? '--ek-muted');
+    },
+  };
 }
 
 /** The run with this id comes forward, the others go back; with null, all are alike. */

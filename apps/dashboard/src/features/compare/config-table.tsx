@@ -1,13 +1,13 @@
 'use client';
 
-import { useMemo } from 'react';
+import { memo, useMemo } from 'react';
 import classes from './compare.module.css';
 import { differencesOf } from './differences.ts';
 import { RunHeading } from './run-heading.tsx';
 import type { ComparedRun } from './use-compared.ts';
 
 /** In what the runs' configurations differ: that is what one compares runs for. */
-export function ConfigTable({ runs }: { runs: readonly ComparedRun[] }) {
+export const ConfigTable = memo(function ConfigTable({ runs }: { runs: readonly ComparedRun[] }) {
   const differences = useMemo(() => differencesOf(runs.map(({ run }) => run.config)), [runs]);
   return (
     <section className={classes.section}>
@@ -45,4 +45,4 @@ export function ConfigTable({ runs }: { runs: readonly ComparedRun[] }) {
       )}
     </section>
   );
-}
+});
