@@ -157,7 +157,7 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
 
     await page.getByRole('radiogroup', { name: 'Align by' }).getByText('Tokens').click();
     await page.getByText('they do not tell how many tokens they saw: silent on tokens.').waitFor();
-    expect(new URL(page.url()).searchParams.get('align')).toBe('tokens');
+    expect(new URL(page.url()).searchParams.get('x')).toBe('tokens');
     for (const [share, tokens] of [
       [0.31, 125_000],
       [0.56, 225_000],
@@ -180,7 +180,7 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
   test('a drag zooms in the unit of the axis, and the address opens the same view elsewhere', {
     timeout: 2 * MINUTES,
   }, async () => {
-    await using opened = await open(compare(['small batch', 'large batch'], '&align=tokens&scale=loss-log'));
+    await using opened = await open(compare(['small batch', 'large batch'], '&x=tokens&scale=loss-log'));
     const { page, problems } = opened;
     await drag(page, 0.25, 0.75);
     await page.getByRole('button', { name: 'Show all' }).waitFor();

@@ -33,6 +33,7 @@ export function httpListener(options: HttpOptions): RequestListener {
     basePath: '/api/trpc/',
     createContext: () => options.api,
     maxBodySize: MAX_BODY_BYTES,
+    allowMethodOverride: true,
     onError: ({ error, path }) => {
       if (error.code === 'INTERNAL_SERVER_ERROR') options.log('error', `tRPC ${path} failed`, error);
     },

@@ -69,12 +69,15 @@ export async function tryRules(
 }
 
 async function tryRun(db: Database, run: RunDetail, settings: RuleSettings, signal: AbortSignal | undefined) {
+  if (signal?.aborted) throw new TRPCError({ code: 'CLIENT_CLOSED_REQUEST' });
+  const attempts = attemptsOf(run);
+  const known = new Set(attempts.map(({ number }) => number)); // others have begun since
   const triedFrom = await startOfNewest(db, { run: run.id, steps: MOST_STEPS });
-  const trial = new Trial(attemptsOf(run), settings);
+  const trial = new Trial(attempts, settings);
   let steps = 0;
   for await (const chunk of readSignals(db, { run: run.id, from: triedFrom })) {
     if (signal?.aborted) throw new TRPCError({ code: 'CLIENT_CLOSED_REQUEST' });
-    for (const { attempt, ...signals } of chunk) trial.observe(attempt, signals);
+    for (const { attempt, ...signals } of chunk) if (known.has(attempt)) trial.observe(attempt, signals);
     steps += chunk.length;
   }
   const listed = await listAlerts(db, { run: run.id, rule: STEP_RULES, limit: MOST_ALERTS });

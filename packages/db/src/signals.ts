@@ -1,9 +1,9 @@
 import type { StepEvent } from '@evenkeel/protocol';
-import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, type SQL, sql, sum } from 'drizzle-orm';
 import type { Database } from './database.ts';
-import { step } from './schema.ts';
+import { attempt, step } from './schema.ts';
 
-/** Small: where there is one connection, the ingest waits for a chunk at most. */
+/** Small: where there is one connection, the ingest waits for a chunk. */
 const CHUNK_STEPS = 1_000;
 
 /** What rules judge a step by. */
@@ -24,10 +24,16 @@ const SIGNALS = {
 };
 
 /**
- * Where the newest so many steps of a run begin, counted over all attempts, what later ones took over included.
+ * Where the newest so many steps of a run begin, counted over all attempts, what later ones took over included. Looks at
+ * the keys of those steps, unless the attempts' numbers tell already that there are fewer.
  * @returns null where the run has no more than those.
  */
 export async function startOfNewest(db: Database, query: { run: string; steps: number }): Promise<Place | null> {
+  const [reach] = await db.sql
+    .select({ most: sum(sql`${attempt.lastStep} + 1 - ${attempt.firstStep}`).mapWith(Number) })
+    .from(attempt)
+    .where(eq(attempt.run, query.run));
+  if ((reach?.most ?? 0) <= query.steps) return null;
   const [first, before] = await db.sql
     .select({ attempt: step.attempt, step: step.step })
     .from(step)

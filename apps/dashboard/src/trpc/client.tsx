@@ -27,15 +27,12 @@ export type ArrayChart = Outputs['step']['array'];
 export type SeriesKey = keyof Chart['series'];
 export type ChartSeries = NonNullable<Chart['series'][SeriesKey]>;
 
-/** Node.js takes 16 KiB of headers, the address among them; a batch that would be longer goes in several. */
-const MAX_URL_LENGTH = 12_000;
-
 export function DataProvider({ children }: { children: ReactNode }) {
   const queryClient = browserQueryClient();
-  // Streamed: none of what a page asks for together waits for the slowest.
+  // Streamed: none of what a page asks for together waits for the slowest. By POST, since an address has its limits.
   const [client] = useState(() =>
     createTRPCClient<AppRouter>({
-      links: [httpBatchStreamLink({ url: '/api/trpc', transformer: superjson, maxURLLength: MAX_URL_LENGTH })],
+      links: [httpBatchStreamLink({ url: '/api/trpc', transformer: superjson, methodOverride: 'POST' })],
     }),
   );
   return (

@@ -38,6 +38,12 @@ export function stepsWithin(places: ReadonlyMap<number, number>, { from, to }: S
   return { ...(start !== undefined && { from: start }), ...(end !== undefined && { to: end }) };
 }
 
+/** The first and last place of some runs, where there are any. */
+export function reachOf(runs: readonly ReadonlyMap<number, number>[]): [number, number] | null {
+  const ends = runs.flatMap((places) => [...places.values()].filter((_, at) => at === 0 || at === places.size - 1));
+  return ends.length === 0 ? null : [Math.min(...ends), Math.max(...ends)];
+}
+
 /** Which of ascending places is nearest; null where that is further off than its neighbour, as where a run has ended. */
 export function nearest(places: readonly number[], place: number): number | null {
   let low = 0;

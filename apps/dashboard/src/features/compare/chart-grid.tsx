@@ -6,7 +6,7 @@ import type { MetricView } from '../step/metrics.ts';
 import { readScale, type StepRange, writeRange, writeScale } from '../step/view-params.ts';
 import type { XUnit } from '../step/x-axis.ts';
 import { CompareChart } from './compare-chart.tsx';
-import { type Line, reachOf } from './lines.ts';
+import type { Line } from './lines.ts';
 import type { Pointing } from './readout.tsx';
 
 interface GridProps extends Pointing {
@@ -14,13 +14,13 @@ interface GridProps extends Pointing {
   lines: ReadonlyMap<string, readonly Line[]>;
   align: XUnit;
   range: StepRange;
+  /** First and last place of all runs. */
+  whole: readonly [number, number];
 }
 
 /** A chart for each view, all of the same places. */
-export function ChartGrid({ views, lines, align, range, ...pointing }: GridProps) {
+export function ChartGrid({ views, lines, align, range, whole, ...pointing }: GridProps) {
   const [params, setParams] = useUrlParams();
-  const all = [...lines.values()].flat();
-  const whole = reachOf(all.filter(({ id }) => !pointing.hidden.has(id))) ?? [0, 1];
   const from = range.from ?? whole[0];
   const shown = [from, Math.max(range.to ?? whole[1], from + 1)] as const;
   return (

@@ -1,19 +1,20 @@
 'use client';
 
-import { Button, SegmentedControl } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useMemo } from 'react';
 import { useUrlParams } from '../../url.ts';
 import charts from '../step/charts.module.css';
-import { SmoothingSelect } from '../step/charts-toolbar.tsx';
-import { readSmoothing, type StepRange, writeRange } from '../step/view-params.ts';
-import { X_UNITS, type XUnit } from '../step/x-axis.ts';
+import { SmoothingSelect, UnitSelect } from '../step/charts-toolbar.tsx';
+import { readSmoothing, readUnit, type StepRange, writeRange } from '../step/view-params.ts';
+import type { XUnit } from '../step/x-axis.ts';
+import { reachOf } from './align.ts';
 import { ChartGrid } from './chart-grid.tsx';
-import classes from './compare.module.css';
 import { wordsOf } from './compare-chart.tsx';
-import { readAlign, readPlaces, writeAlign } from './compare-params.ts';
+import { readPlaces } from './compare-params.ts';
 import { COMPARE_SERIES, compareViews } from './compare-views.ts';
 import { CustomCharts } from './custom-charts.tsx';
 import { LeftOut } from './left-out.tsx';
+import { ReadError } from './read-error.tsx';
 import type { Pointing } from './readout.tsx';
 import type { ComparedRun } from './use-compared.ts';
 import { useLines } from './use-lines.ts';
@@ -21,47 +22,42 @@ import { useLines } from './use-lines.ts';
 /** All runs in one chart for each metric; range, alignment, axes and smoothing are in the address. */
 export function CompareCharts({ runs, ...pointing }: { runs: readonly ComparedRun[] } & Pointing) {
   const [params] = useUrlParams();
-  const align = readAlign(params);
+  const align = readUnit(params);
   const halfLife = readSmoothing(params);
   const { from, to } = readPlaces(params);
   const names = [...new Set(runs.flatMap(({ run }) => run.customNames))].toSorted().join('\n');
   const views = useMemo(() => compareViews(names.split('\n')), [names]);
   const range = useMemo(() => ({ from, to }), [from, to]);
   const shared = { align, range, halfLife };
-  const { lines, charts: read, error, isReading } = useLines(runs, { ...shared, views, series: COMPARE_SERIES });
+  const {
+    lines,
+    places,
+    charts: read,
+    error,
+    isReading,
+  } = useLines(runs, { ...shared, views, series: COMPARE_SERIES });
+  const visible = places.filter((_, at) => !pointing.hidden.has(runs[at]?.id ?? ''));
+  const grid = { ...shared, ...pointing, whole: reachOf(visible) ?? ([0, 1] as const) };
   return (
     <section aria-label="Charts" aria-busy={isReading}>
       <Toolbar {...shared} />
-      {error && (
-        <p role="alert" className={classes.notices}>
-          Some steps could not be read: {error.message}.{' '}
-          <Button size="compact-xs" variant="default" onClick={error.retry}>
-            Try again
-          </Button>
-        </p>
-      )}
+      <ReadError error={error} />
       <LeftOut runs={runs} charts={read} align={align} />
-      <ChartGrid views={views} lines={lines} {...shared} {...pointing} />
-      <CustomCharts runs={runs} names={names} {...shared} {...pointing} />
+      <ChartGrid views={views} lines={lines} {...grid} />
+      <CustomCharts runs={runs} names={names} {...grid} />
     </section>
   );
 }
 
-const UNIT_NAMES: Record<XUnit, string> = { step: 'Steps', tokens: 'Tokens', time: 'Time' };
-
 function Toolbar({ align, range, halfLife }: { align: XUnit; range: StepRange; halfLife: number | null }) {
   const [, setParams] = useUrlParams();
+  // The range goes with the unit that it is in.
+  const realign = (unit: Record<string, string | null>) => setParams({ ...unit, ...writeRange({}) });
   return (
     <div className={charts.toolbar}>
       <ShownRange align={align} range={range} onReset={() => setParams(writeRange({}), 'push')} />
       <span className={charts.controls}>
-        <SegmentedControl
-          size="xs"
-          aria-label="Align by"
-          data={X_UNITS.map((value) => ({ value, label: UNIT_NAMES[value] }))}
-          value={align}
-          onChange={(value) => setParams(writeAlign(value as XUnit))}
-        />
+        <UnitSelect name="Align by" unit={align} onChange={realign} />
         <SmoothingSelect halfLife={halfLife} onChange={setParams} />
       </span>
     </div>

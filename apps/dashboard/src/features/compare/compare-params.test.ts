@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compareHref, MOST_RUNS, readAlign, readHidden, readPlaces, readRuns, toggleHidden } from './compare-params.ts';
+import { compareHref, MOST_RUNS, readHidden, readPlaces, readRuns, toggleHidden } from './compare-params.ts';
 
 const idOf = (at: number) => `01890a5d-ac96-774b-bcce-${String(at).padStart(12, '0')}`;
 const runsOf = (text: string) => readRuns(new URLSearchParams({ runs: text }));
@@ -32,11 +32,6 @@ test.each([
   ['from=&to=99999999999999999', {}],
 ])('the range of %s', (query, range) => {
   expect(readPlaces(new URLSearchParams(query))).toEqual(range);
-});
-
-test('aligned by steps where the address says nothing that makes sense', () => {
-  const align = (text: string) => readAlign(new URLSearchParams({ align: text }));
-  expect(['steps', 'tokens', 'time', 'x', ''].map(align)).toEqual(['step', 'tokens', 'time', 'step', 'step']);
 });
 
 test('a run is hidden and shown again', () => {

@@ -1,6 +1,5 @@
 import { runId } from '@evenkeel/protocol';
 import type { StepRange } from '../step/view-params.ts';
-import type { XUnit } from '../step/x-axis.ts';
 
 /** Lines that a chart can hold and eyes can follow. */
 export const MOST_RUNS = 20;
@@ -49,20 +48,7 @@ function list(text: string | null): string[] {
     .filter((part) => part !== '');
 }
 
-/** `?align=tokens`: what stands above one another on the x axis. */
-const WORDS: Record<XUnit, string> = { step: 'steps', tokens: 'tokens', time: 'time' };
-
-export function readAlign(params: URLSearchParams): XUnit {
-  const asked = params.get('align');
-  return (Object.keys(WORDS) as XUnit[]).find((unit) => WORDS[unit] === asked) ?? 'step';
-}
-
-/** The range goes with it: it is in the unit that was. */
-export function writeAlign(unit: XUnit): Record<'align' | 'from' | 'to', string | null> {
-  return { align: unit === 'step' ? null : WORDS[unit], from: null, to: null };
-}
-
-/** `?from=100&to=200`, in steps, tokens or milliseconds, as `align` has it; what makes no sense is left out. */
+/** `?from=100&to=200`, in steps, tokens or milliseconds, as the x axis counts; what makes no sense is left out. */
 export function readPlaces(params: URLSearchParams): StepRange {
   const from = readPlace(params.get('from'));
   const to = readPlace(params.get('to'));

@@ -1,5 +1,5 @@
 import type { AppRouter } from '@evenkeel/api';
-import { skipToken } from '@tanstack/react-query';
+import { keepPreviousData, skipToken } from '@tanstack/react-query';
 import type { TRPCOptionsProxy } from '@trpc/tanstack-react-query';
 import type { SeriesKey } from '../../trpc/client.tsx';
 import type { StepRange } from '../step/view-params.ts';
@@ -49,5 +49,5 @@ export function extremesQuery(trpc: Queries, { run, isLive }: Asked) {
 /** A run's last step alone: what it had seen of tokens by then. */
 export function lastStepQuery(trpc: Queries, run: string, lastStep: number | null) {
   const input = lastStep !== null && { run, from: lastStep, to: lastStep, columns: 1, series: ['loss' as const] };
-  return trpc.step.chart.queryOptions(input || skipToken);
+  return trpc.step.chart.queryOptions(input || skipToken, { placeholderData: keepPreviousData });
 }

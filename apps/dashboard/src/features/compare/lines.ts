@@ -69,16 +69,6 @@ export function readAt({ places, mean, smoothed, nonFinite }: Line, place: numbe
   return { value, isLost: at !== null && value === null && (nonFinite[at] ?? 0) > 0 };
 }
 
-/** The first and last place of lines, where there are any. */
-export function reachOf(lines: readonly Line[]): [number, number] | null {
-  const drawn = lines.filter(({ places }) => places.length > 0);
-  if (drawn.length === 0) return null;
-  return [
-    Math.min(...drawn.map(({ places }) => places[0] ?? 0)),
-    Math.max(...drawn.map(({ places }) => places.at(-1) ?? 0)),
-  ];
-}
-
 /** Whether a linear axis would press most of what is drawn flat. */
 export function isWide(lines: readonly Line[]): boolean {
   return isPressedFlat(positiveExtent(lines.flatMap(({ mean }) => mean)));

@@ -1,9 +1,10 @@
 'use client';
 
-import { type UseQueryResult, useQueries } from '@tanstack/react-query';
-import { useCallback, useMemo } from 'react';
+import { type UseQueryResult, useQueries, useQueryClient } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { type RunDetail, useTRPC } from '../../trpc/client.tsx';
 import { looksOf, type RunLook } from '../run/run-colour.ts';
+import { timelineOf } from '../step/use-step-feed.ts';
 import { runQuery } from './compare-queries.ts';
 
 export interface ComparedRun {
@@ -47,5 +48,20 @@ export function useCompared(ids: readonly string[]) {
     }),
     [ids, looks],
   );
-  return useQueries({ queries: ids.map((id) => runQuery(trpc, id)), combine });
+  const compared = useQueries({ queries: ids.map((id) => runQuery(trpc, id)), combine });
+  useLastReading(compared.runs);
+  return compared;
+}
+
+/** Reads the steps of a run once more when it ends: it is followed only as long as it runs. */
+function useLastReading(runs: readonly ComparedRun[]): void {
+  const trpc = useTRPC();
+  const queries = useQueryClient();
+  const running = useRef(new Set<string>());
+  useEffect(() => {
+    for (const { id, run } of runs) {
+      if (run.status === 'running') running.current.add(id);
+      else if (running.current.delete(id)) void queries.invalidateQueries(timelineOf(trpc, id));
+    }
+  }, [runs, trpc, queries]);
 }

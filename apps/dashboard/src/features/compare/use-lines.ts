@@ -55,7 +55,7 @@ export function useLines(runs: readonly ComparedRun[], { align, range: { from, t
     });
     return new Map(views.map((view) => [view.metric, linesOf(runs, columns, view, halfLife)]));
   }, [runs, whole.charts, part.charts, align, views, halfLife]);
-  return { lines, charts: whole.charts, error: whole.error ?? part.error, isReading: whole.isReading };
+  return { lines, places, charts: whole.charts, error: whole.error ?? part.error, isReading: whole.isReading };
 }
 
 const EVERYTHING: StepRange = {};

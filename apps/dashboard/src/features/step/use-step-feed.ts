@@ -51,7 +51,7 @@ export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series 
     if (chart.data) feed.load(chart.data);
   }, [feed, chart.data]);
   useEffect(() => {
-    const read = (how?: InvalidateOptions) => () => queries.invalidateQueries(ofNewest(trpc, run.id), how);
+    const read = (how?: InvalidateOptions) => () => queries.invalidateQueries(timelineOf(trpc, run.id), how);
     const anew = coalesce(read(), READ_AT_MOST_EVERY_MS);
     // What is being read may end: were it begun again with every step that comes meanwhile, it never would.
     feed.readAgain = coalesce(read({ cancelRefetch: false }), READ_AT_MOST_EVERY_MS);
@@ -67,12 +67,12 @@ export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series 
 }
 
 /** Everything that was read of a run's timeline as it stands; what older attempts measured does not change. */
-function ofNewest(trpc: ReturnType<typeof useTRPC>, run: string): QueryFilters {
-  const isOfNewest = ({ queryKey }: Query) => {
+export function timelineOf(trpc: ReturnType<typeof useTRPC>, run: string): QueryFilters {
+  const isOfTimeline = ({ queryKey }: Query) => {
     const { input } = (queryKey[1] ?? {}) as { input?: { run?: string; attempt?: number } };
     return input?.run === run && input.attempt === undefined;
   };
-  return { ...trpc.step.pathFilter(), predicate: isOfNewest };
+  return { ...trpc.step.pathFilter(), predicate: isOfTimeline };
 }
 
 /** Has a feed read an array of the run's steps too. */

@@ -64,6 +64,19 @@ export function writeUnit(unit: XUnit): Record<'x', string | null> {
   return { x: unit === 'step' ? null : unit };
 }
 
+/** Custom scalars that are read at once: a run may send hundreds. */
+export const CUSTOM_PAGE = 12;
+
+/** `?custom=24`: how many custom scalars to show. */
+export function readCustom(params: URLSearchParams, usual: number): number {
+  const asked = params.get('custom');
+  return asked && /^\d{1,3}$/.test(asked) ? Number(asked) : usual;
+}
+
+export function writeCustom(count: number): Record<'custom', string> {
+  return { custom: String(count) };
+}
+
 /** Half-lives that a curve can be smoothed by, in steps. */
 export const HALF_LIVES = [10, 100, 1_000, 10_000] as const;
 
