@@ -17,11 +17,13 @@ export default async function Page({ searchParams }: Props) {
   const options = ids.map((id) => runQuery(trpc, id));
   await Promise.all(options.map((each) => queries.prefetchQuery(each)));
   const found = ids.filter((_, at) => queries.getQueryData(options[at]?.queryKey ?? []));
-  // Not awaited: the page comes at once, and these stream after it.
-  for (const run of found) {
-    void queries.prefetchQuery(columnsQuery(trpc, { run, isLive: false }, {}));
-    void queries.prefetchQuery(extremesQuery(trpc, { run, isLive: false }));
-  }
+  // Awaited: tables and charts tell in words what was read, on the server as in the browser.
+  await Promise.all(
+    found.flatMap((run) => [
+      queries.prefetchQuery(columnsQuery(trpc, { run, isLive: false }, {})),
+      queries.prefetchQuery(extremesQuery(trpc, { run, isLive: false })),
+    ]),
+  );
   return (
     <Hydrate>
       <ComparePage />
