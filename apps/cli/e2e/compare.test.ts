@@ -206,6 +206,13 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
     await hover(other.page, 0.5);
     await expect.poll(() => pictureOf(other.page)).toBe(await pictureOf(page));
 
+    await lossChart(page).focus();
+    await page.keyboard.press('+');
+    await expect.poll(() => new URL(page.url()).searchParams.get('from')).not.toBe(String(from));
+    const closer = new URL(page.url()).searchParams;
+    expect(Math.abs(Number(closer.get('from')) - 150_000)).toBeLessThan(10_000);
+    expect(Math.abs(Number(closer.get('to')) - 250_000)).toBeLessThan(10_000);
+
     await lossChart(other.page).dblclick();
     await expect.poll(() => new URL(other.page.url()).searchParams.has('from')).toBe(false);
     await lossChart(other.page).focus();
@@ -262,8 +269,10 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
     await run.drained();
     await expect.poll(() => shownOf(page)).toEqual(['0', '49']);
     await expect.poll(() => lossChart(page).getAttribute('aria-valuetext')).toBe('latest: live 2.000');
+    run.log({ step: 50, loss: Number.NaN });
     await run.finish('failed', 'out of memory');
     await page.getByRole('region', { name: 'Values' }).getByText('out of memory').waitFor();
+    await expect.poll(() => shownOf(page)).toEqual(['0', '50']); // what it sent last, too
   });
 
   test('what is no run is told, and the rest is drawn all the same', { timeout: 2 * MINUTES }, async () => {

@@ -1,12 +1,11 @@
 'use client';
 
-import { type KeyboardEvent, useId, useMemo, useState } from 'react';
-import type uPlot from 'uplot';
+import { useId, useMemo, useState } from 'react';
 import { formatCount, formatNumber } from '../../format.ts';
+import { ChartHeading } from '../step/chart-heading.tsx';
 import charts from '../step/charts.module.css';
-import { columnAfter, rangeAfter } from '../step/keyboard.ts';
 import type { MetricView } from '../step/metrics.ts';
-import { placeCursors } from '../step/plot.ts';
+import { steer } from '../step/steer.ts';
 import type { StepRange } from '../step/view-params.ts';
 import type { XUnit } from '../step/x-axis.ts';
 import { axisOf } from './align.ts';
@@ -42,7 +41,9 @@ export function CompareChart(props: Props) {
   const where = `${place === null ? 'latest' : wordsOf(align, place)}${meansOf(drawn)}`;
   return (
     <section className={charts.chart} aria-labelledby={title}>
-      <Heading id={title} view={view} where={where} log={log} onScale={onScale} />
+      <ChartHeading id={title} title={view.title} unit={view.unit} log={log} onScale={onScale}>
+        <span className={charts.readout}>{where}</span>
+      </ChartHeading>
       <div
         ref={target}
         className={charts.plot}
@@ -60,35 +61,6 @@ export function CompareChart(props: Props) {
   );
 }
 
-interface HeadingProps {
-  id: string;
-  view: MetricView;
-  where: string;
-  log: boolean;
-  onScale: (scale: 'log' | 'linear') => void;
-}
-
-function Heading({ id, view, where, log, onScale }: HeadingProps) {
-  return (
-    <header className={charts.title}>
-      <h2 id={id} title={view.title}>
-        {view.title}
-        {view.unit && <small>{view.unit}</small>}
-      </h2>
-      <span className={charts.readout}>{where}</span>
-      <button
-        type="button"
-        className={charts.flip}
-        aria-pressed={log}
-        onClick={() => onScale(log ? 'linear' : 'log')}
-        title="Logarithmic axis"
-      >
-        log
-      </button>
-    </header>
-  );
-}
-
 /** Of how many steps a value is the mean, where it is not of one alone. */
 function meansOf(lines: readonly Line[]): string {
   const most = Math.max(1, ...lines.map(({ columnSteps }) => columnSteps));
@@ -103,21 +75,4 @@ function wordsAt(line: Line, place: number | null, end: number): string {
 /** A place for people. */
 export function wordsOf(align: XUnit, place: number): string {
   return align === 'step' ? `step ${formatCount(place)}` : (axisOf(align).words(place) ?? '');
-}
-
-interface Steered {
-  shown: readonly [number, number];
-  whole: readonly [number, number];
-  onZoom: (range: StepRange | null) => void;
-}
-
-/** The keys of a run's charts: those that move the crosshair, and + − 0. */
-function steer(event: KeyboardEvent, plot: uPlot, { shown, whole, onZoom }: Steered): void {
-  const places = plot.data[0];
-  const at = plot.cursor.idx ?? places.length - 1;
-  const column = columnAfter(event.key, at, places.length);
-  const range = rangeAfter(event.key, { view: shown, run: whole, centre: places[at] ?? 0 });
-  if (column !== null) placeCursors(places[column] ?? 0);
-  if (range !== undefined) onZoom(range);
-  if (column !== null || range !== undefined) event.preventDefault();
 }

@@ -28,13 +28,47 @@ interface Props {
 }
 
 /** A value of every layer by step, on a logarithmic colour scale: which layers explode first. */
-export function LayerHeatmap({ feed, array, title, unit, layers }: Props) {
+export function LayerHeatmap(props: Props) {
+  const { title, unit } = props;
+  const { canvas, readout, crosshair, scale, point, leave } = useHeatmap(props);
+  const heading = useId();
+  return (
+    <section className={classes.chart} aria-labelledby={heading}>
+      <header className={classes.title}>
+        <h2 id={heading} title={title}>
+          {title}
+          {unit[0] && <small>{unit[0]}</small>}
+        </h2>
+        <output ref={readout} aria-live="off" className={classes.readout} />
+      </header>
+      <div className={classes.heat} onPointerMove={point} onPointerLeave={leave}>
+        <canvas
+          ref={canvas}
+          role="img"
+          aria-label={scale ? `${title} by step, ${inWords(scale)} ${unit[1]}`.trim() : 'No layer was measured yet'}
+        />
+        <div ref={crosshair} className={classes.crosshair} hidden />
+      </div>
+      <div className={classes.legend} aria-hidden="true">
+        {scale && (
+          <>
+            <span title={formatExact(scale.low)}>{formatNumber(scale.low)}</span>
+            <span className={classes.ramp} style={{ background: VIRIDIS_CSS }} />
+            <span title={formatExact(scale.high)}>{`${formatNumber(scale.high)} ${unit[0]}`.trim()}, logarithmic</span>
+          </>
+        )}
+      </div>
+    </section>
+  );
+}
+
+/** Draws into `canvas` as the feed changes, and says in `readout` what stands under the pointer. */
+function useHeatmap({ feed, array, layers }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const readout = useRef<HTMLOutputElement>(null);
   const crosshair = useRef<HTMLDivElement>(null);
   const [scale, setScale] = useState<HeatScale | null>(null);
   const pointer = useRef<Place>(null);
-  const heading = useId();
 
   useEffect(() => {
     const target = canvas.current;
@@ -78,35 +112,7 @@ export function LayerHeatmap({ feed, array, title, unit, layers }: Props) {
     for (const plot of uPlot.sync(CURSOR_GROUP).plots) plot.setCursor({ left: -10, top: -10 });
     if (readout.current) readout.current.textContent = '';
   };
-
-  return (
-    <section className={classes.chart} aria-labelledby={heading}>
-      <header className={classes.title}>
-        <h2 id={heading} title={title}>
-          {title}
-          {unit[0] && <small>{unit[0]}</small>}
-        </h2>
-        <output ref={readout} aria-live="off" className={classes.readout} />
-      </header>
-      <div className={classes.heat} onPointerMove={point} onPointerLeave={leave}>
-        <canvas
-          ref={canvas}
-          role="img"
-          aria-label={scale ? `${title} by step, ${inWords(scale)} ${unit[1]}`.trim() : 'No layer was measured yet'}
-        />
-        <div ref={crosshair} className={classes.crosshair} hidden />
-      </div>
-      <div className={classes.legend} aria-hidden="true">
-        {scale && (
-          <>
-            <span title={formatExact(scale.low)}>{formatNumber(scale.low)}</span>
-            <span className={classes.ramp} style={{ background: VIRIDIS_CSS }} />
-            <span title={formatExact(scale.high)}>{`${formatNumber(scale.high)} ${unit[0]}`.trim()}, logarithmic</span>
-          </>
-        )}
-      </div>
-    </section>
-  );
+  return { canvas, readout, crosshair, scale, point, leave };
 }
 
 function heatView(feed: StepFeed): HeatView {

@@ -1,13 +1,11 @@
 'use client';
 
 import { DEFAULT_RULES } from '@evenkeel/stability';
-import { type KeyboardEvent, useId } from 'react';
-import type uPlot from 'uplot';
+import { useId } from 'react';
 import { formatCount } from '../../format.ts';
+import { ChartHeading } from './chart-heading.tsx';
 import classes from './charts.module.css';
-import type { StepFeed } from './feed.ts';
-import { columnAfter, rangeAfter } from './keyboard.ts';
-import { placeCursors } from './plot.ts';
+import { steer } from './steer.ts';
 import type { ShownForecast } from './use-forecast.ts';
 import { type ChartProps, useStepPlot } from './use-step-plot.ts';
 
@@ -17,24 +15,10 @@ export function StepChart({ onScale, ...props }: ChartProps & { onScale: (scale:
   const title = useId();
   return (
     <section className={classes.chart} aria-labelledby={title}>
-      <header className={classes.title}>
-        <h2 id={title} title={view.title}>
-          {view.title}
-          {view.unit && <small>{view.unit}</small>}
-          {view.beside && <small className={classes.beside}>{view.beside}</small>}
-        </h2>
+      <ChartHeading id={title} title={view.title} unit={view.unit} beside={view.beside} log={log} onScale={onScale}>
         <output ref={readout} aria-live="off" className={classes.readout} />
         {forecast && <Risk forecast={forecast} />}
-        <button
-          type="button"
-          className={classes.flip}
-          aria-pressed={log}
-          onClick={() => onScale(log ? 'linear' : 'log')}
-          title="Logarithmic axis"
-        >
-          log
-        </button>
-      </header>
+      </ChartHeading>
       <div
         ref={target}
         className={classes.plot}
@@ -44,7 +28,9 @@ export function StepChart({ onScale, ...props }: ChartProps & { onScale: (scale:
         aria-valuemax={0}
         aria-valuenow={0}
         tabIndex={0}
-        onKeyDown={(event) => mounted.current && steer(event, mounted.current.plot, feed, onZoom)}
+        onKeyDown={(event) =>
+          mounted.current && steer(event, mounted.current.plot, { shown: feed.view(), whole: feed.runSteps(), onZoom })
+        }
       />
     </section>
   );
@@ -67,15 +53,4 @@ function Risk({ forecast: { points, ahead } }: { forecast: ShownForecast }) {
       risk {Math.round(100 * risk)} %
     </span>
   );
-}
-
-/** Arrow keys, page keys, Home and End move the crosshair; +, − and 0 zoom around it. */
-function steer(event: KeyboardEvent, plot: uPlot, feed: StepFeed, onZoom: ChartProps['onZoom']): void {
-  const steps = plot.data[0];
-  const at = plot.cursor.idx ?? steps.length - 1;
-  const column = columnAfter(event.key, at, steps.length);
-  const range = rangeAfter(event.key, { view: feed.view(), run: feed.runSteps(), centre: steps[at] ?? 0 });
-  if (column !== null) placeCursors(steps[column] ?? 0);
-  if (range !== undefined) onZoom(range);
-  if (column !== null || range !== undefined) event.preventDefault();
 }
