@@ -128,6 +128,16 @@ describe.skipIf(!executablePath)("a run's charts", () => {
     await page.close();
   });
 
+  test('numbers are shown rounded, and copied with every digit', async () => {
+    const page = await open();
+    await page.getByText('Custom scalars as a table').click();
+    const row = page.getByRole('row').filter({ hasText: 'speed, all' });
+    await row.getByText('1.099k').first().waitFor();
+    expect(await row.evaluate(copyOf)).toBe('speed, all\t1099\t99\t1000\t1099\t0');
+    expect(await row.getByText('1.099k').first().evaluate(copyOf)).toBe('1099');
+    await page.close();
+  });
+
   test('the board draws the course of the loss and of TEV as soon as it is opened', async () => {
     const page = await browser.newPage();
     await page.goto(server.url);
@@ -159,6 +169,14 @@ describe.skipIf(!executablePath)("a run's charts", () => {
 
 function chart(page: Page, title: string) {
   return page.getByRole('slider', { name: `${title} by step`, exact: true });
+}
+
+/** In the page: what is copied of an element. */
+function copyOf(element: Element): string {
+  getSelection()?.selectAllChildren(element);
+  const clipboardData = new DataTransfer();
+  document.dispatchEvent(new ClipboardEvent('copy', { clipboardData, cancelable: true }));
+  return clipboardData.getData('text/plain');
 }
 
 /** In the page: whether the upper half of the loss's chart holds a grey line, since the run's own is flat at its foot. */

@@ -5,12 +5,13 @@ import { useNow } from '../../live/clock.ts';
 import { type Chart, useTRPC } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
 import { RunStatusMark } from '../run/run-status.tsx';
+import { exactly } from '../shell/exact.ts';
 import classes from './compare.module.css';
 import { extremesQuery, lastStepQuery } from './compare-queries.ts';
 import { RunHeading } from './run-heading.tsx';
 import type { ComparedRun } from './use-compared.ts';
 import {
-  exactly,
+  exactValue,
   inOrder,
   nextOrder,
   type Order,
@@ -81,7 +82,7 @@ function ValuesRow({ compared, values }: { compared: ComparedRun; values: RunVal
       {VALUE_COLUMNS.map((column) => {
         const value = values[column.key] as number | null;
         return (
-          <td key={column.key} title={exactly(column, value)}>
+          <td key={column.key} {...exactly(exactValue(column, value))}>
             {value === null ? '–' : column.format(value)}
           </td>
         );

@@ -71,7 +71,7 @@ export const VALUE_COLUMNS: readonly ValueColumn[] = [
 ];
 
 /** For whoever wants every digit. */
-export function exactly({ key, format }: ValueColumn, value: number | null): string {
+export function exactValue({ key, format }: ValueColumn, value: number | null): string {
   return key === 'took' && value !== null ? format(value) : formatExact(value);
 }
 

@@ -3,9 +3,13 @@
 import { Kbd, Modal, UnstyledButton } from '@mantine/core';
 import { useDisclosure, useHotkeys, useOs } from '@mantine/hooks';
 import { usePathname } from 'next/navigation';
-import { useRef } from 'react';
+import { lazy, Suspense, useEffect, useRef } from 'react';
 import classes from './palette.module.css';
-import { PaletteSearch } from './palette-search.tsx';
+
+/** After a page has been drawn, and before somebody looks for something. */
+const READY_MS = 2_000;
+const load = () => import('./palette-search.tsx').then(({ PaletteSearch }) => ({ default: PaletteSearch }));
+const PaletteSearch = lazy(load);
 
 /** Finds a run, a page or something to do, on Ctrl+K or ⌘K. */
 export function Palette() {
@@ -24,6 +28,10 @@ export function Palette() {
     act?.();
   };
   useHotkeys([['mod+K', () => (opened ? leave() : isSignedIn && show())]], []);
+  useEffect(() => {
+    const timer = setTimeout(load, READY_MS);
+    return () => clearTimeout(timer);
+  }, []);
   const isMac = ['macos', 'ios'].includes(useOs());
   if (!isSignedIn) return null;
   return (
@@ -49,7 +57,9 @@ export function Palette() {
       >
         <Modal.Overlay />
         <Modal.Content aria-label="Find a run, a page or an action">
-          <PaletteSearch onChosen={leave} />
+          <Suspense fallback={<div className={classes.unready} />}>
+            <PaletteSearch onChosen={leave} />
+          </Suspense>
         </Modal.Content>
       </Modal.Root>
     </>

@@ -9,6 +9,7 @@ import { useLiveRun } from '../../live/use-live.ts';
 import type { RunSummary } from '../../trpc/client.tsx';
 import { AlertMark } from '../alert/alert-mark.tsx';
 import { CompareBox } from '../compare/compare-box.tsx';
+import { exactly } from '../shell/exact.ts';
 import classes from './board.module.css';
 import { BOARD_COLUMNS, type BoardColumn } from './board-columns.ts';
 import type { BoardGroup } from './board-layout.ts';
@@ -99,10 +100,10 @@ interface MeasuredProps {
 
 function Measured({ of, value, course }: MeasuredProps) {
   return (
-    <Cell of={of} title={formatExact(value)}>
+    <Cell of={of}>
       <span className={classes.measured} data-finite={value === null || Number.isFinite(value)}>
         <Sparkline values={course} />
-        {formatNumber(value)}
+        <span {...exactly(formatExact(value))}>{formatNumber(value)}</span>
       </span>
     </Cell>
   );

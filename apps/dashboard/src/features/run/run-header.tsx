@@ -8,6 +8,7 @@ import { useNow } from '../../live/clock.ts';
 import type { RunCommand, RunDetail } from '../../trpc/client.tsx';
 import { GiveCommand } from '../command/give-command.tsx';
 import { compareHref } from '../compare/compare-params.ts';
+import { exactly } from '../shell/exact.ts';
 import classes from './run-header.module.css';
 import { RunStatusMark } from './run-status.tsx';
 import { RunSwatch } from './run-swatch.tsx';
@@ -94,8 +95,8 @@ function Fact({ name, unit, exact, children }: FactProps) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd title={exact}>
-        {children} {unit && <small>{unit}</small>}
+      <dd>
+        <span {...(exact && exactly(exact))}>{children}</span> {unit && <small>{unit}</small>}
       </dd>
     </div>
   );

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import { ConnectionBadge } from '../../live/connection-badge.tsx';
 import { Palette } from '../palette/palette.tsx';
 import { Announcer } from './announcer.tsx';
+import { ExactCopy } from './exact-copy.tsx';
 import classes from './frame.module.css';
 import { HelpSheet } from './help-sheet.tsx';
 
@@ -29,6 +30,7 @@ export function Frame({ children }: { children: ReactNode }) {
         {children}
       </main>
       <Announcer />
+      <ExactCopy />
     </>
   );
 }

@@ -1,6 +1,7 @@
 'use client';
 
 import { formatCount, formatExact, formatNumber } from '../../format.ts';
+import { exactly } from '../shell/exact.ts';
 import classes from './charts.module.css';
 import type { StepFeed } from './feed.ts';
 import type { MetricView } from './metrics.ts';
@@ -32,10 +33,10 @@ export function LatestValues({ feed, views, title }: { feed: StepFeed; views: re
                 <th scope="row">
                   {view.title} {view.unit && `(${view.unit})`}
                 </th>
-                <td title={formatExact(latest)}>{formatNumber(latest, 4)}</td>
+                <td {...exactly(formatExact(latest))}>{formatNumber(latest, 4)}</td>
                 <td>{formatCount(latestStep)}</td>
-                <td title={formatExact(lowest)}>{formatNumber(lowest, 4)}</td>
-                <td title={formatExact(highest)}>{formatNumber(highest, 4)}</td>
+                <td {...exactly(formatExact(lowest))}>{formatNumber(lowest, 4)}</td>
+                <td {...exactly(formatExact(highest))}>{formatNumber(highest, 4)}</td>
                 <td>{formatCount(nonFinite)}</td>
               </tr>
             );
