@@ -116,10 +116,13 @@ async function prepare(pages: ReturnType<typeof next>, log: Log): Promise<void> 
   }
 }
 
+/** An id that nothing has. */
+const NOBODY = '00000000-0000-7000-8000-000000000000';
+
 /** Next.js loads a page's modules, for about a second, when it is first asked for: better now than when a person waits. */
 async function warmUp(url: string, accessToken: string | null): Promise<void> {
   const headers = { authorization: `Bearer ${accessToken}` };
-  for (const path of ['/', '/runs/00000000-0000-7000-8000-000000000000']) {
+  for (const path of ['/', `/runs/${NOBODY}`, '/alerts', `/alerts/${NOBODY}/${NOBODY}`, '/compare']) {
     await fetch(url + path, { headers }).then(
       (response) => response.text(),
       () => undefined,
