@@ -176,6 +176,7 @@ describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
     await page.keyboard.press('/');
     await page.keyboard.type('calmed');
     await page.waitForURL(/q=calmed/);
+    await page.locator('section[aria-label="Runs"][aria-busy="false"]').waitFor(); // pale until the answer is there
     expect(await seriousProblems(page)).toEqual([]);
     await page.close();
   });
