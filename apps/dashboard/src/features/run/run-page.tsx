@@ -1,7 +1,7 @@
 'use client';
 
 import { useQuery, useSuspenseQuery } from '@tanstack/react-query';
-import { Suspense, useEffect, useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import { withLive } from '../../live/board.ts';
 import { useLiveBoard, useLiveRun } from '../../live/use-live.ts';
 import { useTRPC } from '../../trpc/client.tsx';
@@ -26,14 +26,14 @@ export function RunPage({ id }: { id: string }) {
     <>
       <RunHeader run={run} heard={heard} commands={commands} />
       <RunAlerts alerts={alerts} newestAttempt={newestAttempt} />
-      <Suspense>
+      <>
         <Charts run={run} alerts={alerts} />
-      </Suspense>
+      </>
       {/* Comes to life after the charts. */}
-      <Suspense>
+      <>
         <Commands commands={commands} newestAttempt={newestAttempt} />
         <RunFacts run={run} />
-      </Suspense>
+      </>
     </>
   );
 }
