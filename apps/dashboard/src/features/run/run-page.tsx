@@ -26,14 +26,9 @@ export function RunPage({ id }: { id: string }) {
     <>
       <RunHeader run={run} heard={heard} commands={commands} />
       <RunAlerts alerts={alerts} newestAttempt={newestAttempt} />
-      <>
-        <Charts run={run} alerts={alerts} />
-      </>
-      {/* Comes to life after the charts. */}
-      <>
-        <Commands commands={commands} newestAttempt={newestAttempt} />
-        <RunFacts run={run} />
-      </>
+      <Charts run={run} alerts={alerts} />
+      <Commands commands={commands} newestAttempt={newestAttempt} />
+      <RunFacts run={run} />
     </>
   );
 }
