@@ -48,9 +48,12 @@ async function photograph(colorScheme, url) {
   await page.waitForLoadState('networkidle');
   await page.screenshot({ path: join(root, `docs/run-${colorScheme}.png`) });
   await page.getByRole('link', { name: 'Runs', exact: true }).click();
-  for (const box of await page.getByRole('checkbox', { name: /^Compare / }).all()) await box.check();
+  const boxes = page.getByRole('checkbox', { name: /^Compare / });
+  for (const run of [0, 1, 2]) await boxes.nth(run).click();
   await page.getByRole('link', { name: 'Compare 3 runs' }).click();
-  await page.getByRole('slider', { name: 'TEV, mean' }).hover();
+  await page.getByRole('slider', { name: 'TEV, mean' }).locator('canvas').waitFor();
+  await page.setViewportSize({ width: 1280, height: 1120 });
+  await page.evaluate(() => scrollTo(0, 0));
   await page.waitForLoadState('networkidle');
   await page.screenshot({ path: join(root, `docs/compare-${colorScheme}.png`) });
   await page.close();

@@ -8,7 +8,8 @@ import { courseOf } from './course.ts';
 const COLUMNS = 48;
 /** Rows that are scrolled past are gone before. */
 const SETTLED_MS = 200;
-const STALE_MS = 30_000;
+/** How long what was read is good enough, at least and at most. */
+const [FRESH_MS, STALE_MS] = [2_000, 60_000];
 
 /** How the run's loss and TEV went so far, for sparklines; empty until it was read. */
 export function useCourse(run: RunSummary): { loss: number[]; tev: number[] } {
@@ -17,12 +18,17 @@ export function useCourse(run: RunSummary): { loss: number[]; tev: number[] } {
     { run: run.id, columns: COLUMNS, series: ['loss', 'tevMean'] },
     {
       enabled: isSettled && run.lastStep !== null,
-      staleTime: STALE_MS,
-      refetchInterval: run.status === 'running' && STALE_MS,
+      staleTime: FRESH_MS,
+      refetchInterval: run.status === 'running' && columnMs(run),
     },
   );
   const series = useQuery(options).data?.series;
   return { loss: courseOf(series?.loss, run.loss), tev: courseOf(series?.tevMean, run.tevMean) };
+}
+
+/** About the time in which a run goes on by a column. */
+function columnMs({ startedAt }: RunSummary): number {
+  return Math.min(STALE_MS, Math.max(FRESH_MS, (Date.now() - startedAt.getTime()) / COLUMNS));
 }
 
 function useSettled(): boolean {
