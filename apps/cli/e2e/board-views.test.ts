@@ -156,7 +156,10 @@ describe.skipIf(!executablePath)('views of the board, in a browser', () => {
       await row.getByText(words, { exact: true }).waitFor();
       await expect.poll(async () => Math.min(...Object.values(await boxOf(words)))).toBeGreaterThanOrEqual(0);
       await expect.poll(async () => (await boxOf(words)).height).toBeGreaterThan(10);
-      await row.getByTitle(new RegExp(`^${words} at step \\d+$`)).waitFor();
+      await row
+        .locator('span')
+        .and(page.getByTitle(new RegExp(`^${words} at step \\d+$`)))
+        .waitFor(); // not the cell's
     }
     expect(await seriousProblems(page)).toEqual([]);
     await page.setViewportSize({ width: 390, height: 800 });

@@ -133,6 +133,11 @@ describe.skipIf(!executablePath)('the board of three thousand runs, in a browser
     expect([...board.problems, ...wall.problems]).toEqual([]);
   });
 
+  test('a browser that asks for an icon by itself gets it', async () => {
+    const icon = await fetch(`${server.url}/favicon.ico`);
+    expect([icon.status, icon.headers.get('content-type')]).toEqual([200, 'image/svg+xml']);
+  });
+
   test('the wall fills the screen with the riskiest runs, without anything around', {
     timeout: 2 * MINUTES,
   }, async () => {

@@ -127,7 +127,7 @@ describe.skipIf(!executablePath)('the demo, in a browser', () => {
 
 async function stepOf(page: Page, name: string): Promise<number> {
   const row = page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
-  return Number((await row.getByRole('cell').nth(3).textContent())?.replace(/\D/g, ''));
+  return Number((await row.locator('[data-column="step"]').textContent())?.replaceAll(',', ''));
 }
 
 /** The pictures in the window: those outside it are not drawn. */

@@ -64,6 +64,7 @@ describe.skipIf(!executablePath)("a run's charts", () => {
   const wordsAt = async (page: Page, title: string, back: number): Promise<string | null> => {
     const slider = chart(page, title);
     await slider.scrollIntoViewIfNeeded();
+    await slider.locator('canvas').waitFor(); // it has gone with its place out of the window
     await slider.and(page.locator('[aria-valuemax="99"]')).waitFor();
     await slider.focus();
     await page.keyboard.press('End');

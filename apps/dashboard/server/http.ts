@@ -60,6 +60,8 @@ async function route(
   // What looks like another host's address to a URL parser must not mean one thing here and another to Next.js.
   if (!/^\/(?![/\\])/.test(path)) return reply(response, 400, 'The path of a request starts with one slash.');
   if (path === '/healthz') return replyHealth(response, api.db, version);
+  // What browsers ask for by themselves, before they have read which icon a page names.
+  if (path === '/favicon.ico') return void response.writeHead(308, { Location: '/icon.svg' }).end();
   if (path === '/api/session') return signIn(sessions, request, response);
   if (!sessions.mayView(request) && !OPEN_PATHS.test(path)) return askToSignIn(request, response, path);
   if (path.startsWith('/api/trpc/')) trpc(request, response);

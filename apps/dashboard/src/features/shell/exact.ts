@@ -22,6 +22,6 @@ const LINE = /^(?:TR|P|DIV|DD|LI|H\d|SECTION|CAPTION)$/;
 function textOf(node: Node): string {
   if (node instanceof Text) return node.data;
   const text = [...node.childNodes].map(textOf).join('');
-  if (CELL.test(node.nodeName)) return `${text}\t`;
+  if (CELL.test(node.nodeName)) return `${text.trim()}\t`;
   return LINE.test(node.nodeName) ? `${text.trimEnd()}\n` : text;
 }
