@@ -4,7 +4,7 @@ import { clipToPlot, drawNonFinite } from '../step/markers.ts';
 import { nearest } from './align.ts';
 import type { Line } from './lines.ts';
 
-/** More bands than this would hide one another; the one that is pointed at is still drawn. */
+/** More filled bands than this would hide one another; of more, only the edges are drawn. */
 const MOST_BANDS = 5;
 const WIDTH = { plain: 1.75, emphasised: 3, raw: 1 };
 const POINT_SIZE = 6;
@@ -70,14 +70,13 @@ export function emphasise(plot: uPlot, lines: readonly Line[], id: string | null
   plot.redraw(false);
 }
 
-/** Whose bands are drawn, from least to greatest value of each column. */
+/** Whose bands are drawn, from least to greatest value of each column: where a column is one step, there is none. */
 export function bandedOf(lines: readonly Line[], id: string | null): Line[] {
-  return lines.length <= MOST_BANDS && id === null ? [...lines] : lines.filter((line) => line.id === id);
+  return lines.filter((line) => line.columnSteps > 1 && (id === null || line.id === id));
 }
 
-/** Least and greatest value within a range of places, so that no spike of a few runs lies outside the axis. */
+/** Least and greatest value within a range of places, so that no spike lies outside the axis. */
 export function extentOf(lines: readonly Line[], [from, to]: readonly [number, number], log: boolean) {
-  if (lines.length > MOST_BANDS) return null;
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const line of lines) {
     line.places.forEach((place, at) => {
@@ -98,7 +97,7 @@ export function drawBands(plot: uPlot, lines: readonly Line[], log: boolean): vo
   ctx.lineWidth = devicePixelRatio;
   for (const line of lines) {
     ctx.fillStyle = ctx.strokeStyle = cssColour(line.look.colour);
-    for (const band of unbroken(line, log)) drawBand(plot, band);
+    for (const band of unbroken(line, log)) drawBand(plot, band, lines.length <= MOST_BANDS);
   }
   ctx.restore();
 }
@@ -116,15 +115,17 @@ function unbroken({ places, low, high }: Line, log: boolean): Corner[][] {
   return stretches.filter(({ length }) => length > 1);
 }
 
-function drawBand(plot: uPlot, corners: readonly Corner[]): void {
+function drawBand(plot: uPlot, corners: readonly Corner[], isFilled: boolean): void {
   const { ctx } = plot;
   ctx.beginPath();
   for (const [place, , high] of corners) ctx.lineTo(plot.valToPos(place, 'x', true), plot.valToPos(high, 'y', true));
   for (const [place, low] of corners.toReversed()) {
     ctx.lineTo(plot.valToPos(place, 'x', true), plot.valToPos(low, 'y', true));
   }
-  ctx.globalAlpha = ALPHA.band;
-  ctx.fill();
+  if (isFilled) {
+    ctx.globalAlpha = ALPHA.band;
+    ctx.fill();
+  }
   ctx.globalAlpha = ALPHA.edge;
   ctx.stroke();
 }
