@@ -3,13 +3,9 @@
 import { Kbd, Modal, UnstyledButton } from '@mantine/core';
 import { useDisclosure, useHotkeys, useOs } from '@mantine/hooks';
 import { usePathname } from 'next/navigation';
-import { lazy, Suspense, useEffect, useRef } from 'react';
+import { useRef } from 'react';
 import classes from './palette.module.css';
-
-/** After a page has been drawn, and before somebody looks for something. */
-const READY_MS = 2_000;
-const load = () => import('./palette-search.tsx').then(({ PaletteSearch }) => ({ default: PaletteSearch }));
-const PaletteSearch = lazy(load);
+import { PaletteSearch } from './palette-search.tsx';
 
 /** Finds a run, a page or something to do, on Ctrl+K or ⌘K. */
 export function Palette() {
@@ -28,10 +24,6 @@ export function Palette() {
     act?.();
   };
   useHotkeys([['mod+K', () => (opened ? leave() : isSignedIn && show())]], []);
-  useEffect(() => {
-    const timer = setTimeout(load, READY_MS);
-    return () => clearTimeout(timer);
-  }, []);
   const isMac = ['macos', 'ios'].includes(useOs());
   if (!isSignedIn) return null;
   return (
@@ -57,9 +49,7 @@ export function Palette() {
       >
         <Modal.Overlay />
         <Modal.Content aria-label="Find a run, a page or an action">
-          <Suspense fallback={<div className={classes.unready} />}>
-            <PaletteSearch onChosen={leave} />
-          </Suspense>
+          <PaletteSearch onChosen={leave} />
         </Modal.Content>
       </Modal.Root>
     </>
