@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
 import { serve, temporaryFolder } from './evenkeel.ts';
 import { storeRuns } from './many-runs.ts';
+import { watchedPage } from './watched-page.ts';
 
 const executablePath = inject('chromium') ?? '';
 
@@ -25,13 +26,8 @@ describe.skipIf(!executablePath)('views of the board, in a browser', () => {
   });
 
   /** A page, and the errors it meets; closed after use. */
-  const open = async (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-    await page.goto(server.url + path);
-    return { page, problems, [Symbol.asyncDispose]: () => page.close() };
+  const open = (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
+    return watchedPage(browser, server.url + path, options);
   };
 
   test('a view is saved under a name, found by others, and deleted after a question', async () => {

@@ -3,6 +3,7 @@ import { type Browser, chromium, type Locator, type Page } from 'playwright-core
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
 import { serve, temporaryFolder } from './evenkeel.ts';
+import { watchedPage } from './watched-page.ts';
 
 const executablePath = inject('chromium') ?? '';
 const MINUTES = 60_000;
@@ -48,13 +49,12 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
   };
 
   /** A page in a browser that has never been here, and the errors it meets; closed after use. */
-  const open = async (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
-    const page = await browser.newPage({ colorScheme: 'light', viewport: { width: 1280, height: 900 }, ...options });
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-    await page.goto(server.url + path);
-    return { page, problems, [Symbol.asyncDispose]: () => page.close() };
+  const open = (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
+    return watchedPage(browser, server.url + path, {
+      colorScheme: 'light',
+      viewport: { width: 1280, height: 900 },
+      ...options,
+    });
   };
   const compare = (names: readonly string[], more = '') =>
     `/compare?runs=${names.map((name) => ids[name]).join(',')}${more}`;

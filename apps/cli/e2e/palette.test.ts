@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
 import { serve, temporaryFolder } from './evenkeel.ts';
 import { storeRuns } from './many-runs.ts';
+import { watchedPage } from './watched-page.ts';
 
 const executablePath = inject('chromium') ?? '';
 const RUNS = 400;
@@ -27,15 +28,12 @@ describe.skipIf(!executablePath)('the palette, in a browser', () => {
 
   /** A page that answers to keys, and the errors it meets; closed after use. */
   const open = async (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-    await page.goto(server.url + path);
+    const opened = await watchedPage(browser, server.url + path, options);
+    const { page } = opened;
     await expect.poll(() => hasOpened(page)).toBe(true);
     await page.keyboard.press('Escape');
     await dialogOf(page).waitFor({ state: 'detached' });
-    return { page, problems, [Symbol.asyncDispose]: () => page.close() };
+    return opened;
   };
 
   test('it finds runs by what the server knows of them, the newest first, and goes to the one that is chosen', async () => {

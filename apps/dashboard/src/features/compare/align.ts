@@ -1,21 +1,16 @@
 import type { Chart } from '../../trpc/client.tsx';
 import type { StepRange } from '../step/view-params.ts';
-import { type XAxis, type XUnit, xAxisOf } from '../step/x-axis.ts';
+import { risingPlaces, type XAxis, type XUnit, xAxisOf } from '../step/x-axis.ts';
 
 /**
  * Where each column of a run stands, by the step it begins with: at that step, at the tokens seen then, or at the
- * milliseconds since the run began. Only what rises: clocks may stand or jump back.
+ * milliseconds since the run began.
  */
 export function placesOf(chart: Chart, align: XUnit, startedAt: number): Map<number, number> {
-  const places = new Map<number, number>();
-  let last = Number.NEGATIVE_INFINITY;
-  chart.steps.forEach((step, at) => {
-    const place = placeAt(chart, align, startedAt, at);
-    if (place === null || place <= last) return;
-    last = place;
-    places.set(step, place);
-  });
-  return places;
+  return risingPlaces(
+    chart.steps,
+    chart.steps.map((_, at) => placeAt(chart, align, startedAt, at)),
+  );
 }
 
 function placeAt(chart: Chart, align: XUnit, startedAt: number, at: number): number | null {

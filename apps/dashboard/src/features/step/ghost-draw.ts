@@ -16,7 +16,7 @@ export function drawGhosts(plot: uPlot, ghosts: readonly Ghost[], key: SeriesKey
   ctx.strokeStyle = colours().ghost;
   ctx.lineWidth = 1.2 * devicePixelRatio;
   ctx.setLineDash([5 * devicePixelRatio, 3 * devicePixelRatio]);
-  for (const { chart } of ghosts) drawLine(plot, chart.steps, chart.series[key]?.mean ?? []);
+  for (const { steps, series } of ghosts) drawLine(plot, steps, series[key]?.mean ?? []);
   ctx.restore();
 }
 
@@ -38,8 +38,8 @@ function drawLine(plot: uPlot, steps: readonly number[], values: readonly (numbe
 /** Least and greatest of what ghosts show of a metric; only of what a logarithmic axis can show, where that is asked. */
 export function reachOf(ghosts: readonly Ghost[], key: SeriesKey, log: boolean): Extent | null {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { chart } of ghosts) {
-    for (const value of chart.series[key]?.mean ?? []) {
+  for (const { series } of ghosts) {
+    for (const value of series[key]?.mean ?? []) {
       if (value === null || (log && value <= 0)) continue;
       if (value < low) low = value;
       if (value > high) high = value;

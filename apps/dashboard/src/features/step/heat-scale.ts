@@ -1,3 +1,5 @@
+import { joinExtents, positiveExtent } from './axis-range.ts';
+
 /**
  * Viridis (Stéfan van der Walt and Nathaniel Smith, matplotlib 2.0, CC0) at ten even places: perceptually uniform, and
  * told apart with every common colour blindness and in grey.
@@ -39,16 +41,9 @@ type Columns = readonly (readonly (number | null)[])[];
 
 /** The span of positive values; null where there is none. */
 export function heatScale(columns: Columns): HeatScale | null {
-  let low = Number.POSITIVE_INFINITY;
-  let high = 0;
-  for (const column of columns) {
-    for (const value of column) {
-      if (value === null || !(value > 0)) continue;
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
-  }
-  return high > 0 ? { low, high } : null;
+  const extents = columns.map(positiveExtent);
+  const extent = extents.reduce(joinExtents, null);
+  return extent && { low: extent[0], high: extent[1] };
 }
 
 /** Where a value stands between the lowest and the highest, by its logarithm; zero stands lowest. */

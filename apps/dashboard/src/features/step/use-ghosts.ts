@@ -1,6 +1,6 @@
 'use client';
 
-import { useQueries } from '@tanstack/react-query';
+import { type UseQueryResult, useQueries } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { type Chart, type RunDetail, useTRPC } from '../../trpc/client.tsx';
 import { METRIC_SERIES } from './metrics.ts';
@@ -8,10 +8,7 @@ import { type Superseded, supersededSteps } from './superseded.ts';
 import type { StepRange } from './view-params.ts';
 
 /** An older attempt as far as a later one has taken it over. */
-export interface Ghost {
-  attempt: number;
-  chart: Chart;
-}
+export type Ghost = Chart;
 
 const MOST_GHOSTS = 5;
 const GHOST_COLUMNS = 200;
@@ -34,9 +31,13 @@ export function useGhosts(run: RunDetail, range: StepRange): readonly Ghost[] {
         series: [...METRIC_SERIES],
       }),
     ),
-    combine: (charts) =>
-      charts.flatMap(({ data }, at) => (data ? [{ attempt: inView[at]?.attempt ?? 0, chart: data }] : [])),
+    combine: chartsOf,
   });
+}
+
+/** Kept from one rendering to the next, so that what is read is put together only when it changes. */
+function chartsOf(results: readonly UseQueryResult<Chart, unknown>[]): readonly Ghost[] {
+  return results.flatMap(({ data }) => data ?? []);
 }
 
 function clipTo({ attempt, from, to }: Superseded, range: StepRange): Superseded[] {

@@ -41,8 +41,9 @@ export const STEP_AXIS: XAxis = {
 export function xAxisOf(chart: Chart, unit: XUnit, startedAt: number): XAxis {
   if (unit === 'step') return STEP_AXIS;
   const places = unit === 'tokens' ? chart.tokens : chart.times.map((time) => time - startedAt);
-  const knots = risingKnots(chart.steps, places);
-  if (knots.steps.length < 2) return STEP_AXIS;
+  const rising = risingPlaces(chart.steps, places);
+  if (rising.size < 2) return STEP_AXIS;
+  const knots = { steps: [...rising.keys()], places: [...rising.values()] };
   const placeOf = (step: number) => interpolate(knots.steps, knots.places, step);
   const stepAt = (place: number) => interpolate(knots.places, knots.steps, place);
   const { ticks, label, words } = unit === 'tokens' ? TOKENS : TIME;
@@ -69,23 +70,17 @@ const TIME = {
   words: (place: number) => `after ${formatDuration(place)}`,
 };
 
-interface Knots {
-  steps: number[];
-  places: number[];
-}
-
-/** Only what rises can be turned round; clocks may stand or jump back. */
-function risingKnots(steps: readonly number[], places: readonly (number | null)[]): Knots {
-  const knots: Knots = { steps: [], places: [] };
+/** The steps at which places rise, and those places: only what rises can be turned round; clocks may stand or jump back. */
+export function risingPlaces(steps: readonly number[], places: readonly (number | null)[]): Map<number, number> {
+  const rising = new Map<number, number>();
   let last = Number.NEGATIVE_INFINITY;
   steps.forEach((step, at) => {
     const place = places[at] ?? null;
     if (place === null || place <= last) return;
     last = place;
-    knots.steps.push(step);
-    knots.places.push(place);
+    rising.set(step, place);
   });
-  return knots;
+  return rising;
 }
 
 /** On the straight lines between points, the first and the last of which go on. `xs` rises; there are two at least. */
