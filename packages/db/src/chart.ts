@@ -36,22 +36,23 @@ export interface SeriesQuery extends ChartQuery {
   series?: readonly SeriesKey[] | undefined;
 }
 
-type Row = Record<string, string | number | null>;
+/** A value of every column in turn; one beyond what a double holds is in words. */
+type Values = (number | string | null)[];
 
 /** Draws the run's timeline. Every column keeps its least and greatest value, so that no spike is sampled away. */
 export async function readChart(db: Database, query: SeriesQuery): Promise<Chart> {
   const metrics = await metricsOf(db.sql, query);
   const plan = await planColumns(db.sql, query);
-  const rows = await readColumns(db.sql, query.run, plan, [...new Set(metrics.values())]);
-  const number = (name: string) => rows.map((row) => (row[name] === null ? null : Number(row[name])));
+  const read = await readColumns(db.sql, query.run, plan, [...new Set(metrics.values())]);
+  const numbers = (name: string) => (read[name] ?? []).map((value) => (value === null ? null : Number(value)));
   return {
     firstStep: plan.timeline[0]?.first ?? null,
     lastStep: plan.timeline.at(-1)?.last ?? null,
     columnSteps: plan.width,
-    steps: number('column').map((column) => Math.max(plan.first, plan.origin + (column ?? 0) * plan.width)),
-    times: number('time').map((time) => time ?? 0),
-    tokens: number('tokens'),
-    series: Object.fromEntries([...metrics].map(([key, at]) => [key, seriesOf(rows, at, plan.width > 1)])),
+    steps: numbers('column').map((column) => Math.max(plan.first, plan.origin + (column ?? 0) * plan.width)),
+    times: numbers('time').map((time) => time ?? 0),
+    tokens: numbers('tokens'),
+    series: Object.fromEntries([...metrics].map(([key, at]) => [key, seriesOf(numbers, at, plan.width > 1)])),
   };
 }
 
@@ -68,23 +69,33 @@ export async function customNamesOf(db: Sql, id: string): Promise<string[]> {
   return found?.names ?? [];
 }
 
+/** A list for each part of each metric: as rows, a driver would take as long to read the fields as the database to find them. */
 async function readColumns(
   db: Sql,
   run: string,
   { origin, width, pieces }: Columns,
   metrics: readonly number[],
-): Promise<Row[]> {
-  const totals = metrics.flatMap((at) => PARTS.map((part) => `${total(part, at)}::float8 as ${part}_${at}`));
-  const clock = ['extract(epoch from min(time))::float8 * 1000 as time', 'min(tokens)::float8 as tokens'];
-  const { rows } = await db.execute<Row>(sql`
-    select (at - ${origin}::int8) / ${width}::int8 as "column", ${sql.raw([...clock, ...totals].join(', '))}
-    from ${bucketsOf(run, pieces, metrics)} as bucket
-    group by 1 order by 1`);
-  return rows;
+): Promise<Record<string, Values | null>> {
+  const parts = metrics.flatMap((at) =>
+    PARTS.map((part) => ({ name: `${part}_${at}`, value: `${total(part, at)}::float8` })),
+  );
+  const values = [
+    { name: 'time', value: 'extract(epoch from min(time))::float8 * 1000' },
+    { name: 'tokens', value: 'min(tokens)::float8' },
+    ...parts,
+  ];
+  const lists = ['"column"', ...values.map(({ name }) => name)].map((name) => `json_agg(${name}) as ${name}`);
+  const { rows } = await db.execute<Record<string, Values | null>>(sql`
+    select ${sql.raw(lists.join(', '))} from (
+      select (at - ${origin}::int8) / ${width}::int8 as "column",
+        ${sql.raw(values.map(({ name, value }) => `${value} as ${name}`).join(', '))}
+      from ${bucketsOf(run, pieces, metrics)} as bucket
+      group by 1 order by 1) as column_values`);
+  return rows[0] ?? {};
 }
 
-function seriesOf(rows: readonly Row[], metric: number, isRange: boolean): ChartSeries {
-  const part = (name: (typeof PARTS)[number]) => rows.map((row) => row[`${name}_${metric}`] as number | null);
+function seriesOf(numbers: (name: string) => (number | null)[], metric: number, isRange: boolean): ChartSeries {
+  const part = (name: (typeof PARTS)[number]) => numbers(`${name}_${metric}`);
   const [min, finite] = [part('min'), part('finite')];
   const mean = part('sum').map((sum, at) => (sum === null ? null : sum / (finite[at] ?? 1)));
   return {
