@@ -66,6 +66,17 @@ it('prefers what came in later: the live word or the list', () => {
   expect(withLive(listed, 0, undefined)).toBe(listed);
 });
 
+it('a wall open for weeks forgets what has ended, and none that runs or is on the page', () => {
+  const board = new LiveBoard();
+  board.subscribe('shown', vi.fn());
+  const ended = (run: string) => ({ ...change(run, 1), status: 'finished' as const });
+  board.apply([ended('gone'), ended('shown'), change('quiet', 1)], 0);
+  board.apply([ended('late')], 200_000);
+  board.apply([change(RUN, 1)], 300_001);
+  const known = ['gone', 'shown', 'quiet', 'late', RUN].filter((run) => board.get(run));
+  expect(known).toEqual(['shown', 'quiet', 'late', RUN]);
+});
+
 it('forgets the runs heard of longest ago beyond ten thousand, and none that is on the page', () => {
   const board = new LiveBoard();
   board.subscribe('0', vi.fn());

@@ -21,7 +21,9 @@ export interface LiveRun {
 
 /** Four times a second: numbers that change faster cannot be read. */
 const NOTIFY_EVERY_MS = 250;
-/** A page may stay open for weeks, while runs come and go: those heard of longest ago are forgotten beyond so many. */
+/** A page may stay open for weeks while runs come and go: of one that has ended, this is remembered for so long. */
+const ENDED_KEPT_MS = 5 * 60_000;
+/** Of those that run, those heard of longest ago are forgotten beyond so many. */
 const MOST_RUNS = 10_000;
 
 /** The newest word on every run, by run; a row listens to its own run alone. */
@@ -37,14 +39,15 @@ export class LiveBoard {
       this.runs.set(change.run, next);
       this.changed.add(change.run);
     }
-    this.forgetOldest();
+    this.forgetOldest(now);
     this.notify();
   }
 
-  private forgetOldest(): void {
-    for (const run of this.runs.keys()) {
-      if (this.runs.size <= MOST_RUNS) return;
-      if (!this.listeners.has(run)) this.runs.delete(run);
+  private forgetOldest(now: number): void {
+    for (const [run, { at, status }] of this.runs) {
+      const isCrowded = this.runs.size > MOST_RUNS;
+      if (!isCrowded && now - at < ENDED_KEPT_MS) return;
+      if ((isCrowded || status !== 'running') && !this.listeners.has(run)) this.runs.delete(run);
     }
   }
 
