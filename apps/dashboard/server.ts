@@ -1,7 +1,7 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type ApiContext, createCaller } from '@evenkeel/api';
 import { anyApiKey, type Database, openDatabase } from '@evenkeel/db';
 import { Gateway, type Log } from '@evenkeel/gateway';
@@ -89,7 +89,12 @@ async function open(
   // Next.js bundles the pages apart from this file: what both need is handed over through the global object.
   Object.assign(globalThis, { [Symbol.for('evenkeel.caller')]: createCaller(api) });
   const http = createServer(
-    httpListener({ door, sessions, api, log, version: manifest.version, pages: pages.getRequestHandler() }),
+    httpListener({
+      ...{ door, sessions, api, log },
+      version: manifest.version,
+      pages: pages.getRequestHandler(),
+      assets: join(dashboardFolder(), '.next/static'),
+    }),
   );
   io.attach(http);
   await listen(http, port, host);

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Command, startRun } from '@evenkeel/emit';
@@ -12,6 +13,20 @@ test('serve --json prints where it listens and nothing else; healthz names the v
   expect(JSON.parse(server.facts())).toEqual({ url: server.url, database: 'pglite' });
   const response = await fetch(`${server.url}/healthz`);
   expect(await response.json()).toEqual({ status: 'ok', version: '0.1.0', database: 'pglite' });
+});
+
+test('scripts come compressed, to be kept for ever, and nothing that lies beside their folder does', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  const page = await (await fetch(server.url)).text();
+  const [script = ''] = /\/_next\/static\/[^"]+\.js/.exec(page) ?? [];
+  const { status, headers } = await fetch(server.url + script, { headers: { 'accept-encoding': 'gzip' } });
+  expect([status, headers.get('content-encoding')]).toEqual([200, 'gzip']);
+  expect(headers.get('cache-control')).toContain('immutable');
+  const plain = await fetch(server.url + script, { headers: { 'accept-encoding': 'identity' } });
+  expect([plain.status, plain.headers.get('content-encoding')]).toEqual([200, null]);
+  for (const path of ['none.js', '../BUILD_ID', '..%2fBUILD_ID', '%2e%2e/BUILD_ID', '..%5cBUILD_ID'])
+    expect([path, await statusOf(`${server.url}/_next/static/`, path)]).not.toEqual([path, 200]);
 });
 
 test('runs --json prints one line per run', async () => {
@@ -216,3 +231,14 @@ test('an unreachable server, a bad port and an unknown flag are said in one line
   expect(await badPort.ended).toBe(1);
   expect(badPort.output()).toContain('whole number from 0 to 65535');
 });
+
+/** Of a path as it is written, which `fetch` would tidy. */
+function statusOf(folder: string, path: string): Promise<number | undefined> {
+  const { hostname, port, pathname } = new URL(folder);
+  return new Promise((resolve, reject) => {
+    get({ hostname, port, path: pathname + path }, (response) => resolve(response.resume().statusCode)).once(
+      'error',
+      reject,
+    );
+  });
+}
