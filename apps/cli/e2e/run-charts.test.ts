@@ -72,6 +72,27 @@ describe.skipIf(!executablePath)("a run's charts", () => {
     return slider.getAttribute('aria-valuetext');
   };
 
+  test('is seen before any script has run, where the plot then stands', async () => {
+    const page = await browser.newPage({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
+    const falling = await startRun({ server: server.url, project: 'p', name: 'falling', onWarning: () => {} });
+    log(falling, 0, 100, (step) => 4 * Math.exp(-step / 30));
+    await falling.finish();
+    const address = `${server.url}/runs/${falling.id}`;
+    await page.route('**/*.js', (route) => route.abort());
+    await page.goto(address);
+    const loss = chart(page, 'Loss');
+    await loss.locator('svg').waitFor();
+    const sketched = await inkOf(page, await loss.screenshot());
+    await page.unroute('**/*.js');
+    await page.goto(address);
+    await loss.locator('canvas').waitFor();
+    expect(await loss.locator('svg').count()).toBe(0);
+    const plotted = await inkOf(page, await loss.screenshot());
+    expect(sketched.line.length).toBeGreaterThan(300);
+    expect(sketched.line.filter((pixel) => !plotted.near.has(pixel))).toEqual([]);
+    await page.close();
+  });
+
   test('custom scalars have charts of their own, and the evaluation loss stands beside the loss', async () => {
     const page = await open();
     expect(await wordsAt(page, 'speed, all', 9)).toBe('step 90 · 1.09000k');
@@ -170,6 +191,32 @@ describe.skipIf(!executablePath)("a run's charts", () => {
 
 function chart(page: Page, title: string) {
   return page.getByRole('slider', { name: `${title} by step`, exact: true });
+}
+
+/** The pixels of a picture that have the colour of a run's line, and those with their neighbours. */
+async function inkOf(page: Page, picture: Buffer) {
+  const line = await page.evaluate(bluePixels, picture.toString('base64'));
+  const near = new Set(
+    line.flatMap(([x, y]) => [-1, 0, 1].flatMap((dx) => [-1, 0, 1].map((dy) => `${x + dx} ${y + dy}`))),
+  );
+  return { line: line.map(([x, y]) => `${x} ${y}`), near };
+}
+
+/** In the page. */
+async function bluePixels(picture: string): Promise<[number, number][]> {
+  const image = new Image();
+  image.src = `data:image/png;base64,${picture}`;
+  await image.decode();
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const context = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D;
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  const found: [number, number][] = [];
+  for (let at = 0; at < data.length; at += 4) {
+    const [red = 0, , blue = 0] = data.slice(at, at + 3);
+    if (blue - red > 120) found.push([(at / 4) % image.width, Math.floor(at / 4 / image.width)]);
+  }
+  return found;
 }
 
 /** In the page: what is copied of an element. */

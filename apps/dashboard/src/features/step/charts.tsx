@@ -2,7 +2,7 @@
 
 import type { Alert } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
-import { useEffect, useMemo } from 'react';
+import { useMemo } from 'react';
 import type { RunDetail } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
 import { Message } from '../shell/message.tsx';
@@ -35,17 +35,17 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
   const range = useMemo(() => ({ from, to }), [from, to]);
   const asked = readUnit(params);
   const halfLife = readSmoothing(params);
-  const { feed, tellsTokens, error, retry } = useStepFeed(run, { range, unit: asked, series: METRIC_SERIES });
+  const forecast = useForecast(run, range);
+  const ahead = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? null;
+  const shown = { range, unit: asked, series: METRIC_SERIES, ahead };
+  const { feed, tellsTokens, error, retry } = useStepFeed(run, shown);
   const unit = asked === 'tokens' && !tellsTokens ? 'step' : asked;
   useStepArray(feed, run.id, range, 'layerGradVar');
   useStepArray(feed, run.id, range, 'tevQuantiles');
   useStepArray(feed, run.id, range, 'layerOutVar');
-  const forecast = useForecast(run, range);
   const ghosts = useGhosts(run, range);
   const metrics = useMemo(() => metricViews(run.customNames), [run.customNames]);
   const views = useMemo(() => metrics.map((view) => metricChart(view, halfLife)), [metrics, halfLife]);
-  const furthest = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? null;
-  useEffect(() => feed.lookAhead(furthest), [feed, furthest]);
   const zoom = (next: StepRange | null) => setParams(writeRange(next ?? {}), 'push');
 
   if (error) {

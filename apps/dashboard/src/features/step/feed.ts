@@ -175,6 +175,7 @@ export class StepFeed {
   private changed(how: 'at once' | 'in turn'): void {
     this.drawn = null;
     this.drawnAxis = null;
+    if (this.listeners.size === 0) return;
     for (const listener of this.listeners) this.waiting.add(listener);
     this.allAtOnce ||= how === 'at once';
     if (this.scheduled) return;

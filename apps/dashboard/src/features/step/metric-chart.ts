@@ -1,15 +1,15 @@
-import type uPlot from 'uplot';
 import { formatNumber } from '../../format.ts';
 import { positiveExtent } from './axis-range.ts';
-import type { ChartView, Drawn } from './chart-view.ts';
+import { type ChartView, type Drawn, EDGE, HIDDEN, type Line } from './chart-view.ts';
 import type { MetricView } from './metrics.ts';
-import { colours } from './palette.ts';
-import { edgeLine, hiddenLine } from './plot.ts';
 import { type PlotData, plotData } from './plot-data.ts';
 import { smooth } from './smoothing.ts';
 
-/** The place of each line, from 1 on: uPlot counts the steps as its series 0. */
-const [LOW, HIGH, DEVIATION_LOW, DEVIATION_HIGH] = [2, 3, 4, 5];
+/** The places of the lines that bound a band. */
+const [LOW, HIGH, DEVIATION_LOW, DEVIATION_HIGH] = [1, 2, 3, 4];
+const SMOOTH: Line = { ink: 'line', width: 2, dots: 'never' };
+/** Sparse, so its values are marked, and joined over the columns that have none. */
+const BESIDE: Line = { ink: 'beside', width: 1.5, dash: [5, 3], spansGaps: true, dots: 'always' };
 
 /**
  * A metric's mean as a line, least to greatest as a band, its deviation as a wider one; smoothed where `halfLife`, in
@@ -20,18 +20,15 @@ export function metricChart(view: MetricView, halfLife: number | null): ChartVie
   return {
     ...{ key: metric, title, unit, scale },
     ...(view.beside && { beside: view.beside.name }),
-    series: [
+    lines: [
       meanLine(halfLife !== null),
-      edgeLine(),
-      edgeLine(),
-      hiddenLine(),
-      hiddenLine(),
-      ...(halfLife === null ? [] : [smoothLine()]),
-      ...(view.beside ? [besideLine()] : []),
+      ...[EDGE, EDGE, HIDDEN, HIDDEN],
+      ...(halfLife === null ? [] : [SMOOTH]),
+      ...(view.beside ? [BESIDE] : []),
     ],
     bands: [
-      { series: [DEVIATION_HIGH, DEVIATION_LOW], fill: () => colours().deviation },
-      { series: [HIGH, LOW], fill: () => colours().band },
+      { between: [DEVIATION_HIGH, DEVIATION_LOW], ink: 'deviation' },
+      { between: [HIGH, LOW], ink: 'band' },
     ],
     read: ({ chart }) => draw(plotData(chart, view), view, halfLife, chart.columnSteps),
   };
@@ -84,17 +81,6 @@ function finite(value: number | null, text: string): string {
   return value === null ? 'not finite' : text;
 }
 
-function meanLine(isBehind: boolean): uPlot.Series {
-  const colour = () => (isBehind ? colours().bandEdge : colours().line);
-  return { stroke: colour, width: isBehind ? 1 : 1.5, points: { size: 4, fill: colour } };
-}
-
-function smoothLine(): uPlot.Series {
-  return { stroke: () => colours().line, width: 2, points: { show: false } };
-}
-
-/** Sparse, so its values are marked, and joined over the columns that have none. */
-function besideLine(): uPlot.Series {
-  const colour = () => colours().beside;
-  return { stroke: colour, width: 1.5, dash: [5, 3], spanGaps: true, points: { show: true, size: 4, fill: colour } };
+function meanLine(isBehind: boolean): Line {
+  return isBehind ? { ...EDGE, dots: 'sparse' } : { ink: 'line', width: 1.5, dots: 'sparse' };
 }

@@ -1,5 +1,5 @@
-/** The colours that canvases draw with, from the style sheet, read again when the colour scheme changes. */
-const NAMES = {
+/** The style sheet's names of the colours that charts draw with. */
+const VARIABLES = {
   surface: '--ek-surface',
   muted: '--ek-muted',
   rule: '--ek-rule',
@@ -14,10 +14,17 @@ const NAMES = {
   warning: '--ek-warning',
   critical: '--ek-critical',
 } as const;
-type Palette = Record<keyof typeof NAMES, string>;
+export type Ink = keyof typeof VARIABLES;
+type Palette = Record<Ink, string>;
+
+/** A colour for what the style sheet reaches. */
+export function inkVariable(ink: Ink): string {
+  return `var(${VARIABLES[ink]})`;
+}
 
 let palette: Palette | undefined;
 
+/** The colours for canvases, read again when the colour scheme changes. */
 export function colours(): Palette {
   palette ??= readPalette();
   return palette;
@@ -34,6 +41,6 @@ export function onColoursChange(listener: () => void): () => void {
 
 function readPalette(): Palette {
   const style = getComputedStyle(document.documentElement);
-  const read = Object.entries(NAMES).map(([name, variable]) => [name, style.getPropertyValue(variable)]);
+  const read = Object.entries(VARIABLES).map(([name, variable]) => [name, style.getPropertyValue(variable)]);
   return Object.fromEntries(read) as Palette;
 }

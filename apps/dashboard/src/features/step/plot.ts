@@ -1,5 +1,6 @@
 import uPlot from 'uplot';
 import { type Extent, joinExtents, linearRange, logRange } from './axis-range.ts';
+import type { Band, Line } from './chart-view.ts';
 import { colours } from './palette.ts';
 import { formatTick, linearTicks, logTicks } from './ticks.ts';
 import type { XAxis, XUnit } from './x-axis.ts';
@@ -9,6 +10,11 @@ export const GUTTER_LEFT = 72;
 export const GUTTER_RIGHT = 14;
 /** Charts that share it share the crosshair. */
 export const CURSOR_GROUP = 'steps';
+
+/** Space above every plot, and below it for its x axis. */
+export const GUTTER_TOP = 8;
+export const GUTTER_BOTTOM = 40;
+const X_LABEL = 16; // of what is below, what names the axis
 
 const FONT = '11px system-ui, sans-serif';
 const MIN_DRAG = 5; // pixels; less is a click
@@ -44,7 +50,7 @@ export function createPlot(target: HTMLElement, look: PlotLook, hooks: PlotHooks
   const options: uPlot.Options = {
     width: target.clientWidth,
     height: target.clientHeight,
-    padding: [8, GUTTER_RIGHT, 0, 0],
+    padding: [GUTTER_TOP, GUTTER_RIGHT, 0, 0],
     pxAlign: 0, // whole pixels would turn a slow rise into stairs
     legend: { show: false },
     scales: {
@@ -112,29 +118,48 @@ function select(plot: uPlot, hooks: PlotHooks): void {
   hooks.zoom(from, to);
 }
 
-/** Lowest and highest of each column: drawn themselves, so that one wild step in a million is seen. */
-export function edgeLine(): uPlot.Series {
-  return { stroke: () => colours().bandEdge, width: 1, points: { show: false } };
+const DOT_SIZE = 4;
+
+/** A view's lines and bands in uPlot's words; it counts the steps as its series 0. */
+export function linesAndBands(view: { lines: readonly Line[]; bands: readonly Band[] }) {
+  const series = view.lines.map(({ ink, width, dash, spansGaps, dots }): uPlot.Series => {
+    const stroke = () => (ink ? colours()[ink] : 'transparent');
+    const points = { size: DOT_SIZE, fill: stroke, ...(dots !== 'sparse' && { show: dots === 'always' }) };
+    return { stroke, width, points, spanGaps: spansGaps ?? false, ...(dash && { dash: [...dash] }) };
+  });
+  const bands = view.bands.map(({ between: [one, other], ink }): uPlot.Band => {
+    return { series: [one + 1, other + 1], fill: () => colours()[ink] };
+  });
+  return { series, bands };
 }
 
-/** Bounds a band and draws nothing. */
-export function hiddenLine(): uPlot.Series {
-  return { stroke: 'transparent', width: 0, points: { show: false } };
-}
-
-const X_LABELS = { step: 'step', tokens: 'tokens', time: 'time since the run began' };
+export const X_LABELS = { step: 'step', tokens: 'tokens', time: 'time since the run began' };
 const X_SPACE = 70;
+const Y_SPACE = 34;
+
+/** The ticks of an x axis from one step to another, in a chart so many pixels wide. */
+export function xTicks(axis: XAxis, from: number, to: number, width: number) {
+  return axis.ticks(from, to, Math.max(2, Math.floor(width / X_SPACE)));
+}
+
+/** The values to label on a y axis, in a chart so many pixels high. */
+export function yTicks(log: boolean, low: number, high: number, height: number): number[] {
+  return (log ? logTicks : linearTicks)(low, high, Math.max(2, height / Y_SPACE));
+}
+
+export function yLabels(ticks: readonly number[]): string[] {
+  return ticks.map((tick, at) => formatTick(tick, gapAt(ticks, at)));
+}
 
 function xAxis(hooks: PlotHooks): uPlot.Axis {
-  const ticks = (plot: uPlot, low: number, high: number) =>
-    hooks.xAxis().ticks(low, high, Math.max(2, Math.floor(plot.width / X_SPACE)));
+  const ticks = (plot: uPlot, low: number, high: number) => xTicks(hooks.xAxis(), low, high, plot.width);
   return {
     ...axisLook(),
     label: () => X_LABELS[hooks.xAxis().unit],
-    labelSize: 16,
+    labelSize: X_LABEL,
     labelGap: 0,
     labelFont: FONT,
-    size: 24,
+    size: GUTTER_BOTTOM - X_LABEL,
     space: X_SPACE,
     ...ownTicks,
     splits: (plot, _, low, high) => ticks(plot, low, high).map(({ step }) => step),
@@ -152,15 +177,13 @@ const ownTicks: Pick<uPlot.Axis, 'incrs' | 'filter'> = {
 };
 
 function yAxis(log: boolean): uPlot.Axis {
-  const space = 34;
-  const ticks = log ? logTicks : linearTicks;
   return {
     ...axisLook(),
     size: GUTTER_LEFT,
-    space,
+    space: Y_SPACE,
     ...ownTicks,
-    splits: (plot, _, low, high) => ticks(low, high, Math.max(2, plot.height / space)),
-    values: (_, splits) => splits.map((split, at) => formatTick(split, gapAt(splits, at))),
+    splits: (plot, _, low, high) => yTicks(log, low, high, plot.height),
+    values: (_, splits) => yLabels(splits),
   };
 }
 

@@ -1,9 +1,7 @@
 import { formatNumber } from '../../format.ts';
 import type { ArrayChart } from '../../trpc/client.tsx';
 import { positiveExtent } from './axis-range.ts';
-import type { ChartView, Drawn } from './chart-view.ts';
-import { colours } from './palette.ts';
-import { hiddenLine } from './plot.ts';
+import { type ChartView, type Drawn, HIDDEN } from './chart-view.ts';
 
 /** Places of the quantiles of TEV: 0, 1, 5, 25, 50, 75, 95, 99 and 100 % of the vocabulary. */
 const MEDIAN = 4;
@@ -22,10 +20,8 @@ export const TEV_DISTRIBUTION: ChartView = {
   title: 'TEV of the vocabulary',
   unit: null,
   scale: 'auto',
-  series: Array.from({ length: 9 }, (_, at) =>
-    at === MEDIAN ? { stroke: () => colours().line, width: 1.5, points: { show: false } } : hiddenLine(),
-  ),
-  bands: BANDS.map(([low, high]) => ({ series: [high + 1, low + 1], fill: () => colours().quantileBand })),
+  lines: Array.from({ length: 9 }, (_, at) => (at === MEDIAN ? { ink: 'line', width: 1.5, dots: 'never' } : HIDDEN)),
+  bands: BANDS.map(([low, high]) => ({ between: [high, low], ink: 'quantileBand' })),
   read: ({ arrays }) => draw(arrays.get('tevQuantiles') ?? { steps: [], values: [] }),
 };
 

@@ -4,6 +4,7 @@ import { DEFAULT_RULES } from '@evenkeel/stability';
 import { useId } from 'react';
 import { formatCount } from '../../format.ts';
 import { ChartHeading } from './chart-heading.tsx';
+import { ChartSketch } from './chart-sketch.tsx';
 import classes from './charts.module.css';
 import { steer } from './steer.ts';
 import type { ShownForecast } from './use-forecast.ts';
@@ -11,7 +12,7 @@ import { type ChartProps, useStepPlot } from './use-step-plot.ts';
 
 export function StepChart({ onScale, ...props }: ChartProps & { onScale: (scale: 'log' | 'linear') => void }) {
   const { view, feed, forecast, onZoom } = props;
-  const { target, readout, mounted, log } = useStepPlot(props);
+  const { target, readout, mounted, log, sketched } = useStepPlot(props);
   const title = useId();
   return (
     <section className={classes.chart} aria-labelledby={title}>
@@ -31,7 +32,9 @@ export function StepChart({ onScale, ...props }: ChartProps & { onScale: (scale:
         onKeyDown={(event) =>
           mounted.current && steer(event, mounted.current.plot, { shown: feed.view(), whole: feed.runSteps(), onZoom })
         }
-      />
+      >
+        {sketched && <ChartSketch view={view} drawn={sketched} log={log} steps={feed.view()} xAxis={feed.xAxis()} />}
+      </div>
     </section>
   );
 }

@@ -19,34 +19,43 @@ import type { XUnit } from './x-axis.ts';
 
 const READ_AT_MOST_EVERY_MS = 1_000;
 
-/** The old picture stays until the new one is there. Never fresh: only what is read after `watch` joins on to it. */
-const HOW = { placeholderData: keepPreviousData, staleTime: 0, structuralSharing: false };
+/**
+ * The old picture stays until the new one is there. Never fresh, and not read again as the page opens: only what is read
+ * after `watch` joins on to what streams in, and that is read then.
+ */
+const HOW = { placeholderData: keepPreviousData, staleTime: 0, refetchOnMount: false, structuralSharing: false };
 
 /** What a feed reads, and on which axis it is shown. */
 interface Shown {
   range: StepRange;
   unit: XUnit;
   series: readonly SeriesKey[];
+  /** A step beyond the last that the axis reaches to. */
+  ahead?: number | null;
 }
 
 /** A feed that reads the run's steps in a range, and again whenever the live connection cannot vouch for them. */
-export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series }: Shown) {
+export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series, ahead = null }: Shown) {
   const trpc = useTRPC();
   const queries = useQueryClient();
-  const [feed] = useState(
-    () =>
-      new StepFeed({
-        attempt: newestAttempt(run),
-        schedule: nextFrame,
-        startedAt: run.startedAt.getTime(),
-        customNames: run.customNames,
-      }),
-  );
-
   const request = { run: run.id, from, to, columns: CHART_COLUMNS, series: [...series] };
   const chart = useQuery(trpc.step.chart.queryOptions(request, HOW));
+  const [feed] = useState(() => {
+    const created = new StepFeed({
+      attempt: newestAttempt(run),
+      schedule: nextFrame,
+      startedAt: run.startedAt.getTime(),
+      customNames: run.customNames,
+    });
+    // What is at hand is drawn at once, on the server too, where no effect runs.
+    created.show({ from, to }, unit);
+    created.lookAhead(ahead);
+    if (chart.data) created.load(chart.data);
+    return created;
+  });
 
   useEffect(() => feed.show({ from, to }, unit), [feed, from, to, unit]);
+  useEffect(() => feed.lookAhead(ahead), [feed, ahead]);
   useEffect(() => {
     if (chart.data) feed.load(chart.data);
   }, [feed, chart.data]);

@@ -2,8 +2,10 @@
 
 import type { Alert } from '@evenkeel/protocol';
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import type uPlot from 'uplot';
 import { formatCount } from '../../format.ts';
+import { useIsHydrating } from '../../hydrating.ts';
 import type { SeriesKey } from '../../trpc/client.tsx';
 import { isPressedFlat, joinExtents } from './axis-range.ts';
 import type { ChartView, Drawn } from './chart-view.ts';
@@ -13,7 +15,7 @@ import { drawForecast } from './forecast-draw.ts';
 import { drawAttempts, drawGhosts, nameAttempts, reachOf } from './ghost-draw.ts';
 import { drawAlerts, drawNonFinite, drawShade } from './markers.ts';
 import { onColoursChange } from './palette.ts';
-import { createPlot, follow, type PlotHooks, type PlotLook } from './plot.ts';
+import { createPlot, follow, linesAndBands, type PlotHooks, type PlotLook } from './plot.ts';
 import type { AttemptSpan } from './superseded.ts';
 import type { ShownForecast } from './use-forecast.ts';
 import type { Ghost } from './use-ghosts.ts';
@@ -43,7 +45,10 @@ const NONE: readonly never[] = [];
 /** Draws a chart into `target` and says in `readout` what stands under the crosshair; new steps render nothing again. */
 export function useStepPlot({ view, feed, unit = 'step', scale, onZoom, ...marks }: ChartProps) {
   const { alerts, forecast = null, attempts = NONE, ghosts = NONE, shaded } = marks;
-  const [wide, setWide] = useState(false);
+  const isHydrating = useIsHydrating();
+  const [opened] = useState(() => readNow(view, feed));
+  const [wide, setWide] = useState(() => isPressedFlat(opened?.extent ?? null));
+  const [sketched, setSketched] = useState(isHydrating ? opened : null);
   const chosen = scale ?? view.scale;
   const log = chosen === 'log' || (chosen === 'auto' && wide);
   const target = useRef<HTMLDivElement>(null);
@@ -78,8 +83,9 @@ export function useStepPlot({ view, feed, unit = 'step', scale, onZoom, ...marks
     const place = target.current;
     if (!place) return;
     return whileInView(place, () => {
-      const look = { log, unit, series: view.series, bands: view.bands };
+      const look = { log, unit, ...linesAndBands(view) };
       mounted.current = mountPlot(place, look, { feed, view, say, measure, reach, drawUnder, drawOver, zoom });
+      flushSync(() => setSketched(null)); // no frame shows both, nor neither
       return () => {
         mounted.current?.remove();
         mounted.current = null;
@@ -92,7 +98,13 @@ export function useStepPlot({ view, feed, unit = 'step', scale, onZoom, ...marks
   // biome-ignore lint/correctness/useExhaustiveDependencies: likewise
   useEffect(() => mounted.current?.plot.redraw(false), [alerts, attempts, forecast?.points, forecast?.ahead?.step]);
 
-  return { target, readout, mounted, log };
+  return { target, readout, mounted, log, sketched };
+}
+
+/** What a chart would draw now; null until something was read. */
+function readNow(view: ChartView, feed: StepFeed): Drawn | null {
+  const picture = feed.picture();
+  return picture && view.read(picture);
 }
 
 interface MountedPlot {
@@ -125,9 +137,8 @@ function mountPlot(place: HTMLElement, look: PlotLook, drawing: Drawing): Mounte
     reset: () => zoom(null),
   });
   const update = () => {
-    const picture = feed.picture();
-    if (!picture) return;
-    data = view.read(picture);
+    data = readNow(view, feed);
+    if (!data) return;
     measure(data);
     plot.setData([data.steps, ...data.lines]);
     say(data, plot.cursor.idx ?? null);

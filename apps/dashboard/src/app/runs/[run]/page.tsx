@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metadata } from 'next';
 import { cache } from 'react';
 import { RunPage } from '../../../features/run/run-page.tsx';
@@ -10,6 +11,9 @@ interface Props {
   params: Promise<{ run: string }>;
   searchParams: Promise<Record<string, string | string[] | undefined>>;
 }
+
+/** How long a page waits for its charts, to come with them drawn; what takes longer streams after it. */
+const CHART_WAIT_MS = 150;
 
 /** Once a request, for the title and the page. */
 const getRun = cache(async (run: string) => {
@@ -27,14 +31,17 @@ export default async function Page({ params, searchParams }: Props) {
   const { from, to } = readRange(await searchParamsOf(searchParams));
   const trpc = await serverTRPC();
   const queries = getQueryClient();
+  const shown = { run, from, to };
+  const series = [...METRIC_SERIES];
   await Promise.all([
     queries.prefetchQuery(trpc.alert.list.queryOptions({ run })),
     queries.prefetchQuery(trpc.run.commands.queryOptions({ run })),
+    Promise.race([
+      queries.prefetchQuery(trpc.step.chart.queryOptions({ ...shown, columns: CHART_COLUMNS, series })),
+      sleep(CHART_WAIT_MS),
+    ]),
   ]);
-  // Not awaited: the page comes at once, with nothing drawn from these yet, and they stream after it.
-  const shown = { run, from, to };
-  const series = [...METRIC_SERIES];
-  void queries.prefetchQuery(trpc.step.chart.queryOptions({ ...shown, columns: CHART_COLUMNS, series }));
+  // Not awaited: the page comes without them, and they stream after it.
   void queries.prefetchQuery(trpc.step.forecasts.queryOptions({ ...shown, columns: CHART_COLUMNS }));
   void queries.prefetchQuery(trpc.step.array.queryOptions({ ...shown, columns: ARRAY_COLUMNS, array: 'layerGradVar' }));
   return (
