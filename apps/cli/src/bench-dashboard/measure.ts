@@ -40,8 +40,18 @@ export function clickToChartTime(browser: Browser, boardUrl: string, name: strin
   });
 }
 
-/** From navigation in a new tab, with nothing cached, until the run's charts in the window are drawn. */
+/** From navigation in a new tab, with nothing cached, until the run's charts in the window are seen. */
 export function firstChartTime(browser: Browser, url: string): Promise<number> {
+  return median(browser, async (page) => {
+    await page.addInitScript(noteFirstCharts);
+    await page.goto(url, { waitUntil: 'commit' });
+    const seen = await page.waitForFunction(firstCharts, undefined, { polling: 100 });
+    return (await seen.jsonValue()) as number;
+  });
+}
+
+/** The same until they are drawn by scripts, and so answer to the mouse and move. */
+export function liveChartTime(browser: Browser, url: string): Promise<number> {
   return median(browser, (page) => openRun(page, url));
 }
 
@@ -148,7 +158,26 @@ async function heapOf(session: CDPSession): Promise<number> {
 
 // What follows runs in the page.
 
-/** Whether every chart that is in the window has been drawn. */
+/** Marks the frame after the first in which every chart in the window is drawn, be it by the server. */
+function noteFirstCharts(): void {
+  const look = () => {
+    const charts = [...document.querySelectorAll('[role="slider"]')].filter(
+      (chart) => chart.getBoundingClientRect().top < innerHeight,
+    );
+    const areDrawn = charts.length > 3 && charts.every((chart) => chart.querySelector('svg path, canvas'));
+    requestAnimationFrame(areDrawn ? () => performance.mark('charts seen') : look);
+  };
+  requestAnimationFrame(look);
+}
+
+/** When those charts were seen, in milliseconds since the navigation: not before the page's first paint. */
+function firstCharts(): number | null {
+  const [painted] = performance.getEntriesByName('first-contentful-paint');
+  const [seen] = performance.getEntriesByName('charts seen');
+  return painted && seen ? Math.max(painted.startTime, seen.startTime) : null;
+}
+
+/** Whether every chart that is in the window has been drawn by scripts. */
 function isDrawn(): boolean {
   const isInWindow = (element: Element) => element.getBoundingClientRect().top < innerHeight;
   const hasInk = (canvas: HTMLCanvasElement) => {
