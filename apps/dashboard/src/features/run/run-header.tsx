@@ -58,14 +58,14 @@ export function RunHeader({ run, heard, commands }: Props) {
           {formatNumber(run.tevMean, 4)}
         </Fact>
         {run.owner && <Fact name="Owner">{run.owner}</Fact>}
+        <Fact name={run.endedAt ? 'Took' : 'Running for'} exact={`started ${formatInstant(run.startedAt)}`}>
+          {until === null ? '' : formatDuration(until - run.startedAt.getTime())}
+        </Fact>
         {run.endedAt && (
           <Fact name="Ended" exact={formatInstant(run.endedAt)}>
             {now === null ? '' : `${formatDuration(now - run.endedAt.getTime())} ago`}
           </Fact>
         )}
-        <Fact name={run.endedAt ? 'Took' : 'Running for'} exact={`started ${formatInstant(run.startedAt)}`}>
-          {until === null ? '' : formatDuration(until - run.startedAt.getTime())}
-        </Fact>
       </dl>
       {run.reason && <Reason run={run} stop={commands.find(({ kind }) => kind === 'stop')} />}
     </header>
