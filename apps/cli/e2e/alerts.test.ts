@@ -1,34 +1,22 @@
 import { startRun } from '@evenkeel/emit';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { BrowserContext, Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { describeInBrowser } from './in-browser.ts';
 
-const executablePath = inject('chromium') ?? '';
 const TOKEN = 'a token for this test';
 
-describe.skipIf(!executablePath)('alerts, in a browser', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
+describeInBrowser('alerts', { env: { EVENKEEL_ACCESS_TOKEN: TOKEN } }, (dashboard) => {
   let context: BrowserContext;
   let page: Page;
 
   beforeAll(async () => {
-    server = await serve(folder.path, '0', { EVENKEEL_ACCESS_TOKEN: TOKEN });
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
-    context = await browser.newContext({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
+    context = await dashboard.browser.newContext({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
     page = await context.newPage();
   });
 
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
   const begin = (name: string, over: Partial<Parameters<typeof startRun>[0]> = {}) =>
-    startRun({ server: server.url, project: 'lab', name, onWarning: () => {}, ...over });
+    startRun({ server: dashboard.url, project: 'lab', name, onWarning: () => {}, ...over });
 
   /** A run whose loss is lost at its last step. */
   const lose = async (name: string, project = 'lab') => {
@@ -52,14 +40,14 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
       .waitFor();
 
   test('who is not signed in is asked to, and comes back', async () => {
-    await page.goto(`${server.url}/alerts?status=open`);
+    await page.goto(`${dashboard.url}/alerts?status=open`);
     await page.getByLabel('Access token').fill(TOKEN);
     await page.keyboard.press('Enter');
-    await page.waitForURL(`${server.url}/alerts?status=open`);
+    await page.waitForURL(`${dashboard.url}/alerts?status=open`);
   });
 
   test('an inbox without alerts says when there will be some, and fills by itself', async () => {
-    await page.goto(`${server.url}/alerts`);
+    await page.goto(`${dashboard.url}/alerts`);
     await page.getByRole('heading', { name: 'No alerts yet' }).waitFor();
     expect(await seriousProblems(page)).toEqual([]);
     await lose('first');
@@ -83,7 +71,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await page.getByLabel('Project').selectOption('lab');
     await page.getByLabel('Severity').selectOption('critical');
     await page.getByLabel('Search the name of the run').fill('IR');
-    await page.waitForURL(`${server.url}/alerts?project=lab&severity=critical&q=IR`);
+    await page.waitForURL(`${dashboard.url}/alerts?project=lab&severity=critical&q=IR`);
     await rowOf('second').waitFor({ state: 'detached' });
     await page.reload();
     await isAlive();
@@ -91,7 +79,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await page.getByLabel('Severity').selectOption('warning');
     await page.getByText('No open alert matches.').waitFor();
     await page.getByRole('button', { name: 'Take the filters away' }).click();
-    await page.waitForURL(`${server.url}/alerts`);
+    await page.waitForURL(`${dashboard.url}/alerts`);
     await rowOf('fourth').waitFor();
   });
 
@@ -116,14 +104,14 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await rowOf('third').waitFor({ state: 'detached' });
     expect(await rows().count()).toBe(1);
     await tab(/^acknowledged 3/).click();
-    await page.waitForURL(`${server.url}/alerts?status=acknowledged`);
+    await page.waitForURL(`${dashboard.url}/alerts?status=acknowledged`);
     await page.reload();
     await isAlive();
     expect(await rows().count()).toBe(3);
   });
 
   test('the keyboard moves, selects, acknowledges and opens', async () => {
-    await page.goto(`${server.url}/alerts?status=all`);
+    await page.goto(`${dashboard.url}/alerts?status=all`);
     await isAlive();
     await page.keyboard.press('j');
     await page.keyboard.press('Shift+j');
@@ -148,7 +136,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     const first = await begin('rewound', { policy, onCommand: () => 'kept' });
     for (let step = 0; step < 260; step++) first.log({ step, loss: 2, tevMean: tevAt(step), gradVar: 1 });
     await first.drained();
-    await page.goto(`${server.url}/alerts?q=rewound`);
+    await page.goto(`${dashboard.url}/alerts?q=rewound`);
     await rowOf('rewound')
       .getByRole('link', { name: /^tev-growth at step/ })
       .click();
@@ -166,7 +154,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await page.reload();
     await page.getByText('Attempt 2, which began later at step 100, is left out.').waitFor();
     expect(await pictureOf(page)).toEqual(before);
-    await page.goto(`${server.url}/runs/${first.id}`);
+    await page.goto(`${dashboard.url}/runs/${first.id}`);
     await page.getByText('The charts as a table').click();
     await page.getByRole('row').filter({ hasText: 'Loss' }).getByText('9.000').first().waitFor();
     await second.finish();
@@ -174,7 +162,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
 
   test('an unknown alert is not found, and says where the others are', async () => {
     const unknown = '01890a5d-ac96-774b-bcce-b302099a8058';
-    await page.goto(`${server.url}/alerts/${unknown}/${unknown}`);
+    await page.goto(`${dashboard.url}/alerts/${unknown}/${unknown}`);
     await page.getByRole('heading', { name: 'There is no such alert' }).waitFor();
     await page.getByRole('link', { name: 'See all alerts' }).click();
     await rowOf('first').waitFor();
@@ -187,7 +175,7 @@ describe.skipIf(!executablePath)('alerts, in a browser', () => {
     await page.getByRole('button', { name: 'Resolve 1' }).click();
     await page.getByRole('alert').getByText('you are signed out').waitFor();
     await page.getByRole('alert').getByRole('link', { name: 'Sign in' }).click();
-    await page.waitForURL(`${server.url}/signin?next=%2Falerts%3Fstatus%3Dall`);
+    await page.waitForURL(`${dashboard.url}/signin?next=%2Falerts%3Fstatus%3Dall`);
     await page.getByLabel('Access token').waitFor();
   });
 });

@@ -1,33 +1,15 @@
 import { startRun } from '@evenkeel/emit';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { describeInBrowser } from './in-browser.ts';
 import { storeRuns } from './many-runs.ts';
 import { watchedPage } from './watched-page.ts';
 
-const executablePath = inject('chromium') ?? '';
-
-describe.skipIf(!executablePath)('views of the board, in a browser', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    await storeRuns(folder.path, 600);
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
-  });
-
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
+describeInBrowser('views of the board', { fill: (dataDir) => storeRuns(dataDir, 600) }, (dashboard) => {
   /** A page, and the errors it meets; closed after use. */
   const open = (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
-    return watchedPage(browser, server.url + path, options);
+    return watchedPage(dashboard.browser, dashboard.url + path, options);
   };
 
   test('a view is saved under a name, found by others, and deleted after a question', async () => {
@@ -40,7 +22,7 @@ describe.skipIf(!executablePath)('views of the board, in a browser', () => {
     await dropdownOf(page).waitFor({ state: 'detached' });
     await page.getByLabel('Status').selectOption('failed');
     await page.getByRole('button', { name: 'Loss' }).click();
-    await page.waitForURL(`${server.url}/?status=failed&sort=loss`);
+    await page.waitForURL(`${dashboard.url}/?status=failed&sort=loss`);
     await openViews(page);
     await page.getByLabel('Save this view as').fill('Failed at a low loss');
     await page.keyboard.press('Enter');
@@ -59,7 +41,7 @@ describe.skipIf(!executablePath)('views of the board, in a browser', () => {
     await dropdownOf(other).getByText('name: there is a view of this name').waitFor();
     expect(await seriousProblems(other)).toEqual([]);
     await dropdownOf(other).getByRole('link', { name: 'Failed at a low loss' }).click();
-    await other.waitForURL(`${server.url}/?status=failed&sort=loss`);
+    await other.waitForURL(`${dashboard.url}/?status=failed&sort=loss`);
     await openViews(other);
     await other.getByText('What you see is saved as Failed at a low loss.').waitFor();
     await other.getByRole('button', { name: 'Delete Failed at a low loss' }).click();
@@ -86,11 +68,11 @@ describe.skipIf(!executablePath)('views of the board, in a browser', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Baselines (saved view)' }).waitFor();
     await page.getByRole('link', { name: 'Alerts', exact: true }).click();
-    await page.waitForURL(`${server.url}/alerts`);
+    await page.waitForURL(`${dashboard.url}/alerts`);
     await page.keyboard.press('Control+k');
     await page.keyboard.type('baselines');
     await page.getByRole('option', { name: 'View Baselines' }).click();
-    await page.waitForURL(`${server.url}/?tag=baseline`);
+    await page.waitForURL(`${dashboard.url}/?tag=baseline`);
   });
 
   test('the way back from a run leads to the rows that were there; the way on begins at the top', async () => {
@@ -119,7 +101,7 @@ describe.skipIf(!executablePath)('views of the board, in a browser', () => {
     await row.waitFor();
     expect(await scrolled()).toBe(before);
     await page.getByRole('link', { name: 'All', exact: true }).click();
-    await page.waitForURL(`${server.url}/`);
+    await page.waitForURL(`${dashboard.url}/`);
     await page.getByRole('link', { name: 'run 0', exact: true }).waitFor();
     expect(await scrolled()).toBe(0);
     expect(problems).toEqual([]);
@@ -128,11 +110,11 @@ describe.skipIf(!executablePath)('views of the board, in a browser', () => {
   test('a board of one project leads to its rules', async () => {
     await using opened = await open('/?project=mlra');
     await opened.page.getByRole('link', { name: 'Rules of mlra' }).click();
-    await opened.page.waitForURL(`${server.url}/projects/mlra/rules`);
+    await opened.page.waitForURL(`${dashboard.url}/projects/mlra/rules`);
   });
 
   test('two alerts of a run can both be read on a small screen', async () => {
-    const run = await startRun({ server: server.url, project: 'lab', name: 'twofold', onWarning: () => {} });
+    const run = await startRun({ server: dashboard.url, project: 'lab', name: 'twofold', onWarning: () => {} });
     for (let step = 0; step < 260; step++) {
       run.log({ step, loss: 2, tevMean: 0.02 * Math.exp((step / 120) ** 2), gradVar: 1 });
     }

@@ -1,35 +1,18 @@
 import { startRun } from '@evenkeel/emit';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { describeInBrowser } from './in-browser.ts';
 import { storeRuns } from './many-runs.ts';
 import { watchedPage } from './watched-page.ts';
 
-const executablePath = inject('chromium') ?? '';
 const RUNS = 3_000;
 const MINUTES = 60_000;
 
-describe.skipIf(!executablePath)('the board of three thousand runs, in a browser', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    await storeRuns(folder.path, RUNS);
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
-  }, 2 * MINUTES);
-
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
+describeInBrowser('the board of three thousand runs', { fill: (dataDir) => storeRuns(dataDir, RUNS) }, (dashboard) => {
   /** A page, and the errors it meets; closed after use. */
   const open = (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
-    return watchedPage(browser, server.url + path, options);
+    return watchedPage(dashboard.browser, dashboard.url + path, options);
   };
 
   test('search, filters and sort are the address: a reload gives the same view, and chips take them away', {
@@ -112,7 +95,7 @@ describe.skipIf(!executablePath)('the board of three thousand runs, in a browser
     await using wall = await open('/?wall&project=live', { viewport: { width: 1920, height: 1080 } });
     await board.page.getByText('No run matches.').waitFor();
     await wall.page.getByText('No run is running.').waitFor();
-    const run = await startRun({ server: server.url, project: 'live', name: 'astray' });
+    const run = await startRun({ server: dashboard.url, project: 'live', name: 'astray' });
     const row = rowOf(board.page, 'astray');
     await row.getByText('running').waitFor();
     for (let step = 0; step < 260; step++) {
@@ -130,7 +113,7 @@ describe.skipIf(!executablePath)('the board of three thousand runs, in a browser
   });
 
   test('a browser that asks for an icon by itself gets it', async () => {
-    const icon = await fetch(`${server.url}/favicon.ico`);
+    const icon = await fetch(`${dashboard.url}/favicon.ico`);
     expect([icon.status, icon.headers.get('content-type')]).toEqual([200, 'image/svg+xml']);
   });
 

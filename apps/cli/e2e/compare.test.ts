@@ -1,40 +1,28 @@
 import { startRun } from '@evenkeel/emit';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { describeInBrowser } from './in-browser.ts';
 import { watchedPage } from './watched-page.ts';
 
-const executablePath = inject('chromium') ?? '';
 const MINUTES = 60_000;
 const BEGAN = 1_700_000_000_000;
 
 /** Falls by one with every 50,000 tokens, so that runs of any batch size have the same loss at the same tokens. */
 const lossAt = (tokens: number) => 10 - Math.floor(tokens / 50_000);
 
-describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
+describeInBrowser('comparing runs', {}, (dashboard) => {
   /** By name. */
   const ids: Record<string, string> = {};
 
   beforeAll(async () => {
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
     await train('small batch', { batch: 1_000, steps: 400 });
     await train('large batch', { batch: 2_000, steps: 200 });
     await train('silent on tokens', { batch: null, steps: 300 });
   }, 2 * MINUTES);
 
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
   const begin = (name: string, config: Record<string, unknown> = {}) =>
-    startRun({ server: server.url, project: 'lab', name, config, startedAt: BEGAN, onWarning: () => {} });
+    startRun({ server: dashboard.url, project: 'lab', name, config, startedAt: BEGAN, onWarning: () => {} });
 
   /** A step a second. */
   const train = async (name: string, { batch, steps }: { batch: number | null; steps: number }) => {
@@ -50,7 +38,7 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
 
   /** A page in a browser that has never been here, and the errors it meets; closed after use. */
   const open = (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
-    return watchedPage(browser, server.url + path, {
+    return watchedPage(dashboard.browser, dashboard.url + path, {
       colorScheme: 'light',
       viewport: { width: 1280, height: 900 },
       ...options,
@@ -139,7 +127,7 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
     await expect.poll(names).toEqual(['2large batch', '3silent on tokens', '1small batch']);
     await page.reload();
     expect(await names()).toEqual(['2large batch', '3silent on tokens', '1small batch']);
-    await page.goto(server.url + compare(['small batch', 'small batch']));
+    await page.goto(dashboard.url + compare(['small batch', 'small batch']));
     await page.getByText('Add another run to see in what the two differ.').waitFor();
     expect(problems).toEqual([]);
   });
@@ -192,7 +180,7 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
     await page.getByLabel('Smoothing').selectOption('10');
     await expect.poll(() => shownOf(page)).toEqual([String(from), String(to)]);
 
-    await using other = await open(page.url().slice(server.url.length));
+    await using other = await open(page.url().slice(dashboard.url.length));
     await expect.poll(() => shownOf(other.page)).toEqual([String(from), String(to)]);
     const hide = other.page.getByRole('button', { name: 'Hide large batch' });
     expect(await hide.getAttribute('aria-pressed')).toBe('true');
@@ -286,7 +274,7 @@ describe.skipIf(!executablePath)('comparing runs, in a browser', () => {
     await page.getByRole('button', { name: 'Take what is left out from the address' }).click();
     await page.getByText('nonsense').waitFor({ state: 'detached' });
     expect(runsIn(page)).toEqual([ids['small batch'], ids['large batch']]);
-    await page.goto(`${server.url}/compare?runs=${unknown}`);
+    await page.goto(`${dashboard.url}/compare?runs=${unknown}`);
     await page.getByText(`There is no run ${unknown}`).waitFor();
   });
 

@@ -1,16 +1,16 @@
 import type { AppRouter } from '@evenkeel/api';
 import { createTRPCClient, httpLink } from '@trpc/client';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import superjson from 'superjson';
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type EvenkeelProcess, evenkeel, temporaryFolder } from './evenkeel.ts';
+import { hasBrowser, launchBrowser } from './in-browser.ts';
 
-const executablePath = inject('chromium') ?? '';
 const UNSTABLE = 'rising learning rate';
 const STOPPED = 'rising, stopped early';
 const MINUTES = 60_000;
 
-describe.skipIf(!executablePath)('the demo, in a browser', () => {
+describe.skipIf(!hasBrowser)('the demo, in a browser', () => {
   const folder = temporaryFolder();
   let demo: EvenkeelProcess;
   let browser: Browser;
@@ -18,7 +18,7 @@ describe.skipIf(!executablePath)('the demo, in a browser', () => {
 
   beforeAll(async () => {
     demo = evenkeel(['demo', '--port', '0', '--no-open', '--data-dir', folder.path]);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
+    browser = await launchBrowser();
     [, url = ''] = await demo.printed(/Evenkeel is at (\S+)/);
   });
 

@@ -1,11 +1,9 @@
 import { startRun } from '@evenkeel/emit';
-import { chromium } from 'playwright-core';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { serve, temporaryFolder } from './evenkeel.ts';
+import { hasBrowser, launchBrowser } from './in-browser.ts';
 
-const executablePath = inject('chromium') ?? '';
-
-test.skipIf(!executablePath)(
+test.skipIf(!hasBrowser)(
   'a page whose server is killed says so, and catches up with no hole and no step twice',
   {
     timeout: 120_000,
@@ -21,10 +19,7 @@ test.skipIf(!executablePath)(
     };
     log(30);
     await run.drained();
-    const browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-sync'],
-    });
+    const browser = await launchBrowser();
     try {
       const page = await browser.newPage();
       await page.goto(`${first.url}/runs/${run.id}`);

@@ -1,10 +1,8 @@
 import { startRun } from '@evenkeel/emit';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
-
-const executablePath = inject('chromium') ?? '';
+import { describeInBrowser } from './in-browser.ts';
 
 const NOTES = `# Why
 
@@ -20,29 +18,14 @@ Twice the *rate*, as in [the paper](https://arxiv.org/abs/2409.07787), and [not]
 - [x] warm-up
 `;
 
-describe.skipIf(!executablePath)('notes and tags, in a browser', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
-  });
-
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
+describeInBrowser('notes and tags', {}, (dashboard) => {
   const told = (name: string, notes: string) =>
-    ({ server: server.url, project: 'lab', name, notes, tags: ['first'], onWarning: () => {} }) as const;
+    ({ server: dashboard.url, project: 'lab', name, notes, tags: ['first'], onWarning: () => {} }) as const;
 
   const openRun = async (id: string, seen: string[] = []): Promise<Page> => {
-    const page = await browser.newPage();
+    const page = await dashboard.browser.newPage();
     page.on('request', (request) => seen.push(request.url()));
-    await page.goto(`${server.url}/runs/${id}`);
+    await page.goto(`${dashboard.url}/runs/${id}`);
     return page;
   };
 
@@ -62,7 +45,7 @@ describe.skipIf(!executablePath)('notes and tags, in a browser', () => {
     await section.getByText('<b onclick="alert(1)">plain</b>').waitFor();
     expect(await section.getByRole('link').count()).toBe(2);
     expect(await section.locator('img').count()).toBe(0);
-    expect(seen.filter((url) => !url.startsWith(server.url) && !url.startsWith('ws'))).toEqual([]);
+    expect(seen.filter((url) => !url.startsWith(dashboard.url) && !url.startsWith('ws'))).toEqual([]);
     expect(await seriousProblems(page)).toEqual([]);
     await page.close();
     await run.finish();

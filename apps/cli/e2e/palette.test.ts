@@ -1,34 +1,17 @@
 import { startRun } from '@evenkeel/emit';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { describeInBrowser } from './in-browser.ts';
 import { storeRuns } from './many-runs.ts';
 import { watchedPage } from './watched-page.ts';
 
-const executablePath = inject('chromium') ?? '';
 const RUNS = 400;
 
-describe.skipIf(!executablePath)('the palette, in a browser', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    await storeRuns(folder.path, RUNS);
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
-  });
-
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
+describeInBrowser('the palette', { fill: (dataDir) => storeRuns(dataDir, RUNS) }, (dashboard) => {
   /** A page that answers to keys, and the errors it meets; closed after use. */
   const open = async (path: string, options: Parameters<Browser['newPage']>[0] = {}) => {
-    const opened = await watchedPage(browser, server.url + path, options);
+    const opened = await watchedPage(dashboard.browser, dashboard.url + path, options);
     const { page } = opened;
     await expect.poll(() => hasOpened(page)).toBe(true);
     await page.keyboard.press('Escape');
@@ -88,18 +71,18 @@ describe.skipIf(!executablePath)('the palette, in a browser', () => {
       await dialogOf(page).getByRole('option', { name: choice, exact: true }).click();
     };
     await goTo('ale', 'Alerts');
-    await page.waitForURL(`${server.url}/alerts`);
+    await page.waitForURL(`${dashboard.url}/alerts`);
     await goTo('rules ml', 'Rules of mlra');
-    await page.waitForURL(`${server.url}/projects/mlra/rules`);
+    await page.waitForURL(`${dashboard.url}/projects/mlra/rules`);
     await goTo('wall', 'Wall of runs at risk');
-    await page.waitForURL(`${server.url}/?wall`);
+    await page.waitForURL(`${dashboard.url}/?wall`);
     await page.getByRole('heading', { name: 'Runs at risk' }).waitFor();
     await goTo('all', 'All runs');
-    await page.waitForURL(`${server.url}/`);
+    await page.waitForURL(`${dashboard.url}/`);
   });
 
   test('it does what the page offers: the same question is asked, and gives the focus back', async () => {
-    const run = await startRun({ server: server.url, project: 'lab', name: 'told', onWarning: () => {} });
+    const run = await startRun({ server: dashboard.url, project: 'lab', name: 'told', onWarning: () => {} });
     await using opened = await open(`/runs/${run.id}`);
     const { page, problems } = opened;
     const find = page.getByRole('button', { name: 'Find' });

@@ -1,11 +1,9 @@
 import { startRun } from '@evenkeel/emit';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { connect } from '../src/client.ts';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
-
-const executablePath = inject('chromium') ?? '';
+import { describeInBrowser } from './in-browser.ts';
 
 /** Swings by 0.1 around 3, so that its standard deviation is 0.1. */
 const even = (step: number) => 3 + (step % 2 ? 0.1 : -0.1);
@@ -14,22 +12,17 @@ const jumping = (sigmas: number) => (step: number) => (step === 300 ? 3 + 0.1 * 
 const rising = (step: number) => even(step) + (step < 400 ? 3 * Math.exp(-step / 50) : 2);
 const breaking = (step: number) => (step < 350 ? even(step) : Number.NaN);
 
-describe.skipIf(!executablePath)('rules tried on past runs, in a browser', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
+describeInBrowser('rules tried on past runs', {}, (dashboard) => {
   const runs = new Map<string, string>();
 
   const train = async (name: string, loss: (step: number) => number, status: 'finished' | 'failed' = 'finished') => {
-    const run = await startRun({ server: server.url, project: 'lab', name, onWarning: () => {} });
+    const run = await startRun({ server: dashboard.url, project: 'lab', name, onWarning: () => {} });
     for (let step = 0; step < 500; step++) run.log({ step, loss: loss(step) });
     await run.finish(status);
     runs.set(name, run.id);
   };
 
   beforeAll(async () => {
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
     await train('even', even);
     await train('small jump', jumping(5));
     await train('great jump', jumping(8));
@@ -37,15 +30,9 @@ describe.skipIf(!executablePath)('rules tried on past runs, in a browser', () =>
     await train('broken', breaking, 'failed');
   });
 
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
   const openRules = async (): Promise<Page> => {
-    const page = await browser.newPage();
-    await page.goto(`${server.url}/projects/lab/rules`);
+    const page = await dashboard.browser.newPage();
+    await page.goto(`${dashboard.url}/projects/lab/rules`);
     await page.getByRole('button', { name: 'Try on past runs' }).waitFor();
     return page;
   };
@@ -54,7 +41,7 @@ describe.skipIf(!executablePath)('rules tried on past runs, in a browser', () =>
     page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
 
   test('by the rules as they are, past runs get the alerts that they had', async () => {
-    const client = connect(server.url);
+    const client = connect(dashboard.url);
     const { runs: tried } = await client.project.tryRules.query({ project: 'lab', settings: {} });
     expect(tried.map(({ name }) => name)).toEqual(['broken', 'risen', 'great jump', 'small jump', 'even']);
     for (const { id, rules } of tried) {
@@ -89,9 +76,9 @@ describe.skipIf(!executablePath)('rules tried on past runs, in a browser', () =>
     expect(await seriousProblems(page)).toEqual([]);
 
     await cellsOf(page, 'risen').getByRole('link', { name: 'step 400' }).first().click();
-    await page.waitForURL(`${server.url}/runs/${runs.get('risen')}?from=250&to=500`);
+    await page.waitForURL(`${dashboard.url}/runs/${runs.get('risen')}?from=250&to=500`);
     await page.getByRole('heading', { name: 'risen' }).waitFor();
-    const { settings } = await connect(server.url).project.rules.query({ project: 'lab' });
+    const { settings } = await connect(dashboard.url).project.rules.query({ project: 'lab' });
     expect(settings).toEqual({});
     await page.close();
   });

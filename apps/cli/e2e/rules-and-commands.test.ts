@@ -1,30 +1,13 @@
 import { type Command, startRun } from '@evenkeel/emit';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test, vi } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { describeInBrowser } from './in-browser.ts';
 
-const executablePath = inject('chromium') ?? '';
-
-describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
-  });
-
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
+describeInBrowser('rules and commands', {}, (dashboard) => {
   const openPage = async (path: string): Promise<Page> => {
-    const page = await browser.newPage();
-    await page.goto(server.url + path);
+    const page = await dashboard.browser.newPage();
+    await page.goto(dashboard.url + path);
     return page;
   };
 
@@ -32,7 +15,7 @@ describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
   const aRun = async (name: string) => {
     const told: Command[] = [];
     const run = await startRun({
-      ...{ server: server.url, project: 'lab', name, onWarning: () => {} },
+      ...{ server: dashboard.url, project: 'lab', name, onWarning: () => {} },
       policy: { critical: { kind: 'stop' } },
       onCommand: (command) => {
         told.push(command);
@@ -120,7 +103,7 @@ describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
 
     run.log({ step: 20, loss: Number.NaN });
     await run.drained();
-    await page.goto(`${server.url}/runs/${run.id}`);
+    await page.goto(`${dashboard.url}/runs/${run.id}`);
     await page.getByText('NaN').first().waitFor();
     expect(await page.getByText('non-finite at step').count()).toBe(0);
     await page.close();
@@ -143,14 +126,14 @@ describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
     expect(await forGood.isDisabled()).toBe(true);
     await page.getByLabel('Name of the run').fill('to be deleted');
     await forGood.click();
-    await page.waitForURL(`${server.url}/`);
-    await page.goto(`${server.url}/runs/${run.id}`);
+    await page.waitForURL(`${dashboard.url}/`);
+    await page.goto(`${dashboard.url}/runs/${run.id}`);
     await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
     await Promise.all([page.close(), board.close()]);
   });
 
   test('the risk and where divergence is expected are told beside the curve', async () => {
-    const run = await startRun({ server: server.url, project: 'lab', name: 'rising', onWarning: () => {} });
+    const run = await startRun({ server: dashboard.url, project: 'lab', name: 'rising', onWarning: () => {} });
     for (let step = 0; step < 240; step++) {
       const doublings = Math.max(0, step - 200) / 40;
       run.log({ step, loss: 2, tevMean: 0.02 * Math.min(step + 1, 200) ** 0.5 * 2 ** doublings });
@@ -170,7 +153,7 @@ describe.skipIf(!executablePath)('rules and commands, in a browser', () => {
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await page.keyboard.press('/');
-    await page.waitForURL(`${server.url}/`);
+    await page.waitForURL(`${dashboard.url}/`);
     const search = page.getByRole('searchbox');
     await search.waitFor();
     await page.keyboard.press('/');

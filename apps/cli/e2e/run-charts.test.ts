@@ -1,10 +1,9 @@
 import { type Run, startRun } from '@evenkeel/emit';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seriousProblems } from './accessibility.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { describeInBrowser } from './in-browser.ts';
 
-const executablePath = inject('chromium') ?? '';
 const LAYERS = ['embedding', 'block 1', 'head'];
 const REWOUND_TO = 60;
 
@@ -27,16 +26,11 @@ function log(run: Run, from: number, to: number, loss: (step: number) => number)
   }
 }
 
-describe.skipIf(!executablePath)("a run's charts", () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
+describeInBrowser("a run's charts", {}, (dashboard) => {
   let run: Run;
 
   beforeAll(async () => {
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
-    const start = { server: server.url, project: 'p', name: 'charted', layers: LAYERS, onWarning: () => {} };
+    const start = { server: dashboard.url, project: 'p', name: 'charted', layers: LAYERS, onWarning: () => {} };
     const first = await startRun(start);
     log(first, 0, 100, (step) => (step < REWOUND_TO ? 4 : step));
     await first.finish('failed');
@@ -47,15 +41,12 @@ describe.skipIf(!executablePath)("a run's charts", () => {
 
   afterAll(async () => {
     await run.finish();
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
   });
 
   const open = async (query = '', colorScheme: 'light' | 'dark' = 'light', width = 1280): Promise<Page> => {
-    const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
+    const page = await dashboard.browser.newPage({ colorScheme, viewport: { width, height: 900 } });
     page.setDefaultTimeout(60_000);
-    await page.goto(`${server.url}/runs/${run.id}${query}`);
+    await page.goto(`${dashboard.url}/runs/${run.id}${query}`);
     await chart(page, 'Loss').and(page.locator(`[aria-valuemax="99"]`)).waitFor();
     return page;
   };
@@ -73,11 +64,11 @@ describe.skipIf(!executablePath)("a run's charts", () => {
   };
 
   test('is seen before any script has run, where the plot then stands', async () => {
-    const page = await browser.newPage({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
-    const falling = await startRun({ server: server.url, project: 'p', name: 'falling', onWarning: () => {} });
+    const page = await dashboard.browser.newPage({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
+    const falling = await startRun({ server: dashboard.url, project: 'p', name: 'falling', onWarning: () => {} });
     log(falling, 0, 100, (step) => 4 * Math.exp(-step / 30));
     await falling.finish();
-    const address = `${server.url}/runs/${falling.id}`;
+    const address = `${dashboard.url}/runs/${falling.id}`;
     await page.route('**/*.js', (route) => route.abort());
     await page.goto(address);
     const loss = chart(page, 'Loss');
@@ -161,8 +152,8 @@ describe.skipIf(!executablePath)("a run's charts", () => {
   });
 
   test('the board draws the course of the loss and of TEV as soon as it is opened', async () => {
-    const page = await browser.newPage();
-    await page.goto(server.url);
+    const page = await dashboard.browser.newPage();
+    await page.goto(dashboard.url);
     const row = page.locator(`[data-run="${run.id}"]`);
     for (const column of ['loss', 'tev'])
       await row.locator(`[data-column="${column}"] path`).waitFor({ state: 'attached' });

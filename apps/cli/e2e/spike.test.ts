@@ -1,34 +1,21 @@
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { SPIKE, storeLongRun } from '../src/bench-dashboard/long-run.ts';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { describeInBrowser } from './in-browser.ts';
 
-const executablePath = inject('chromium') ?? '';
 const STEPS = 1_000_000;
 /** Of the height of a chart, from its top: only the spike reaches so far up. */
 const TOP = 0.25;
 
-describe.skipIf(!executablePath)('a single spike in a million steps', () => {
-  const folder = temporaryFolder();
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: Browser;
-  let run: string;
+let run: string;
+const storeRun = async (dataDir: string) => {
+  run = await storeLongRun(dataDir, STEPS);
+};
 
-  beforeAll(async () => {
-    run = await storeLongRun(folder.path, STEPS);
-    server = await serve(folder.path);
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync'] });
-  }, 300_000);
-
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
-  });
-
+describeInBrowser('a single spike in a million steps', { fill: storeRun }, (dashboard) => {
   const openAt = async (from: number, to: number): Promise<Page> => {
-    const page = await browser.newPage({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
-    await page.goto(`${server.url}/runs/${run}?from=${from}&to=${to}&scale=loss-linear`);
+    const page = await dashboard.browser.newPage({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
+    await page.goto(`${dashboard.url}/runs/${run}?from=${from}&to=${to}&scale=loss-linear`);
     await page.waitForFunction(hasInk);
     return page;
   };
