@@ -10,6 +10,7 @@ import next from 'next';
 import { Server } from 'socket.io';
 import type { z } from 'zod';
 import manifest from './package.json' with { type: 'json' };
+import { readAssets } from './server/assets.ts';
 import { Door, isLoopback } from './server/door.ts';
 import { httpListener } from './server/http.ts';
 import { Sessions } from './server/session.ts';
@@ -93,7 +94,7 @@ async function open(
       ...{ door, sessions, api, log },
       version: manifest.version,
       pages: pages.getRequestHandler(),
-      assets: join(dashboardFolder(), '.next/static'),
+      assets: await readAssets(join(dashboardFolder(), '.next/static')),
     }),
   );
   io.attach(http);

@@ -70,9 +70,9 @@ describeInBrowser("a run's charts", {}, (dashboard) => {
     await falling.finish();
     const address = `${dashboard.url}/runs/${falling.id}`;
     await page.route('**/*.js', (route) => route.abort());
-    await page.goto(address);
     const loss = chart(page, 'Loss');
-    await loss.locator('svg').waitFor();
+    // A server that is busy sends the page without them.
+    await expect.poll(() => page.goto(address).then(() => loss.locator('svg').count()), { timeout: 60_000 }).toBe(1);
     const sketched = await inkOf(page, await loss.screenshot());
     await page.unroute('**/*.js');
     await page.goto(address);

@@ -3,8 +3,8 @@ import { type ApiContext, appRouter } from '@evenkeel/api';
 import { type Database, pingDatabase } from '@evenkeel/db';
 import type { Log } from '@evenkeel/gateway';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
-import sirv from 'sirv';
 import { z } from 'zod';
+import type { Assets } from './assets.ts';
 import type { Door } from './door.ts';
 import type { Sessions } from './session.ts';
 
@@ -25,13 +25,8 @@ export interface HttpOptions {
   log: Log;
   version: string;
   pages: RequestListener;
-  /** Folder of what Next.js built for browsers: scripts and styles, each under a name that tells its contents. */
-  assets: string;
+  assets: Assets;
 }
-
-type Assets = ReturnType<typeof sirv>;
-const ASSETS_PATH = '/_next/static';
-const YEAR_S = 365 * 86_400;
 
 /** All HTTP but socket.io's: health, sign-in, tRPC, scripts and styles, and Next.js for the rest. */
 export function httpListener(options: HttpOptions): RequestListener {
@@ -45,11 +40,9 @@ export function httpListener(options: HttpOptions): RequestListener {
       if (error.code === 'INTERNAL_SERVER_ERROR') options.log('error', `tRPC ${path} failed`, error);
     },
   });
-  // Compressed when they were built: Next.js would do so for each request, while the page that waits for them is put together.
-  const assets = sirv(options.assets, { gzip: true, immutable: true, maxAge: YEAR_S });
   return (request, response) => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-    route(options, { trpc, assets }, request, response).catch((error) => {
+    route(options, trpc, request, response).catch((error) => {
       options.log('error', `${request.method} ${request.url?.split('?')[0]} failed`, error);
       if (!response.headersSent) reply(response, 500, 'The server failed. Its log says why.');
       else response.destroy();
@@ -58,8 +51,8 @@ export function httpListener(options: HttpOptions): RequestListener {
 }
 
 async function route(
-  { door, sessions, api, version, pages }: HttpOptions,
-  { trpc, assets }: { trpc: RequestListener; assets: Assets },
+  { door, sessions, api, version, pages, assets }: HttpOptions,
+  trpc: RequestListener,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -74,18 +67,7 @@ async function route(
   if (path === '/api/session') return signIn(sessions, request, response);
   if (!sessions.mayView(request) && !OPEN_PATHS.test(path)) return askToSignIn(request, response, path);
   if (path.startsWith('/api/trpc/')) trpc(request, response);
-  else if (path.startsWith(`${ASSETS_PATH}/`)) sendAsset(assets, pages, request, response);
-  else pages(request, response);
-}
-
-/** One that is not there gets the answer of Next.js. */
-function sendAsset(assets: Assets, pages: RequestListener, request: IncomingMessage, response: ServerResponse): void {
-  const { url = '' } = request;
-  request.url = url.slice(ASSETS_PATH.length);
-  assets(request, response, () => {
-    request.url = url;
-    pages(request, response);
-  });
+  else if (!assets.answer(path, request, response)) pages(request, response);
 }
 
 /** 200 while steps can be stored, 503 otherwise. */

@@ -36,15 +36,15 @@ export interface SeriesQuery extends ChartQuery {
   series?: readonly SeriesKey[] | undefined;
 }
 
-/** A value of every column in turn; one beyond what a double holds is in words. */
-type Values = (number | string | null)[];
+/** A value of every column in turn. */
+type Values = (number | null)[];
 
 /** Draws the run's timeline. Every column keeps its least and greatest value, so that no spike is sampled away. */
 export async function readChart(db: Database, query: SeriesQuery): Promise<Chart> {
   const metrics = await metricsOf(db.sql, query);
   const plan = await planColumns(db.sql, query);
   const read = await readColumns(db.sql, query.run, plan, [...new Set(metrics.values())]);
-  const numbers = (name: string) => (read[name] ?? []).map((value) => (value === null ? null : Number(value)));
+  const numbers = (name: string) => read[name] ?? [];
   return {
     firstStep: plan.timeline[0]?.first ?? null,
     lastStep: plan.timeline.at(-1)?.last ?? null,
@@ -94,7 +94,7 @@ async function readColumns(
   return rows[0] ?? {};
 }
 
-function seriesOf(numbers: (name: string) => (number | null)[], metric: number, isRange: boolean): ChartSeries {
+function seriesOf(numbers: (name: string) => Values, metric: number, isRange: boolean): ChartSeries {
   const part = (name: (typeof PARTS)[number]) => numbers(`${name}_${metric}`);
   const [min, finite] = [part('min'), part('finite')];
   const mean = part('sum').map((sum, at) => (sum === null ? null : sum / (finite[at] ?? 1)));

@@ -164,7 +164,9 @@ function noteFirstCharts(): void {
     const charts = [...document.querySelectorAll('[role="slider"]')].filter(
       (chart) => chart.getBoundingClientRect().top < innerHeight,
     );
-    const areDrawn = charts.length > 3 && charts.every((chart) => chart.querySelector('svg path, canvas'));
+    const hasInk = (chart: Element) =>
+      chart.querySelector('svg path') ?? (chart.getAttribute('aria-valuemax') !== '0' && chart.querySelector('canvas'));
+    const areDrawn = charts.length > 3 && charts.every(hasInk);
     requestAnimationFrame(areDrawn ? () => performance.mark('charts seen') : look);
   };
   requestAnimationFrame(look);

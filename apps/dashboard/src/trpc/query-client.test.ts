@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AppRouter } from '@evenkeel/api';
+import { QueryObserver } from '@tanstack/react-query';
 import { createTRPCClient, httpBatchStreamLink } from '@trpc/client';
 import superjson from 'superjson';
 import { expect, it, vi } from 'vitest';
-import { createQueryClient, isSignedOut } from './query-client.ts';
+import { createQueryClient, isSignedOut, readAnew } from './query-client.ts';
 
 it('asks once where the server says to sign in first, and tells', async () => {
   const answered = vi.fn();
@@ -32,4 +33,21 @@ it('asks once where the server says to sign in first, and tells', async () => {
 
 it('does not take another failure for it', () => {
   expect(isSignedOut(new Error('401'))).toBe(false);
+});
+
+it('what is read for the first time while something changes is read again', async () => {
+  const queries = createQueryClient();
+  const answers: ((steps: number) => void)[] = [];
+  const queryFn = () => new Promise<number>((resolve) => answers.push(resolve));
+  const observer = new QueryObserver(queries, { queryKey: ['steps'], queryFn });
+  const told = vi.fn();
+  const stop = observer.subscribe(({ data }) => told(data));
+  const anew = readAnew(queries, { queryKey: ['steps'] });
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  answers[0]?.(30);
+  answers[1]?.(40);
+  await anew;
+  expect(observer.getCurrentResult().data).toBe(40);
+  expect(told).not.toHaveBeenCalledWith(30);
+  stop();
 });

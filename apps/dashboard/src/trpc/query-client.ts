@@ -1,5 +1,5 @@
 import { isJson } from '@evenkeel/protocol';
-import { defaultShouldDehydrateQuery, QueryCache, QueryClient } from '@tanstack/react-query';
+import { defaultShouldDehydrateQuery, QueryCache, QueryClient, type QueryFilters } from '@tanstack/react-query';
 import { TRPCClientError } from '@trpc/client';
 import superjson from 'superjson';
 
@@ -14,6 +14,12 @@ export function isSignedOut(error: Error): boolean {
 /** As text, since React would look at each number of a chart on its way to the browser. */
 function serializeData(data: unknown): string {
   return isJson(data) ? JSON.stringify({ json: data }) : superjson.stringify(data);
+}
+
+/** Reads again what may have changed: also what is being read, since that may have begun before. */
+export async function readAnew(queries: QueryClient, which: QueryFilters): Promise<void> {
+  await queries.cancelQueries(which); // it is not enough to invalidate what was never read
+  await queries.invalidateQueries(which);
 }
 
 /** One of these for each request on the server, one for the life of the tab in the browser. */

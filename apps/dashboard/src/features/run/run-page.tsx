@@ -12,7 +12,8 @@ import { Charts } from '../step/charts.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { RunHeader } from './run-header.tsx';
 
-export function RunPage({ id }: { id: string }) {
+/** @param isSketched whether the server had the charts at hand, and has drawn them. */
+export function RunPage({ id, isSketched }: { id: string; isSketched: boolean }) {
   const trpc = useTRPC();
   const { data: read, dataUpdatedAt } = useSuspenseQuery(trpc.run.get.queryOptions({ run: id }));
   const alerts = useQuery(trpc.alert.list.queryOptions({ run: id })).data ?? [];
@@ -26,7 +27,7 @@ export function RunPage({ id }: { id: string }) {
     <>
       <RunHeader run={run} heard={heard} commands={commands} />
       <RunAlerts alerts={alerts} newestAttempt={newestAttempt} />
-      <Charts run={run} alerts={alerts} />
+      <Charts run={run} alerts={alerts} isSketched={isSketched} />
       <Commands commands={commands} newestAttempt={newestAttempt} />
       <RunFacts run={run} />
     </>

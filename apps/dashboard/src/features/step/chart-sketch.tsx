@@ -1,8 +1,8 @@
 import classes from './chart-sketch.module.css';
-import type { ChartView, Drawn } from './chart-view.ts';
+import type { ChartView } from './chart-view.ts';
 import { inkVariable } from './palette.ts';
-import { GUTTER_BOTTOM, GUTTER_LEFT, GUTTER_RIGHT, GUTTER_TOP, X_LABELS } from './plot.ts';
-import { type Axes, SKETCH_SIZE, sketchOf } from './sketch.ts';
+import { GUTTER_BOTTOM, GUTTER_LEFT, GUTTER_RIGHT, GUTTER_TOP } from './plot.ts';
+import { SKETCH_SIZE, type Sketch } from './sketch.ts';
 
 const INSET = { inset: `${GUTTER_TOP}px ${GUTTER_RIGHT}px ${GUTTER_BOTTOM}px ${GUTTER_LEFT}px` };
 const { width: WIDTH, height: HEIGHT } = SKETCH_SIZE;
@@ -11,8 +11,8 @@ const { width: WIDTH, height: HEIGHT } = SKETCH_SIZE;
  * A chart as the server draws it, in the page's first bytes, so that it is seen before any script has run. It stands
  * where the plot will that takes its place, and leaves out what is marked on that.
  */
-export function ChartSketch({ view, drawn, ...axes }: Axes & { view: ChartView; drawn: Drawn }) {
-  const { columns, rows, grid, bands, lines } = sketchOf(view, drawn, axes);
+export function ChartSketch({ view, sketch }: { view: ChartView; sketch: Sketch }) {
+  const { unit, columns, rows, grid, bands, lines } = sketch;
   return (
     <div className={classes.sketch} style={INSET} aria-hidden="true">
       {columns.map(({ label, at }) => (
@@ -25,7 +25,7 @@ export function ChartSketch({ view, drawn, ...axes }: Axes & { view: ChartView; 
           {label}
         </span>
       ))}
-      <span className={classes.unit}>{X_LABELS[axes.xAxis.unit]}</span>
+      <span className={classes.unit}>{unit}</span>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" fill="none" aria-hidden="true">
         <path d={grid} stroke={inkVariable('grid')} />
         {view.bands.map(({ between, ink }, at) => (

@@ -37,7 +37,6 @@ export interface ChartView {
   /** What has a line beside that of the title, if anything. */
   beside?: string;
   lines: readonly Line[];
-  /** From the lowest. */
   bands: readonly Band[];
   read(picture: Picture): Drawn;
 }

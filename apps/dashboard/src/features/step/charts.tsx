@@ -28,8 +28,15 @@ import {
   writeScale,
 } from './view-params.ts';
 
+interface Props {
+  run: RunDetail;
+  alerts: readonly Alert[];
+  /** Whether the server had the charts at hand, and has drawn them. */
+  isSketched: boolean;
+}
+
 /** All that is drawn of a run's steps; range, axes and smoothing are in the address. */
-export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert[] }) {
+export function Charts({ run, alerts, isSketched }: Props) {
   const [params, setParams] = useUrlParams();
   const { from, to } = readRange(params);
   const range = useMemo(() => ({ from, to }), [from, to]);
@@ -70,6 +77,7 @@ export function Charts({ run, alerts }: { run: RunDetail; alerts: readonly Alert
             {...shared}
             {...scaleOf(view.key)}
             view={view}
+            isSketched={isSketched}
             ghosts={ghosts}
             forecast={view.key === 'tevMean' ? forecast : null}
           />

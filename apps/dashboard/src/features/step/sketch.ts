@@ -1,7 +1,7 @@
 import { linearRange, logRange } from './axis-range.ts';
 import type { ChartView, Drawn } from './chart-view.ts';
 import { bandPath, linePath, type Place } from './curve-path.ts';
-import { xTicks, yLabels, yTicks } from './plot.ts';
+import { X_LABELS, xTicks, yLabels, yTicks } from './plot.ts';
 import type { XAxis } from './x-axis.ts';
 
 /** Pixels that a chart has on a desktop: how many ticks there are depends on it, and nothing else. */
@@ -9,7 +9,7 @@ const USUAL = { width: 600, height: 220 };
 /** In units finer than pixels, so that whole numbers do. */
 export const SKETCH_SIZE = { width: 2_400, height: 1_000 };
 
-export interface Axes {
+interface Axes {
   log: boolean;
   /** First and last step of the x axis. */
   steps: readonly [number, number];
@@ -24,6 +24,8 @@ interface Tick {
 
 /** A chart as data of SVG paths, in `SKETCH_SIZE` from the top left. */
 export interface Sketch {
+  /** What the x axis counts. */
+  unit: string;
   columns: Tick[];
   rows: Tick[];
   grid: string;
@@ -46,6 +48,7 @@ export function sketchOf({ lines, bands }: ChartView, drawn: Drawn, { log, steps
   const values = yTicks(log, low, high, USUAL.height);
   const rows = yLabels(values).map((label, at) => ({ label, at: up(values[at] ?? low) }));
   return {
+    unit: X_LABELS[xAxis.unit],
     columns,
     rows,
     grid: gridPath(columns, rows),

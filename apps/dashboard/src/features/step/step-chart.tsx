@@ -12,7 +12,7 @@ import { type ChartProps, useStepPlot } from './use-step-plot.ts';
 
 export function StepChart({ onScale, ...props }: ChartProps & { onScale: (scale: 'log' | 'linear') => void }) {
   const { view, feed, forecast, onZoom } = props;
-  const { target, readout, mounted, log, sketched } = useStepPlot(props);
+  const { target, readout, mounted, log, sketch } = useStepPlot(props);
   const title = useId();
   return (
     <section className={classes.chart} aria-labelledby={title}>
@@ -33,7 +33,7 @@ export function StepChart({ onScale, ...props }: ChartProps & { onScale: (scale:
           mounted.current && steer(event, mounted.current.plot, { shown: feed.view(), whole: feed.runSteps(), onZoom })
         }
       >
-        {sketched && <ChartSketch view={view} drawn={sketched} log={log} steps={feed.view()} xAxis={feed.xAxis()} />}
+        {sketch && <ChartSketch view={view} sketch={sketch} />}
       </div>
     </section>
   );

@@ -1,18 +1,12 @@
 'use client';
 
 import type { StepArray } from '@evenkeel/protocol';
-import {
-  type InvalidateOptions,
-  keepPreviousData,
-  type Query,
-  type QueryFilters,
-  useQuery,
-  useQueryClient,
-} from '@tanstack/react-query';
+import { keepPreviousData, type Query, type QueryFilters, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../coalesce.ts';
 import { live } from '../../live/connection.ts';
 import { type Chart, type RunDetail, type SeriesKey, useTRPC } from '../../trpc/client.tsx';
+import { readAnew } from '../../trpc/query-client.ts';
 import { ARRAY_COLUMNS, CHART_COLUMNS, nextFrame, StepFeed } from './feed.ts';
 import type { StepRange } from './view-params.ts';
 import type { XUnit } from './x-axis.ts';
@@ -60,10 +54,11 @@ export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series,
     if (chart.data) feed.load(chart.data);
   }, [feed, chart.data]);
   useEffect(() => {
-    const read = (how?: InvalidateOptions) => () => queries.invalidateQueries(timelineOf(trpc, run.id), how);
-    const anew = coalesce(read(), READ_AT_MOST_EVERY_MS);
+    const timeline = timelineOf(trpc, run.id);
+    const anew = coalesce(() => readAnew(queries, timeline), READ_AT_MOST_EVERY_MS);
     // What is being read may end: were it begun again with every step that comes meanwhile, it never would.
-    feed.readAgain = coalesce(read({ cancelRefetch: false }), READ_AT_MOST_EVERY_MS);
+    const again = () => queries.invalidateQueries(timeline, { cancelRefetch: false });
+    feed.readAgain = coalesce(again, READ_AT_MOST_EVERY_MS);
     feed.foundCustom = () => {
       anew();
       queries.invalidateQueries(trpc.run.get.queryFilter({ run: run.id })); // it names them

@@ -16,6 +16,7 @@ import { drawAttempts, drawGhosts, nameAttempts, reachOf } from './ghost-draw.ts
 import { drawAlerts, drawNonFinite, drawShade } from './markers.ts';
 import { onColoursChange } from './palette.ts';
 import { createPlot, follow, linesAndBands, type PlotHooks, type PlotLook } from './plot.ts';
+import { sketchOf } from './sketch.ts';
 import type { AttemptSpan } from './superseded.ts';
 import type { ShownForecast } from './use-forecast.ts';
 import type { Ghost } from './use-ghosts.ts';
@@ -36,6 +37,8 @@ export interface ChartProps {
   ghosts?: readonly Ghost[];
   /** First and last step of a stretch to mark, as what a rule looked at. */
   shaded?: readonly [number, number];
+  /** Whether the server has drawn it. */
+  isSketched?: boolean;
   /** Steps to show; null for the whole run. */
   onZoom: (range: StepRange | null) => void;
 }
@@ -43,14 +46,17 @@ export interface ChartProps {
 const NONE: readonly never[] = [];
 
 /** Draws a chart into `target` and says in `readout` what stands under the crosshair; new steps render nothing again. */
-export function useStepPlot({ view, feed, unit = 'step', scale, onZoom, ...marks }: ChartProps) {
+export function useStepPlot({ view, feed, unit = 'step', scale, onZoom, isSketched = false, ...marks }: ChartProps) {
   const { alerts, forecast = null, attempts = NONE, ghosts = NONE, shaded } = marks;
   const isHydrating = useIsHydrating();
-  const [opened] = useState(() => readNow(view, feed));
+  // What streams in before the page comes to life was not there when the server rendered it.
+  const [opened] = useState(() => (isHydrating && !isSketched ? null : readNow(view, feed)));
   const [wide, setWide] = useState(() => isPressedFlat(opened?.extent ?? null));
-  const [sketched, setSketched] = useState(isHydrating ? opened : null);
   const chosen = scale ?? view.scale;
   const log = chosen === 'log' || (chosen === 'auto' && wide);
+  const [sketch, setSketch] = useState(() =>
+    isHydrating && opened ? sketchOf(view, opened, { log, steps: feed.view(), xAxis: feed.xAxis() }) : null,
+  );
   const target = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLOutputElement>(null);
   const mounted = useRef<MountedPlot>(null);
@@ -85,7 +91,7 @@ export function useStepPlot({ view, feed, unit = 'step', scale, onZoom, ...marks
     return whileInView(place, () => {
       const look = { log, unit, ...linesAndBands(view) };
       mounted.current = mountPlot(place, look, { feed, view, say, measure, reach, drawUnder, drawOver, zoom });
-      flushSync(() => setSketched(null)); // no frame shows both, nor neither
+      flushSync(() => setSketch(null)); // no frame shows both, nor neither
       return () => {
         mounted.current?.remove();
         mounted.current = null;
@@ -98,7 +104,7 @@ export function useStepPlot({ view, feed, unit = 'step', scale, onZoom, ...marks
   // biome-ignore lint/correctness/useExhaustiveDependencies: likewise
   useEffect(() => mounted.current?.plot.redraw(false), [alerts, attempts, forecast?.points, forecast?.ahead?.step]);
 
-  return { target, readout, mounted, log, sketched };
+  return { target, readout, mounted, log, sketch };
 }
 
 /** What a chart would draw now; null until something was read. */

@@ -33,20 +33,18 @@ export default async function Page({ params, searchParams }: Props) {
   const queries = getQueryClient();
   const shown = { run, from, to };
   const series = [...METRIC_SERIES];
-  await Promise.all([
+  const chart = queries.prefetchQuery(trpc.step.chart.queryOptions({ ...shown, columns: CHART_COLUMNS, series }));
+  const [isSketched] = await Promise.all([
+    Promise.race([chart.then(() => true), sleep(CHART_WAIT_MS, false)]),
     queries.prefetchQuery(trpc.alert.list.queryOptions({ run })),
     queries.prefetchQuery(trpc.run.commands.queryOptions({ run })),
-    Promise.race([
-      queries.prefetchQuery(trpc.step.chart.queryOptions({ ...shown, columns: CHART_COLUMNS, series })),
-      sleep(CHART_WAIT_MS),
-    ]),
   ]);
   // Not awaited: the page comes without them, and they stream after it.
   void queries.prefetchQuery(trpc.step.forecasts.queryOptions({ ...shown, columns: CHART_COLUMNS }));
   void queries.prefetchQuery(trpc.step.array.queryOptions({ ...shown, columns: ARRAY_COLUMNS, array: 'layerGradVar' }));
   return (
     <Hydrate>
-      <RunPage key={run} id={run} />
+      <RunPage key={run} id={run} isSketched={isSketched} />
     </Hydrate>
   );
 }
