@@ -90,6 +90,8 @@ describeInBrowser('comparing runs', {}, (dashboard) => {
     expect(await seriousProblems(page)).toEqual([]);
     await page.keyboard.press('x');
     expect(await page.getByRole('checkbox', { name: 'Compare silent on tokens' }).isChecked()).toBe(false);
+    await page.reload(); // the tab keeps them
+    await page.getByRole('link', { name: 'Compare 2 runs' }).waitFor();
     const onBoard = await swatchOf(page.getByRole('row').filter({ hasText: 'small batch' }));
     await page.getByRole('link', { name: 'Compare 2 runs' }).click();
     await page.getByRole('heading', { name: 'Compare 2 runs' }).waitFor();

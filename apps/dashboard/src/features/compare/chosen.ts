@@ -2,10 +2,12 @@
 
 import { useSyncExternalStore } from 'react';
 import { announce } from '../shell/announcer.tsx';
-import { MOST_RUNS } from './compare-params.ts';
+import { MOST_RUNS, readRuns, writeRuns } from './compare-params.ts';
 
-/** Runs that are marked to be compared, in the order of marking. Kept while one goes from list to list and back. */
-let chosen: readonly string[] = [];
+const KEY = 'evenkeel.marked';
+
+/** Runs that are marked to be compared, in the order of marking. The tab keeps them, as one goes about and reloads. */
+let chosen: readonly string[] | undefined;
 const listeners = new Set<() => void>();
 
 function subscribe(listener: () => void): () => void {
@@ -13,20 +15,44 @@ function subscribe(listener: () => void): () => void {
   return () => void listeners.delete(listener);
 }
 
+function read(): readonly string[] {
+  chosen ??= readRuns(new URLSearchParams({ runs: remembered() })).ids;
+  return chosen;
+}
+
+function remembered(): string {
+  try {
+    return sessionStorage.getItem(KEY) ?? '';
+  } catch {
+    return ''; // a browser may forbid it
+  }
+}
+
+function remember(ids: readonly string[]): void {
+  try {
+    sessionStorage.setItem(KEY, writeRuns(ids).runs ?? '');
+  } catch {
+    // likewise: the marks are kept until the page is left
+  }
+}
+
 function choose(next: readonly string[]): void {
   chosen = next;
+  remember(next);
   for (const listener of listeners) listener();
 }
 
 /** Marks a run, or no longer. */
 export function toggleChosen(id: string): void {
-  const isMarked = chosen.includes(id);
-  if (!isMarked && chosen.length >= MOST_RUNS) {
+  const marked = read();
+  const isMarked = marked.includes(id);
+  if (!isMarked && marked.length >= MOST_RUNS) {
     announce(`${MOST_RUNS} runs are marked; no more can be compared`);
     return;
   }
-  choose(isMarked ? chosen.filter((other) => other !== id) : [...chosen, id]);
-  announce(chosen.length === 1 ? '1 run is marked' : `${chosen.length} runs are marked`);
+  const next = isMarked ? marked.filter((other) => other !== id) : [...marked, id];
+  choose(next);
+  announce(next.length === 1 ? '1 run is marked' : `${next.length} runs are marked`);
 }
 
 export function clearChosen(): void {
@@ -36,17 +62,13 @@ export function clearChosen(): void {
 const NONE: readonly string[] = [];
 
 export function useChosen(): readonly string[] {
-  return useSyncExternalStore(
-    subscribe,
-    () => chosen,
-    () => NONE,
-  );
+  return useSyncExternalStore(subscribe, read, () => NONE);
 }
 
 export function useIsChosen(id: string): boolean {
   return useSyncExternalStore(
     subscribe,
-    () => chosen.includes(id),
+    () => read().includes(id),
     () => false,
   );
 }
