@@ -1,6 +1,7 @@
 'use client';
 
 import { RunStatusMark } from '../run/run-status.tsx';
+import { Toggle } from '../shell/toggle.tsx';
 import classes from './compare.module.css';
 import type { Pointing } from './readout.tsx';
 import { RunHeading } from './run-heading.tsx';
@@ -27,15 +28,9 @@ export function RunList({ runs, hidden, onEmphasise, onToggle, onRemove }: Props
           <RunHeading run={each} />
           <span className={classes.project}>{each.run.project}</span>
           <RunStatusMark status={each.run.status} />
-          <button
-            type="button"
-            className={classes.hide}
-            aria-pressed={hidden.has(each.id)}
-            aria-label={`Hide ${each.run.name}`}
-            onClick={() => onToggle(each.id)}
-          >
+          <Toggle isOn={hidden.has(each.id)} aria-label={`Hide ${each.run.name}`} onClick={() => onToggle(each.id)}>
             hide
-          </button>
+          </Toggle>
           <button
             type="button"
             className={classes.remove}

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { Toggle } from '../shell/toggle.tsx';
 import classes from './charts.module.css';
 
 interface Props {
@@ -23,15 +24,9 @@ export function ChartHeading({ id, title, unit, beside, log, onScale, children }
         {beside && <small className={classes.beside}>{beside}</small>}
       </h2>
       {children}
-      <button
-        type="button"
-        className={classes.flip}
-        aria-pressed={log}
-        onClick={() => onScale(log ? 'linear' : 'log')}
-        title="Logarithmic axis"
-      >
+      <Toggle isOn={log} onClick={() => onScale(log ? 'linear' : 'log')} title="Logarithmic axis">
         log
-      </button>
+      </Toggle>
     </header>
   );
 }
