@@ -84,6 +84,7 @@ async function open(
     now,
     command: (given) => gateway.command(given),
     rulesChanged: (project, rules) => gateway.rulesChanged(project, rules),
+    runEdited: (run) => gateway.runEdited(run),
     alertChanged: (alert) => gateway.alertChanged(alert),
     keysChanged: () => gateway.keysChanged(),
   };

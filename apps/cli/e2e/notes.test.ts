@@ -58,6 +58,8 @@ describeInBrowser('notes and tags', {}, (dashboard) => {
     const page = await openRun(run.id);
     const section = described(page);
     await section.getByText('as it was').waitFor();
+    const colleague = await openRun(run.id);
+    await described(colleague).getByText('as it was').waitFor();
     await section.getByRole('button', { name: 'Edit tags and notes' }).focus();
     await page.keyboard.press('Enter');
     const notes = section.getByRole('textbox', { name: 'Notes' });
@@ -71,6 +73,8 @@ describeInBrowser('notes and tags', {}, (dashboard) => {
     expect(await seriousProblems(page)).toEqual([]);
     await page.keyboard.press('Control+Enter');
     await section.getByText('edited by ada').waitFor();
+    await described(colleague).getByText('edited by ada').waitFor(); // who has it open sees it too
+    await colleague.close();
     expect(await section.locator('strong').textContent()).toBe('better');
     expect(await section.getByRole('listitem').allTextContents()).toEqual(['first', 'kept']);
     const edit = section.getByRole('button', { name: 'Edit tags and notes' });

@@ -25,6 +25,7 @@ const NOW = new Date('2026-01-02T03:04:05Z');
 let db: Database;
 let client: ReturnType<typeof createTRPCClient<AppRouter>>;
 const retuned: [string, RuleSettings][] = [];
+const edited: string[] = [];
 const changed: Alert[] = [];
 const http = createServer();
 
@@ -45,6 +46,7 @@ beforeAll(async () => {
     now: () => NOW,
     command: (given: Parameters<typeof giveCommand>[1]) => giveCommand(db, given, NOW),
     rulesChanged: (project: string, rules: RuleSettings) => void retuned.push([project, rules]),
+    runEdited: (run: string) => void edited.push(run),
     alertChanged: (alert: Alert) => void changed.push(alert),
     keysChanged: async () => {},
   };
@@ -235,6 +237,7 @@ test('a list takes one status or several, a sort and a configuration value, and 
 });
 
 test('notes and tags are edited, each by itself, within the limits that a trainer has', async () => {
+  edited.length = 0;
   await client.run.describe.mutate({ run: RUN, notes: '**seen**', by: 'ada' });
   await client.run.describe.mutate({ run: RUN, tags: ['kept'], by: 'bob' });
   expect(await client.run.get.query({ run: RUN })).toMatchObject({
@@ -249,15 +252,18 @@ test('notes and tags are edited, each by itself, within the limits that a traine
   await expect(describe({ tags: Array.from({ length: 65 }, (_, at) => `t${at}`) })).rejects.toThrow(/^tags: /);
   await expect(describe({ run: UNKNOWN, notes: 'n' })).rejects.toThrow(/^run: no such run/);
   expect(await client.run.get.query({ run: RUN })).toMatchObject({ notes: '**seen**', tags: ['kept'] });
+  expect(edited).toEqual([RUN, RUN]); // what was refused is no news
 });
 
 test('a run is put away and back, and deleted only by its name once it does not run', async () => {
+  edited.length = 0;
   await client.run.archive.mutate({ run: RUN, archived: true });
   expect(await client.run.list.query({})).toEqual([]);
   await client.run.archive.mutate({ run: RUN, archived: false });
   expect(await client.run.list.query({})).toHaveLength(1);
   await expect(client.run.delete.mutate({ run: RUN, name: 'm' })).rejects.toThrow(/^name: /);
   await expect(client.run.delete.mutate({ run: RUN, name: 'n' })).rejects.toThrow(/^run: .*stop it first/);
+  expect(edited).toEqual([RUN, RUN]);
 });
 
 test('a view is kept, listed and deleted; what it lacks is named', async () => {

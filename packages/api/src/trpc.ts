@@ -11,6 +11,8 @@ export interface ApiContext {
   command: (given: Pick<Command, 'run' | 'by' | 'reason'> & { action: Action }) => Promise<CommandRow>;
   /** Makes a project's rules hold for runs that are under way. */
   rulesChanged: (project: string, rules: RuleSettings) => void;
+  /** Tells live viewers that somebody described a run, archived it, brought it back or deleted it. */
+  runEdited: (run: string) => void;
   /** Tells live viewers that somebody acknowledged or resolved an alert. */
   alertChanged: (alert: Alert) => void;
   /** Makes a created or revoked key hold for emitters that are already connected. */

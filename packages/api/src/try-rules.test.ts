@@ -14,7 +14,12 @@ beforeEach(async () => {
   db = await openDatabase({ inMemory: true });
   databases.push(db);
   const command = () => expect.fail('no command was given');
-  const callbacks = { rulesChanged: () => {}, alertChanged: () => {}, keysChanged: async () => {} };
+  const callbacks = {
+    rulesChanged: () => {},
+    runEdited: () => {},
+    alertChanged: () => {},
+    keysChanged: async () => {},
+  };
   caller = createCaller({ db, now: () => NOW, command, ...callbacks });
 });
 afterAll(() => Promise.all(databases.map((database) => database.close())));

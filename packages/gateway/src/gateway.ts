@@ -103,6 +103,11 @@ export class Gateway {
     this.#judge.retune(project, rules);
   }
 
+  /** A person has described a run, archived it, brought it back or deleted it. */
+  runEdited(run: string): void {
+    this.#live.runEdited(run);
+  }
+
   alertChanged(alert: Alert): void {
     this.#live.alertChanged(alert);
   }

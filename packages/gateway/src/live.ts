@@ -73,6 +73,11 @@ export class Live {
     this.#options.namespace.emit('alert', alert);
   }
 
+  /** A person has described a run, archived it, brought it back or deleted it. */
+  runEdited(run: string): void {
+    this.#options.namespace.emit('run', { run });
+  }
+
   /** What a run was told to do, or came of it, has changed. */
   commandChanged(run: string): void {
     this.#options.namespace.emit('command', { run });

@@ -20,6 +20,7 @@ interface Events {
   board: (changes: unknown) => void;
   alert: (alert: unknown) => void;
   command: (about: unknown) => void;
+  run: (about: unknown) => void;
   behind: (about: { run: string }) => void;
 }
 interface Requests {
@@ -44,7 +45,7 @@ export class LiveConnection {
     status: new Set<() => void>(),
     board: new Set<(changes: BoardChange[]) => void>(),
     alert: new Set<(alert: unknown) => void>(),
-    command: new Set<() => void>(),
+    run: new Set<() => void>(),
     connected: new Set<() => void>(),
     refused: new Set<() => void>(),
   };
@@ -65,10 +66,10 @@ export class LiveConnection {
     return subscribe(this.listeners.alert, listener);
   }
 
-  /** Each time that some run was told to do something, or something came of that. */
-  onCommand(listener: () => void) {
+  /** Each time that a person has edited some run or told it to do something, or something came of that. */
+  onRun(listener: () => void) {
     this.open();
-    return subscribe(this.listeners.command, listener);
+    return subscribe(this.listeners.run, listener);
   }
 
   /** Each time the server is reached: what it told before may have been missed. */
@@ -151,9 +152,11 @@ export class LiveConnection {
     socket.on('alert', (alert) => {
       for (const listener of this.listeners.alert) listener(alert);
     });
-    socket.on('command', () => {
-      for (const listener of this.listeners.command) listener();
-    });
+    for (const event of ['run', 'command'] as const) {
+      socket.on(event, () => {
+        for (const listener of this.listeners.run) listener();
+      });
+    }
     return socket;
   }
 

@@ -40,7 +40,7 @@ export function useLiveBoard(nameOf: (run: string) => string | undefined): void 
         readAlerts();
         announceAlert(message);
       }),
-      live.onCommand(readRuns),
+      live.onRun(readRuns),
       live.onRefused(readRuns), // whoever may not read either is sent to sign in
       live.onConnected(() => {
         readRuns();

@@ -99,14 +99,21 @@ export const runRouter = router({
   }),
 
   /** Notes and tags in place of what the trainer told; its next attempts leave them alone. */
-  describe: procedure.input(descriptionRequest).mutation(({ ctx, input }) => describeRun(ctx.db, input, ctx.now())),
+  describe: procedure.input(descriptionRequest).mutation(async ({ ctx, input }) => {
+    await describeRun(ctx.db, input, ctx.now());
+    ctx.runEdited(input.run);
+  }),
 
-  archive: procedure
-    .input(z.object({ run: runId, archived: z.boolean() }))
-    .mutation(({ ctx, input }) => archiveRun(ctx.db, input.run, input.archived, ctx.now())),
+  archive: procedure.input(z.object({ run: runId, archived: z.boolean() })).mutation(async ({ ctx, input }) => {
+    await archiveRun(ctx.db, input.run, input.archived, ctx.now());
+    ctx.runEdited(input.run);
+  }),
 
   /** For good; `name` is the run's, typed by who deletes it. */
-  delete: procedure.input(z.object({ run: runId, name })).mutation(({ ctx, input }) => deleteRun(ctx.db, input)),
+  delete: procedure.input(z.object({ run: runId, name })).mutation(async ({ ctx, input }) => {
+    await deleteRun(ctx.db, input);
+    ctx.runEdited(input.run);
+  }),
 
   commands: procedure
     .input(z.object({ run: runId, limit: z.number().int().min(1).max(1_000).default(100) }))
