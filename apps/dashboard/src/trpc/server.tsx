@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppRouter } from '@evenkeel/api';
 import { dehydrate } from '@tanstack/react-query';
 import { createTRPCClient, TRPCClientError, type TRPCLink } from '@trpc/client';
@@ -59,6 +60,13 @@ export async function searchParamsOf(
 ): Promise<URLSearchParams> {
   const pairs = Object.entries(await params).map(([name, value]) => [name, [value].flat()[0] ?? '']);
   return new URLSearchParams(pairs);
+}
+
+const CHART_WAIT_MS = 150;
+
+/** Whether a page's charts were read soon enough to come with it drawn; what takes longer streams after it. */
+export function readInTime(charts: Promise<unknown>): Promise<boolean> {
+  return Promise.race([charts.then(() => true), sleep(CHART_WAIT_MS, false)]);
 }
 
 /** What is read, or the page that says that there is nothing: no such thing, or no id at all. */

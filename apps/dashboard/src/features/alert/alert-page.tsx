@@ -18,8 +18,11 @@ import { Failure } from './failure.tsx';
 import { Picture } from './picture.tsx';
 import { useAlertVerbs } from './use-alert-verbs.ts';
 
-/** One alert: the picture as it was, what it saw, and what was done about it. */
-export function AlertPage({ run: runId, id }: { run: string; id: string }) {
+/**
+ * One alert: the picture as it was, what it saw, and what was done about it.
+ * @param isSketched whether the server had the charts at hand, and has drawn them.
+ */
+export function AlertPage({ run: runId, id, isSketched }: { run: string; id: string; isSketched: boolean }) {
   const trpc = useTRPC();
   const { data: alert } = useSuspenseQuery(trpc.alert.get.queryOptions({ run: runId, id }));
   const { data: run } = useSuspenseQuery(trpc.run.get.queryOptions({ run: runId }));
@@ -31,7 +34,7 @@ export function AlertPage({ run: runId, id }: { run: string; id: string }) {
       <EvidenceList alert={alert} />
       <section aria-label="The picture as it was">
         <Caption alert={alert} run={run} />
-        <Picture alert={alert} />
+        <Picture alert={alert} isSketched={isSketched} />
       </section>
       <Note alert={alert} />
       <Done alert={alert} run={run} />

@@ -1,3 +1,4 @@
+import { CHART_COLUMNS } from '../step/feed.ts';
 import type { StepRange } from '../step/view-params.ts';
 
 /** Steps around a short window, so that it is seen in what it stands in. */
@@ -18,6 +19,11 @@ export interface PictureRange {
   to: number;
   /** The x axis, which may reach further, to where divergence was expected. */
   view: { from: number; to: number };
+}
+
+/** What an alert's picture asks the server for: the timeline as the attempt had it, and no later step. */
+export function pictureRequest({ run, attempt }: { run: string; attempt: number }, { from, to }: PictureRange) {
+  return { run, attempt, from, to, columns: CHART_COLUMNS };
 }
 
 /** What an alert's picture shows: the window with as much before it again, or what somebody has zoomed to. */

@@ -7,7 +7,7 @@ import { formatCount } from '../../format.ts';
 import { type ListedAlert, useTRPC } from '../../trpc/client.tsx';
 import { useUrlParams } from '../../url.ts';
 import { Message } from '../shell/message.tsx';
-import { CHART_COLUMNS, nextFrame, StepFeed } from '../step/feed.ts';
+import { nextFrame, StepFeed } from '../step/feed.ts';
 import { LatestValues } from '../step/latest-values.tsx';
 import { metricChart } from '../step/metric-chart.ts';
 import { metricViews } from '../step/metrics.ts';
@@ -15,19 +15,14 @@ import { StepChart } from '../step/step-chart.tsx';
 import type { ShownForecast } from '../step/use-forecast.ts';
 import { readRange, readScale, type StepRange, writeRange, writeScale } from '../step/view-params.ts';
 import classes from './alert-page.module.css';
-import { type PictureRange, pictureRange } from './picture-range.ts';
+import { type PictureRange, pictureRange, pictureRequest } from './picture-range.ts';
 
 const METRICS = ['loss', 'tevMean', 'gradVar'];
 const SHOWN = metricViews([]).filter(({ metric }) => METRICS.includes(metric));
 const VIEWS = SHOWN.map((view) => metricChart(view, null));
 
-/** What of a run's steps an alert's picture asks the server for: the timeline as the attempt had it, and no later step. */
-function pictureQuery({ run, attempt }: ListedAlert, { from, to }: PictureRange) {
-  return { run, attempt, from, to, columns: CHART_COLUMNS };
-}
-
 /** The charts as they were when the alert was raised, whatever has become of the run since. */
-export function Picture({ alert }: { alert: ListedAlert }) {
+export function Picture({ alert, isSketched }: { alert: ListedAlert; isSketched: boolean }) {
   const [params, setParams] = useUrlParams();
   const asked = readRange(params);
   const range = pictureRange(alert, asked);
@@ -58,6 +53,7 @@ export function Picture({ alert }: { alert: ListedAlert }) {
           <StepChart
             key={view.key}
             view={view}
+            isSketched={isSketched}
             feed={feed}
             scale={readScale(view.key, params)}
             alerts={raised}
@@ -74,21 +70,26 @@ export function Picture({ alert }: { alert: ListedAlert }) {
 }
 
 function usePictureFeed(alert: ListedAlert, range: PictureRange) {
-  const [feed] = useState(() => new StepFeed({ attempt: alert.attempt, schedule: nextFrame, startedAt: 0 }));
-  const options = useTRPC().step.chart.queryOptions(pictureQuery(alert, range), { placeholderData: keepPreviousData });
-  const chart = useQuery(options);
+  const request = pictureRequest(alert, range);
+  const chart = useQuery(useTRPC().step.chart.queryOptions(request, { placeholderData: keepPreviousData }));
   const { from, to } = range.view;
-  const last = alert.window[1];
+  const last = alert.window[1]; // the run went no further then
+  const [feed] = useState(() => {
+    const created = new StepFeed({ attempt: alert.attempt, schedule: nextFrame, startedAt: 0 });
+    created.show({ from, to });
+    if (chart.data) created.load({ ...chart.data, lastStep: last });
+    return created;
+  });
   useEffect(() => feed.show({ from, to }), [feed, from, to]);
   useEffect(() => {
-    if (chart.data) feed.load({ ...chart.data, lastStep: last }); // the run went no further then
+    if (chart.data) feed.load({ ...chart.data, lastStep: last });
   }, [feed, chart.data, last]);
   return { feed, error: chart.data ? null : chart.error, retry: chart.refetch };
 }
 
 /** What was forecast up to the last step that the alert saw, and what it said itself. */
 function useForecastThen(alert: ListedAlert, range: PictureRange): ShownForecast {
-  const options = useTRPC().step.forecasts.queryOptions(pictureQuery(alert, range), {
+  const options = useTRPC().step.forecasts.queryOptions(pictureRequest(alert, range), {
     placeholderData: keepPreviousData,
   });
   const read = useQuery(options).data;

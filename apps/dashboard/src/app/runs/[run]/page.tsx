@@ -1,19 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metadata } from 'next';
 import { cache } from 'react';
 import { RunPage } from '../../../features/run/run-page.tsx';
 import { ARRAY_COLUMNS, CHART_COLUMNS } from '../../../features/step/feed.ts';
 import { METRIC_SERIES } from '../../../features/step/metrics.ts';
 import { readRange } from '../../../features/step/view-params.ts';
-import { getQueryClient, Hydrate, orNotFound, searchParamsOf, serverTRPC } from '../../../trpc/server.tsx';
+import { getQueryClient, Hydrate, orNotFound, readInTime, searchParamsOf, serverTRPC } from '../../../trpc/server.tsx';
 
 interface Props {
   params: Promise<{ run: string }>;
   searchParams: Promise<Record<string, string | string[] | undefined>>;
 }
-
-/** How long a page waits for its charts, to come with them drawn; what takes longer streams after it. */
-const CHART_WAIT_MS = 150;
 
 /** Once a request, for the title and the page. */
 const getRun = cache(async (run: string) => {
@@ -35,7 +31,7 @@ export default async function Page({ params, searchParams }: Props) {
   const series = [...METRIC_SERIES];
   const chart = queries.prefetchQuery(trpc.step.chart.queryOptions({ ...shown, columns: CHART_COLUMNS, series }));
   const [isSketched] = await Promise.all([
-    Promise.race([chart.then(() => true), sleep(CHART_WAIT_MS, false)]),
+    readInTime(chart),
     queries.prefetchQuery(trpc.alert.list.queryOptions({ run })),
     queries.prefetchQuery(trpc.run.commands.queryOptions({ run })),
   ]);

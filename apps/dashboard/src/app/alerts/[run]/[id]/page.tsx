@@ -2,10 +2,20 @@ import type { Metadata } from 'next';
 import { cache } from 'react';
 import { AlertPage } from '../../../../features/alert/alert-page.tsx';
 import { commandsRequest } from '../../../../features/alert/commands-request.ts';
-import { getQueryClient, Hydrate, orNotFound, serverTRPC } from '../../../../trpc/server.tsx';
+import { pictureRange, pictureRequest } from '../../../../features/alert/picture-range.ts';
+import { readRange } from '../../../../features/step/view-params.ts';
+import {
+  getQueryClient,
+  Hydrate,
+  orNotFound,
+  readInTime,
+  searchParamsOf,
+  serverTRPC,
+} from '../../../../trpc/server.tsx';
 
 interface Props {
   params: Promise<{ run: string; id: string }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
 }
 
 /** Once a request, for the title and the page. */
@@ -20,18 +30,22 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return { title: `${rule} at step ${step} of ${runName}` };
 }
 
-export default async function Page({ params }: Props) {
+export default async function Page({ params, searchParams }: Props) {
   const asked = await params;
-  const { run, id } = await getAlert(asked.run, asked.id);
+  const alert = await getAlert(asked.run, asked.id);
+  const { run, id } = alert;
+  const request = pictureRequest(alert, pictureRange(alert, readRange(await searchParamsOf(searchParams))));
   const trpc = await serverTRPC();
   const queries = getQueryClient();
-  await Promise.all([
+  const [isSketched] = await Promise.all([
+    readInTime(queries.prefetchQuery(trpc.step.chart.queryOptions(request))),
     queries.prefetchQuery(trpc.run.get.queryOptions({ run })),
     queries.prefetchQuery(trpc.run.commands.queryOptions(commandsRequest(run))),
   ]);
+  void queries.prefetchQuery(trpc.step.forecasts.queryOptions(request)); // streams after the page
   return (
     <Hydrate>
-      <AlertPage key={id} run={run} id={id} />
+      <AlertPage key={id} run={run} id={id} isSketched={isSketched} />
     </Hydrate>
   );
 }
