@@ -1,5 +1,6 @@
 'use client';
 
+import { useState } from 'react';
 import { formatCount, formatExact, formatNumber } from '../../format.ts';
 import { exactly } from '../shell/exact.ts';
 import classes from './charts.module.css';
@@ -8,13 +9,27 @@ import type { MetricView } from './metrics.ts';
 import { summariseMetric } from './plot-data.ts';
 import { useChartInWords } from './use-step-feed.ts';
 
+interface Props {
+  feed: StepFeed;
+  views: readonly MetricView[];
+}
+
 /** The charts as a table, for those who do not see them or want the numbers. */
-export function LatestValues({ feed, views, title }: { feed: StepFeed; views: readonly MetricView[]; title: string }) {
+export function LatestValues({ title, ...props }: Props & { title: string }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details className={classes.values} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>{title}</summary>
+      {isOpen && <Values {...props} />}
+    </details>
+  );
+}
+
+function Values({ feed, views }: Props) {
   const chart = useChartInWords(feed);
   if (!chart) return null;
   return (
-    <details className={classes.values}>
-      <summary>{title}</summary>
+    <>
       <table>
         <thead>
           <tr>
@@ -46,6 +61,6 @@ export function LatestValues({ feed, views, title }: { feed: StepFeed; views: re
       {chart.columnSteps > 1 && (
         <p>Latest is a mean over {formatCount(chart.columnSteps)} steps; lowest and highest are of single steps.</p>
       )}
-    </details>
+    </>
   );
 }
