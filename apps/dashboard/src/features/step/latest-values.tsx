@@ -1,6 +1,5 @@
 'use client';
 
-import { useState } from 'react';
 import { formatCount, formatExact, formatNumber } from '../../format.ts';
 import { exactly } from '../shell/exact.ts';
 import classes from './charts.module.css';
@@ -16,11 +15,10 @@ interface Props {
 
 /** The charts as a table, for those who do not see them or want the numbers. */
 export function LatestValues({ title, ...props }: Props & { title: string }) {
-  const [isOpen, setOpen] = useState(false);
   return (
-    <details className={classes.values} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+    <details className={classes.values}>
       <summary>{title}</summary>
-      {isOpen && <Values {...props} />}
+      <Values {...props} />
     </details>
   );
 }
