@@ -28,8 +28,13 @@ function log(run: Run, from: number, to: number, loss: (step: number) => number)
 
 describeInBrowser("a run's charts", {}, (dashboard) => {
   let run: Run;
+  let falling: Run;
 
   beforeAll(async () => {
+    falling = await startRun({ server: dashboard.url, project: 'p', name: 'falling', onWarning: () => {} });
+    for (let step = 0; step < 100; step++)
+      falling.log({ step, loss: 4 * Math.exp(-step / 15), custom: { decades: 10 ** (step / 20) } });
+    await falling.finish();
     const start = { server: dashboard.url, project: 'p', name: 'charted', layers: LAYERS, onWarning: () => {} };
     const first = await startRun(start);
     log(first, 0, 100, (step) => (step < REWOUND_TO ? 4 : step));
@@ -65,9 +70,6 @@ describeInBrowser("a run's charts", {}, (dashboard) => {
 
   test('is seen before any script has run, where the plot then stands', async () => {
     const page = await dashboard.browser.newPage({ colorScheme: 'light', viewport: { width: 1280, height: 900 } });
-    const falling = await startRun({ server: dashboard.url, project: 'p', name: 'falling', onWarning: () => {} });
-    log(falling, 0, 100, (step) => 4 * Math.exp(-step / 30));
-    await falling.finish();
     const address = `${dashboard.url}/runs/${falling.id}`;
     await page.route('**/*.js', (route) => route.abort());
     const loss = chart(page, 'Loss');
@@ -77,10 +79,24 @@ describeInBrowser("a run's charts", {}, (dashboard) => {
     await page.unroute('**/*.js');
     await page.goto(address);
     await loss.locator('canvas').waitFor();
-    expect(await loss.locator('svg').count()).toBe(0);
+    await expect.poll(() => loss.locator('svg').count()).toBe(0);
     const plotted = await inkOf(page, await loss.screenshot());
     expect(sketched.line.length).toBeGreaterThan(300);
     expect(sketched.line.filter((pixel) => !plotted.near.has(pixel))).toEqual([]);
+    await page.close();
+  });
+
+  test('a chart that is logarithmic once it comes into the window is drawn once', async () => {
+    const page = await dashboard.browser.newPage({ viewport: { width: 1280, height: 500 } });
+    await page.goto(`${dashboard.url}/runs/${falling.id}`);
+    const decades = chart(page, 'decades');
+    await decades.waitFor();
+    await page.waitForLoadState('networkidle'); // what it draws is read before it is scrolled to
+    await decades.scrollIntoViewIfNeeded();
+    await decades.and(page.locator('[aria-valuemax="99"]')).waitFor();
+    const section = page.getByRole('region', { name: 'decades' });
+    await section.getByRole('button', { name: 'log', pressed: true }).waitFor();
+    await expect.poll(() => decades.locator('.uplot').count()).toBe(1);
     await page.close();
   });
 

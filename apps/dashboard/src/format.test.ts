@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatCount, formatDuration, formatExact, formatInstant, formatNumber } from './format.ts';
+import { formatCount, formatDuration, formatExact, formatInstant, formatNumber, formatSpan } from './format.ts';
 
 describe('formatNumber', () => {
   it.each([
@@ -22,6 +22,16 @@ describe('formatNumber', () => {
   it('keeps the digits before the point when fewer are asked for', () => {
     expect(formatNumber(123, 1)).toBe('100');
   });
+});
+
+it.each([
+  [0, '0'],
+  [30_000, '30 s'],
+  [90_000, '1 min 30 s'],
+  [3_600_000, '1 h'],
+  [94_500_000, '1 d 2 h 15 min'],
+])('formatSpan tells %i ms as %s', (milliseconds, text) => {
+  expect(formatSpan(milliseconds)).toBe(text);
 });
 
 it('formatExact keeps every digit', () => {

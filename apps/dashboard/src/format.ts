@@ -44,6 +44,25 @@ export function formatDuration(milliseconds: number): string {
   return join(Math.floor(hours / 24), 'd', hours % 24, 'h');
 }
 
+const SPANS = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1_000, 's'],
+] as const;
+
+/** A time span to the second, in all units that it takes: 1 min 30 s, 1 d 2 h 15 min. */
+export function formatSpan(milliseconds: number): string {
+  let rest = Math.round(milliseconds / 1_000) * 1_000;
+  const parts: string[] = [];
+  for (const [unit, name] of SPANS) {
+    const count = Math.floor(rest / unit);
+    rest -= count * unit;
+    if (count > 0) parts.push(`${count} ${name}`);
+  }
+  return parts.join(' ') || '0';
+}
+
 function join(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small ? `${large} ${largeUnit} ${small} ${smallUnit}` : `${large} ${largeUnit}`;
 }

@@ -15,6 +15,7 @@ import { metricChart } from './metric-chart.ts';
 import { METRIC_SERIES, metricViews } from './metrics.ts';
 import { TEV_DISTRIBUTION } from './quantile-chart.ts';
 import { StepChart } from './step-chart.tsx';
+import { furthestStep } from './superseded.ts';
 import { useForecast } from './use-forecast.ts';
 import { useGhosts } from './use-ghosts.ts';
 import { useStepArray, useStepFeed } from './use-step-feed.ts';
@@ -43,7 +44,8 @@ export function Charts({ run, alerts, isSketched }: Props) {
   const asked = readUnit(params);
   const halfLife = readSmoothing(params);
   const forecast = useForecast(run, range);
-  const ahead = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? null;
+  const diverged = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? 0;
+  const ahead = Math.max(diverged, furthestStep(run.attempts)); // what made a run rewind stays in view
   const shown = { range, unit: asked, series: METRIC_SERIES, ahead };
   const { feed, tellsTokens, error, retry } = useStepFeed(run, shown);
   const unit = asked === 'tokens' && !tellsTokens ? 'step' : asked;

@@ -88,9 +88,9 @@ export class StepFeed {
   }
 
   /** Makes room ahead of the newest step, as for what is forecast there. */
-  lookAhead(step: number | null): void {
-    if (this.ahead === (step ?? 0)) return;
-    this.ahead = step ?? 0;
+  lookAhead(step: number): void {
+    if (this.ahead === step) return;
+    this.ahead = step;
     this.changed('at once');
   }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { supersededSteps } from './superseded.ts';
+import { furthestStep, supersededSteps } from './superseded.ts';
 
 const attempt = (number: number, firstStep: number | null, lastStep: number | null) => ({
   number,
@@ -21,4 +21,9 @@ it('is nothing where an attempt goes on after the last step of the one before, o
 
 it('is the whole of an attempt that a later one began before', () => {
   expect(supersededSteps([attempt(1, 10, 20), attempt(2, 0, 5)])).toEqual([{ attempt: 1, from: 10, to: 20 }]);
+});
+
+it('the furthest step may be one of an attempt that was rewound', () => {
+  expect(furthestStep([attempt(1, 0, 400), attempt(2, 280, 310), attempt(3, null, null)])).toBe(400);
+  expect(furthestStep([])).toBe(0);
 });

@@ -23,3 +23,8 @@ export function supersededSteps(attempts: readonly AttemptSpan[]): Superseded[] 
   }
   return superseded;
 }
+
+/** The last step that any attempt came to, beyond the run's own where it rewound; 0 where none has made a step. */
+export function furthestStep(attempts: readonly AttemptSpan[]): number {
+  return Math.max(0, ...attempts.map(({ lastStep }) => lastStep ?? 0));
+}

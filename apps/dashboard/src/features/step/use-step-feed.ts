@@ -25,11 +25,11 @@ interface Shown {
   unit: XUnit;
   series: readonly SeriesKey[];
   /** A step beyond the last that the axis reaches to. */
-  ahead?: number | null;
+  ahead?: number;
 }
 
 /** A feed that reads the run's steps in a range, and again whenever the live connection cannot vouch for them. */
-export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series, ahead = null }: Shown) {
+export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series, ahead = 0 }: Shown) {
   const trpc = useTRPC();
   const queries = useQueryClient();
   const request = { run: run.id, from, to, columns: CHART_COLUMNS, series: [...series] };

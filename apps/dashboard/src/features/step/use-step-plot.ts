@@ -2,7 +2,6 @@
 
 import type { Alert } from '@evenkeel/protocol';
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
-import { flushSync } from 'react-dom';
 import type uPlot from 'uplot';
 import { formatCount } from '../../format.ts';
 import { useIsHydrating } from '../../hydrating.ts';
@@ -91,7 +90,7 @@ export function useStepPlot({ view, feed, unit = 'step', scale, onZoom, isSketch
     return whileInView(place, () => {
       const look = { log, unit, ...linesAndBands(view) };
       mounted.current = mountPlot(place, look, { feed, view, say, measure, reach, drawUnder, drawOver, zoom });
-      flushSync(() => setSketch(null)); // no frame shows both, nor neither
+      setSketch(null); // until then the style sheet hides it
       return () => {
         mounted.current?.remove();
         mounted.current = null;

@@ -1,4 +1,4 @@
-import { formatDuration, formatNumber } from '../../format.ts';
+import { formatDuration, formatNumber, formatSpan } from '../../format.ts';
 import type { Chart } from '../../trpc/client.tsx';
 import { formatTick, linearTicks, stepTicks, timeTicks } from './ticks.ts';
 
@@ -66,7 +66,7 @@ const TOKENS = {
 };
 const TIME = {
   ticks: timeTicks,
-  label: (place: number, _ticks: readonly number[]) => (place === 0 ? '0' : formatDuration(place)),
+  label: (place: number, _ticks: readonly number[]) => formatSpan(place),
   words: (place: number) => `after ${formatDuration(place)}`,
 };
 
