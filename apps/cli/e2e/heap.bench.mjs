@@ -20,7 +20,9 @@ const LIFE_STEPS = 2_000;
 const WATCHED = '01890a5d-ac96-774b-bcce-b302099a8057';
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-bench-'));
-const server = spawn(process.execPath, [PROGRAM, 'serve', '--json', '--port', '0', '--data-dir', folder]);
+const server = spawn(process.execPath, [PROGRAM, 'serve', '--json', '--port', '0', '--data-dir', folder], {
+  stdio: ['ignore', 'pipe', 'inherit'], // a pipe that nobody reads is full in an hour, and holds the server's end
+});
 const url = await new Promise((resolve) =>
   server.stdout.on('data', (chunk) => {
     const [, address] = /"url":"([^"]+)"/.exec(String(chunk)) ?? [];
