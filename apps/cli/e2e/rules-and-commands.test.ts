@@ -124,12 +124,17 @@ describeInBrowser('rules and commands', {}, (dashboard) => {
     await page.getByRole('button', { name: 'Delete…' }).click();
     const forGood = page.getByRole('button', { name: 'Delete for good' });
     expect(await forGood.isDisabled()).toBe(true);
+    const colleague = await openPage(`/runs/${run.id}`);
+    await colleague.getByRole('button', { name: 'Delete…' }).waitFor();
     await page.getByLabel('Name of the run').fill('to be deleted');
     await forGood.click();
     await page.waitForURL(`${dashboard.url}/`);
+    await colleague.getByRole('heading', { name: 'There is nothing here' }).waitFor();
+    await page.goBack();
+    await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
     await page.goto(`${dashboard.url}/runs/${run.id}`);
     await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
-    await Promise.all([page.close(), board.close()]);
+    await Promise.all([page.close(), board.close(), colleague.close()]);
   });
 
   test('the risk and where divergence is expected are told beside the curve', async () => {

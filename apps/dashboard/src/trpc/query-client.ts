@@ -11,6 +11,11 @@ export function isSignedOut(error: Error): boolean {
   return response instanceof Response && response.status === 401;
 }
 
+/** There is no such thing, or no longer. */
+export function isGone(error: unknown): boolean {
+  return error instanceof TRPCClientError && error.data?.code === 'NOT_FOUND';
+}
+
 /** As text, since React would look at each number of a chart on its way to the browser. */
 function serializeData(data: unknown): string {
   return isJson(data) ? JSON.stringify({ json: data }) : superjson.stringify(data);
@@ -28,7 +33,10 @@ export function createQueryClient(onError?: (error: Error) => void): QueryClient
     queryCache: new QueryCache({ onError }),
     defaultOptions: {
       // What the server has just rendered need not be asked for again; what changes is told by the live connection.
-      queries: { staleTime: 5_000, retry: (failures, error) => failures < RETRIES && !isSignedOut(error) },
+      queries: {
+        staleTime: 5_000,
+        retry: (failures, error) => failures < RETRIES && !isSignedOut(error) && !isGone(error),
+      },
       dehydrate: {
         serializeData,
         // Queries still under way are streamed to the browser as they end.

@@ -15,12 +15,18 @@ export function GettingStarted() {
   return (
     <article className={classes.page}>
       <h1>No runs yet</h1>
-      <p>Start one and it shows up here with its first step; there is nothing to reload.</p>
+      <p>
+        Start one and it shows up here with its first step; there is nothing to reload. The commands run in the folder
+        that Evenkeel was cloned to.
+      </p>
       <h2>Train a small GPT-2 on this machine</h2>
       <Copyable text={`npx evenkeel train${flag}`} />
       <h2>Train one whose learning rate rises until it diverges, and see the warning</h2>
       <Copyable text={`npx evenkeel train --name unstable --schedule ramp${flag}`} />
       <h2>Watch your own training loop</h2>
+      <p>
+        In your trainer’s folder, after <code>npm install PATH-OF-EVENKEEL/packages/emit</code>:
+      </p>
       <Copyable text={emitExample(server)} />
     </article>
   );

@@ -87,7 +87,7 @@ function Attempts({ run }: { run: RunDetail }) {
           {attemptRows(run).map(({ number, status, firstStep, lastStep, startedAt }) => (
             <tr key={number}>
               <th scope="row">{number}</th>
-              <td>{status}</td>
+              <td className={classes.whole}>{status}</td>
               <td>{span(firstStep, lastStep)}</td>
               <td>{formatInstant(startedAt)}</td>
             </tr>

@@ -1,10 +1,12 @@
 'use client';
 
 import { useQuery, useSuspenseQuery } from '@tanstack/react-query';
+import { notFound } from 'next/navigation';
 import { useEffect, useRef } from 'react';
 import { withLive } from '../../live/board.ts';
 import { useLiveBoard, useLiveRun } from '../../live/use-live.ts';
 import { useTRPC } from '../../trpc/client.tsx';
+import { isGone } from '../../trpc/query-client.ts';
 import { RunAlerts } from '../alert/run-alerts.tsx';
 import { Commands } from '../command/commands.tsx';
 import { announce } from '../shell/announcer.tsx';
@@ -15,7 +17,7 @@ import { RunHeader } from './run-header.tsx';
 /** @param isSketched whether the server had the charts at hand, and has drawn them. */
 export function RunPage({ id, isSketched }: { id: string; isSketched: boolean }) {
   const trpc = useTRPC();
-  const { data: read, dataUpdatedAt } = useSuspenseQuery(trpc.run.get.queryOptions({ run: id }));
+  const { data: read, dataUpdatedAt, error } = useSuspenseQuery(trpc.run.get.queryOptions({ run: id }));
   const alerts = useQuery(trpc.alert.list.queryOptions({ run: id })).data ?? [];
   const commands = useQuery(trpc.run.commands.queryOptions({ run: id })).data ?? [];
   const newestAttempt = read.attempts.at(-1)?.number ?? 1;
@@ -23,6 +25,7 @@ export function RunPage({ id, isSketched }: { id: string; isSketched: boolean })
   const run = withLive(read, dataUpdatedAt, heard);
   useLiveBoard((alerted) => (alerted === id ? run.name : undefined));
   useAnnounced(run.status, `${run.name} is ${run.status}`);
+  if (isGone(error)) notFound(); // somebody has deleted it
   return (
     <>
       <RunHeader run={run} heard={heard} commands={commands} />

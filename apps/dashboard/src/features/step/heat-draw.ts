@@ -2,11 +2,9 @@ import type { ArrayChart } from '../../trpc/client.tsx';
 import { columnStepsOf } from './chart-columns.ts';
 import { type HeatScale, heatPixels } from './heat-scale.ts';
 import { colours } from './palette.ts';
-import { GUTTER_LEFT, GUTTER_RIGHT } from './plot.ts';
+import { GUTTER_BOTTOM, GUTTER_LEFT, GUTTER_RIGHT, X_LABELS } from './plot.ts';
 import type { XAxis } from './x-axis.ts';
 
-/** Space under the cells for the steps. */
-export const HEAT_FOOT = 24;
 const FONT = '11px system-ui, sans-serif';
 const LABEL_HEIGHT = 13;
 
@@ -47,7 +45,7 @@ export function drawHeat(
     drawEmpty(context, width, height);
     return;
   }
-  const place = { layers, width: width - GUTTER_LEFT - GUTTER_RIGHT, height: height - HEAT_FOOT };
+  const place = { layers, width: width - GUTTER_LEFT - GUTTER_RIGHT, height: height - GUTTER_BOTTOM };
   drawCells(context, chart, view, scale, place);
   drawSteps(context, view, place);
   drawNames(context, names, place);
@@ -87,6 +85,7 @@ function drawSteps(context: CanvasRenderingContext2D, heat: HeatView, place: Pla
   for (const { step, label } of heat.axis.ticks(...heat.view, Math.floor(place.width / 70))) {
     context.fillText(label, GUTTER_LEFT + shareOfStep(heat, step) * place.width, place.height + 7);
   }
+  context.fillText(X_LABELS[heat.axis.unit], GUTTER_LEFT + place.width / 2, place.height + 23);
 }
 
 /** As many layer names as stand clear of one another, the first always. */

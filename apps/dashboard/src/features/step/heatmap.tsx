@@ -9,10 +9,10 @@ import { columnStepsOf } from './chart-columns.ts';
 import classes from './charts.module.css';
 import { onCrosshair } from './crosshair.ts';
 import type { StepFeed } from './feed.ts';
-import { drawHeat, HEAT_FOOT, type HeatView, shareOfStep, stepAtShare } from './heat-draw.ts';
+import { drawHeat, type HeatView, shareOfStep, stepAtShare } from './heat-draw.ts';
 import { columnAt, type HeatScale, heatScale, VIRIDIS_CSS } from './heat-scale.ts';
 import { onColoursChange } from './palette.ts';
-import { CURSOR_GROUP, GUTTER_LEFT, GUTTER_RIGHT, placeCursors } from './plot.ts';
+import { CURSOR_GROUP, GUTTER_BOTTOM, GUTTER_LEFT, GUTTER_RIGHT, placeCursors } from './plot.ts';
 import { whileInView } from './while-in-view.ts';
 
 const REDRAW_EVERY_MS = 250;
@@ -128,7 +128,7 @@ interface Place {
 function placeOf(event: PointerEvent<HTMLElement>): Place {
   const box = event.currentTarget.getBoundingClientRect();
   const across = (event.clientX - box.left - GUTTER_LEFT) / (box.width - GUTTER_LEFT - GUTTER_RIGHT);
-  return { share: Math.min(1, Math.max(0, across)), down: (event.clientY - box.top) / (box.height - HEAT_FOOT) };
+  return { share: Math.min(1, Math.max(0, across)), down: (event.clientY - box.top) / (box.height - GUTTER_BOTTOM) };
 }
 
 function inWords({ low, high }: HeatScale): string {
