@@ -157,6 +157,16 @@ describeInBrowser("a run's charts", {}, (dashboard) => {
     await page.close();
   });
 
+  test('what is drawn by layer, of the vocabulary and beside the loss is told in tables too', async () => {
+    const page = await open();
+    await page.getByText('The charts as a table').click();
+    const row = (name: string) => page.getByRole('row', { name }).first();
+    await expect.poll(() => row('block 1').allTextContents()).toEqual(['block 12.005.00']);
+    await expect.poll(() => row('25 %').allTextContents()).toEqual(['25 %4.00']);
+    expect(await row('Loss, evaluation').textContent()).toContain('5.000');
+    await page.close();
+  });
+
   test('numbers are shown rounded, and copied with every digit', async () => {
     const page = await open();
     await page.getByText('Custom scalars as a table').click();

@@ -100,7 +100,7 @@ export function Charts({ run, alerts, isSketched }: Props) {
           layers={run.layers}
         />
       </div>
-      <LatestValues feed={feed} views={metrics} title="The charts as a table" />
+      <LatestValues feed={feed} views={metrics} layers={run.layers} title="The charts as a table" />
       {run.customNames.length > 0 && <CustomCharts run={run} range={range} alerts={alerts} />}
     </>
   );

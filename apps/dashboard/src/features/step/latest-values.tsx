@@ -4,13 +4,16 @@ import { formatCount, formatExact, formatNumber } from '../../format.ts';
 import { exactly } from '../shell/exact.ts';
 import classes from './charts.module.css';
 import type { StepFeed } from './feed.ts';
-import type { MetricView } from './metrics.ts';
+import { LatestArrays } from './latest-arrays.tsx';
+import { type MetricView, withBeside } from './metrics.ts';
 import { summariseMetric } from './plot-data.ts';
-import { useChartInWords } from './use-step-feed.ts';
+import { usePictureInWords } from './use-step-feed.ts';
 
 interface Props {
   feed: StepFeed;
   views: readonly MetricView[];
+  /** Names of the run's layers, where what is measured by layer is told too. */
+  layers?: readonly string[];
 }
 
 /** The charts as a table, for those who do not see them or want the numbers. */
@@ -23,9 +26,10 @@ export function LatestValues({ title, ...props }: Props & { title: string }) {
   );
 }
 
-function Values({ feed, views }: Props) {
-  const chart = useChartInWords(feed);
-  if (!chart) return null;
+function Values({ feed, views, layers }: Props) {
+  const picture = usePictureInWords(feed);
+  if (!picture) return null;
+  const { chart, arrays } = picture;
   return (
     <>
       <table>
@@ -39,7 +43,7 @@ function Values({ feed, views }: Props) {
           </tr>
         </thead>
         <tbody>
-          {views.map((view) => {
+          {withBeside(views).map((view) => {
             const { latest, latestStep, lowest, highest, nonFinite } = summariseMetric(chart, view);
             return (
               <tr key={view.metric}>
@@ -59,6 +63,7 @@ function Values({ feed, views }: Props) {
       {chart.columnSteps > 1 && (
         <p>Latest is a mean over {formatCount(chart.columnSteps)} steps; lowest and highest are of single steps.</p>
       )}
+      {layers && <LatestArrays arrays={arrays} layers={layers} />}
     </>
   );
 }

@@ -55,3 +55,11 @@ export function customViews(names: readonly string[]): MetricView[] {
     .toSorted()
     .map((name) => ({ metric: `custom:${name}`, title: name, unit: CUSTOM_UNITS.get(name) ?? null, scale: 'auto' }));
 }
+
+/** A row for each line: also for what is drawn beside another. */
+export function withBeside(views: readonly MetricView[]): MetricView[] {
+  return views.flatMap((view) => {
+    const { beside, title, unit, scale } = view;
+    return beside ? [view, { metric: beside.metric, title: `${title}, ${beside.name}`, unit, scale }] : [view];
+  });
+}

@@ -3,7 +3,8 @@ import type { ArrayChart } from '../../trpc/client.tsx';
 import { positiveExtent } from './axis-range.ts';
 import { type ChartView, type Drawn, HIDDEN } from './chart-view.ts';
 
-/** Places of the quantiles of TEV: 0, 1, 5, 25, 50, 75, 95, 99 and 100 % of the vocabulary. */
+/** Of the vocabulary, in per cent: where TEV's quantiles are taken. */
+export const TEV_QUANTILES = [0, 1, 5, 25, 50, 75, 95, 99, 100];
 const MEDIAN = 4;
 const [LEAST, LOWER, UPPER, GREATEST] = [0, 3, 5, 8];
 /** Bands around the median, from the widest: all of the vocabulary, 98 %, 90 %, half of it. */
@@ -20,13 +21,13 @@ export const TEV_DISTRIBUTION: ChartView = {
   title: 'TEV of the vocabulary',
   unit: null,
   scale: 'auto',
-  lines: Array.from({ length: 9 }, (_, at) => (at === MEDIAN ? { ink: 'line', width: 1.5, dots: 'never' } : HIDDEN)),
+  lines: TEV_QUANTILES.map((_, at) => (at === MEDIAN ? { ink: 'line', width: 1.5, dots: 'never' } : HIDDEN)),
   bands: BANDS.map(([low, high]) => ({ between: [high, low], ink: 'quantileBand' })),
   read: ({ arrays }) => draw(arrays.get('tevQuantiles') ?? { steps: [], values: [] }),
 };
 
 function draw({ steps, values }: ArrayChart): Drawn {
-  const lines = Array.from({ length: 9 }, (_, quantile) => values.map((column) => column[quantile] ?? null));
+  const lines = TEV_QUANTILES.map((_, quantile) => values.map((column) => column[quantile] ?? null));
   return {
     steps,
     lines,

@@ -5,9 +5,9 @@ import { keepPreviousData, type Query, type QueryFilters, useQuery, useQueryClie
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../coalesce.ts';
 import { live } from '../../live/connection.ts';
-import { type Chart, type RunDetail, type SeriesKey, useTRPC } from '../../trpc/client.tsx';
+import { type RunDetail, type SeriesKey, useTRPC } from '../../trpc/client.tsx';
 import { readAnew } from '../../trpc/query-client.ts';
-import { ARRAY_COLUMNS, CHART_COLUMNS, nextFrame, StepFeed } from './feed.ts';
+import { ARRAY_COLUMNS, CHART_COLUMNS, nextFrame, type Picture, StepFeed } from './feed.ts';
 import type { StepRange } from './view-params.ts';
 import type { XUnit } from './x-axis.ts';
 
@@ -92,15 +92,15 @@ function newestAttempt({ attempts }: RunDetail): number {
   return Math.max(0, ...attempts.map(({ number }) => number));
 }
 
-/** The chart for what is told in text, at a reader's pace rather than the stream's; null until it was read. */
-export function useChartInWords(feed: StepFeed): Chart | null {
+/** What is told in text, at a reader's pace rather than the stream's; null until it was read. */
+export function usePictureInWords(feed: StepFeed): Picture | null {
   const [store] = useState(() => {
-    let shown: Chart | null = null;
+    let shown: Picture | null = null;
     return {
       read: () => shown,
       subscribe: (listener: () => void) => {
         const update = coalesce(() => {
-          shown = feed.picture()?.chart ?? null;
+          shown = feed.picture();
           listener();
         }, 1_000);
         update();
