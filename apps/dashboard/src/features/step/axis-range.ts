@@ -7,15 +7,20 @@ export function joinExtents(one: Extent | null, other: Extent | null): Extent | 
   return [Math.min(one[0], other[0]), Math.max(one[1], other[1])];
 }
 
-/** Of what is positive; null where nothing is. */
-export function positiveExtent(values: readonly (number | null)[]): Extent | null {
-  let [low, high] = [Number.POSITIVE_INFINITY, 0];
+/** Of all values, or only of what a logarithmic axis can show; null where there is none. */
+export function extentOf(values: readonly (number | null | undefined)[], log: boolean): Extent | null {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of values) {
-    if (value === null || !(value > 0)) continue;
+    if (value == null || (log && !(value > 0))) continue;
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  return high > 0 ? [low, high] : null;
+  return low <= high ? [low, high] : null;
+}
+
+/** Of what is positive; null where nothing is. */
+export function positiveExtent(values: readonly (number | null)[]): Extent | null {
+  return extentOf(values, true);
 }
 
 /** A healthy run's loss and TEV stay well within this between least and greatest. */

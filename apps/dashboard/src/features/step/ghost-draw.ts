@@ -1,7 +1,7 @@
 import type uPlot from 'uplot';
 import { formatCount } from '../../format.ts';
 import type { SeriesKey } from '../../trpc/client.tsx';
-import type { Extent } from './axis-range.ts';
+import { type Extent, extentOf } from './axis-range.ts';
 import { drawLabel } from './label-draw.ts';
 import { clipToPlot } from './markers.ts';
 import { colours } from './palette.ts';
@@ -37,15 +37,10 @@ function drawLine(plot: uPlot, steps: readonly number[], values: readonly (numbe
 
 /** Least and greatest of what ghosts show of a metric; only of what a logarithmic axis can show, where that is asked. */
 export function reachOf(ghosts: readonly Ghost[], key: SeriesKey, log: boolean): Extent | null {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { series } of ghosts) {
-    for (const value of series[key]?.mean ?? []) {
-      if (value === null || (log && value <= 0)) continue;
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
-  }
-  return low <= high ? [low, high] : null;
+  return extentOf(
+    ghosts.flatMap(({ series }) => series[key]?.mean ?? []),
+    log,
+  );
 }
 
 /** Where each attempt after the first begins: a dotted line. */

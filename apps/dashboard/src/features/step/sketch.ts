@@ -1,4 +1,4 @@
-import { linearRange, logRange } from './axis-range.ts';
+import { extentOf, linearRange, logRange } from './axis-range.ts';
 import type { ChartView, Drawn } from './chart-view.ts';
 import { bandPath, linePath, type Place } from './curve-path.ts';
 import { X_LABELS, xTicks, yLabels, yTicks } from './plot.ts';
@@ -36,7 +36,8 @@ export interface Sketch {
 
 /** What a plot of `drawn` would show on these axes. */
 export function sketchOf({ lines, bands }: ChartView, drawn: Drawn, { log, steps: [from, to], xAxis }: Axes): Sketch {
-  const [low, high] = (log ? logRange : linearRange)(...extentOf(drawn, log));
+  const [least, greatest] = extentOf(drawn.lines.flat(), log) ?? [null, null];
+  const [low, high] = (log ? logRange : linearRange)(least, greatest);
   const along = share(xAxis.placeOf(from), xAxis.placeOf(to));
   const across = (step: number) => along(xAxis.placeOf(step));
   const up = log ? logShare(low, high) : share(low, high);
@@ -85,15 +86,4 @@ function share(low: number, high: number): (value: number) => number {
 function logShare(low: number, high: number): (value: number) => number {
   const shareOf = share(Math.log(low), Math.log(high));
   return (value) => shareOf(Math.log(value > 0 ? value : low / 10));
-}
-
-/** Least and greatest value of all lines; only of what a logarithmic axis can show, where there is one. */
-function extentOf({ lines }: Drawn, log: boolean): [number | null, number | null] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of lines.flat()) {
-    if (value == null || (log && value <= 0)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return low <= high ? [low, high] : [null, null];
 }
