@@ -15,7 +15,8 @@ export class Helm {
   lrFactor: number;
   private readonly note: (line: string) => void;
   private waiting: Order[] = [];
-  private ended = false;
+  /** Answers what has not been obeyed, once the training has ended. */
+  private answerEnd: ((order: Order) => void) | null = null;
 
   /** @param note tells whoever watches the trainer what was done, and for whom. */
   constructor(lrFactor: number, note: (line: string) => void) {
@@ -26,8 +27,9 @@ export class Helm {
   /** Takes a command; resolves once it is carried out, with words for the history of the run. */
   readonly receive = (command: Command): Promise<string> =>
     new Promise((done, failed) => {
-      if (this.ended) failed(new Error('the training has ended'));
-      else this.waiting.push({ command, done, failed });
+      const order = { command, done, failed };
+      if (this.answerEnd) this.answerEnd(order);
+      else this.waiting.push(order);
     });
 
   /** So many steps are made: obeys what has come meanwhile, but for `stop`, with a checkpoint first. */
@@ -45,15 +47,18 @@ export class Helm {
     this.lrFactor = Math.max(Number.MIN_VALUE, this.lrFactor * factor);
   }
 
-  /** The training has ended; `kept` is its last checkpoint. */
+  /**
+   * The training has ended; `kept` is its last checkpoint. A stop may come after the end that it caused, since commands
+   * come one after the other.
+   */
   end({ status, steps }: Pick<Outcome, 'status' | 'steps'>, kept: string | null): void {
-    for (const { command, done, failed } of this.waiting) {
+    this.answerEnd = ({ command, done, failed }) => {
       if (command.kind === 'stop' && status === 'stopped')
         done(`stopped after ${steps} steps; ${kept === null ? 'no checkpoint was kept' : `checkpoint ${kept}`}`);
       else failed(new Error(`the training has ended by itself: ${status}`));
-    }
+    };
+    this.waiting.forEach(this.answerEnd);
     this.waiting = [];
-    this.ended = true;
   }
 
   private answer({ command, done, failed }: Order, steps: number, kept: Kept): void {
