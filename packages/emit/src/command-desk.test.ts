@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Command, RunStart } from '@evenkeel/protocol';
 import { expect, test, vi } from 'vitest';
-import type { CommandHandler } from './command-desk.ts';
-import { IngestServer, openTestRun } from './testing.ts';
+import { CommandDesk, type CommandHandler } from './command-desk.ts';
+import { IngestServer, openTestRun, range, settled } from './testing.ts';
 
 const OK = { ok: true };
 
@@ -158,4 +158,90 @@ test('a policy goes out with the start of the run', async () => {
   await vi.waitFor(() => expect(server.heard).toHaveLength(1), 5_000);
   const [start] = server.heard.map(({ payload }) => payload as RunStart);
   expect(start?.policy).toEqual({ warning: { kind: 'observe' }, critical: { kind: 'stop' } });
+});
+
+/** A handler whose commands are carried out when the test says so. */
+function heldHandler() {
+  const began: Command[] = [];
+  const release: (() => void)[] = [];
+  const handler = (command: Command) => {
+    began.push(command);
+    return new Promise<undefined>((resolve) => release.push(() => resolve(undefined)));
+  };
+  return { began, release, handler };
+}
+
+test('two commands at one moment are carried out one after the other, in order', async () => {
+  const { began, release, handler } = heldHandler();
+  await using trainer = await commandedRun(handler);
+  const orders = [0.5, 0.25].map((factor) => ({ ...trainer.checkpoint, id: randomUUID(), kind: 'reduce-lr', factor }));
+  expect(await Promise.all(orders.map(trainer.send))).toEqual([OK, OK]);
+  expect(began).toEqual(orders.slice(0, 1));
+  release[0]?.();
+  await vi.waitFor(() => expect(began).toEqual(orders), 20_000);
+  release[1]?.();
+  await vi.waitFor(() => expect(trainer.reports()).toMatchObject(orders.map(({ id }) => ({ id }))), 20_000);
+});
+
+test('a stop aborts the signal at once while another command is carried out, and waits for its turn', async () => {
+  const { began, release, handler } = heldHandler();
+  await using trainer = await commandedRun(handler);
+  const stop = { ...trainer.checkpoint, id: randomUUID(), kind: 'stop' };
+  await trainer.send(trainer.checkpoint);
+  await trainer.send(stop);
+  expect(trainer.run.signal.aborted).toBe(true);
+  expect(began).toEqual([trainer.checkpoint]);
+  release[0]?.();
+  await vi.waitFor(() => expect(began).toEqual([trainer.checkpoint, stop]), 20_000);
+  release[1]?.();
+});
+
+test('commands that wait when the run is over are not carried out any more', async () => {
+  const { began, release, handler } = heldHandler();
+  await using trainer = await commandedRun(handler);
+  await trainer.send(trainer.checkpoint);
+  await trainer.send({ ...trainer.checkpoint, id: randomUUID() });
+  await trainer.run.finish('finished', undefined, { timeoutMs: 500 });
+  release[0]?.();
+  await new Promise(setImmediate);
+  expect(began).toEqual([trainer.checkpoint]);
+});
+
+test('a flood of commands is refused, to be sent again later, and holds up no step; the first stop is taken', async () => {
+  const { began, release, handler } = heldHandler();
+  await using trainer = await commandedRun(handler);
+  const { run, server } = trainer;
+  const flood = range(0, 4_000).map(() => trainer.send({ ...trainer.checkpoint, id: randomUUID() }));
+  for (const step of range(0, 1_500)) run.log({ step });
+  await settled(run);
+  expect(server.acceptedSteps).toEqual(range(0, 1_500));
+  const answers = await Promise.all(flood);
+  expect(answers.filter((answer) => (answer as typeof OK).ok)).toHaveLength(100);
+  expect(answers.at(-1)).toEqual({
+    error: '100 commands wait to be carried out or reported: send it again later',
+    field: '',
+    retry: true,
+  });
+  expect(await trainer.send({ ...trainer.checkpoint, id: randomUUID(), kind: 'stop' })).toEqual(OK);
+  expect(run.signal.aborted).toBe(true);
+  expect(await trainer.send({ ...trainer.checkpoint, id: randomUUID(), kind: 'stop' })).toMatchObject({ retry: true });
+  expect(began).toHaveLength(1);
+  release[0]?.();
+});
+
+test('ids of commands are remembered, and not for ever', async () => {
+  const handler = vi.fn(() => undefined);
+  const run = randomUUID();
+  const desk = new CommandDesk(run, handler, () => {});
+  const commands = range(0, 10_001).map(() => ({ id: randomUUID(), run, kind: 'checkpoint', reason: 'it rises' }));
+  const obey = async (command: object | undefined) => {
+    desk.take(command, (answer) => expect(answer).toEqual(OK));
+    await desk.idle();
+    desk.reported();
+  };
+  for (const command of commands) await obey(command);
+  await obey(commands[1]);
+  expect(handler).toHaveBeenCalledTimes(10_001);
+  await obey(commands[0]);
+  expect(handler).toHaveBeenCalledTimes(10_002);
 });

@@ -14,15 +14,24 @@ import {
  */
 export type CommandHandler = (command: Command) => Promise<string | undefined> | string | undefined;
 
-/** Takes the commands of a run, each once, and remembers what came of them until the server knows. */
+/** Commands that may wait to be carried out or reported; further ones are refused, to be sent again later. */
+const MAX_OPEN = 100;
+/** Ids of commands remembered, to be carried out once however often they arrive; the oldest are forgotten. */
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * Takes the commands of a run, carries each out once, one after the other in the order in which they came, and keeps
+ * what came of them until the server knows.
+ */
 export class CommandDesk {
   readonly #run: string;
   readonly #handler: CommandHandler | null;
   readonly #stop = new AbortController();
   readonly #taken = new Set<string>();
+  readonly #queue: Command[] = [];
   readonly #reports: CommandDone[] = [];
-  readonly #obeying = new Set<Promise<void>>();
   readonly #onReport: () => void;
+  #working: Promise<void> | null = null;
 
   constructor(run: string, handler: CommandHandler | null, onReport: () => void) {
     this.#run = run;
@@ -30,7 +39,7 @@ export class CommandDesk {
     this.#onReport = onReport;
   }
 
-  /** Aborted when the run is told to stop; its `reason` is an Error that says why. */
+  /** Aborted as soon as the run is told to stop, whatever is being carried out; its `reason` is an Error that says why. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
@@ -40,7 +49,7 @@ export class CommandDesk {
     try {
       const taken = this.#check(parse(command, payload));
       answer({ ok: true }); // first, since a trainer may exit as soon as it is told
-      if (taken) this.#track(this.#obey(taken));
+      if (taken) this.#obey(taken);
     } catch (error) {
       if (error instanceof RefusedError) answer(error.toRefusal());
     }
@@ -48,12 +57,12 @@ export class CommandDesk {
 
   /** Resolves when every command that was taken is carried out, or could not be. */
   async idle(): Promise<void> {
-    await Promise.all(this.#obeying);
+    await this.#working;
   }
 
-  #track(obeying: Promise<void>): void {
-    this.#obeying.add(obeying);
-    void obeying.then(() => this.#obeying.delete(obeying));
+  /** What still waits is not carried out any more: the run is over. */
+  close(): void {
+    this.#queue.length = 0;
   }
 
   /** What the server is to be told next; it stays so until {@link reported}. */
@@ -71,22 +80,54 @@ export class CommandDesk {
     if (given.kind !== 'stop' && !this.#handler)
       throw new RefusedError('kind', `this trainer carries out no ${given.kind}: it was started without onCommand`);
     if (this.#taken.has(given.id)) return null;
-    this.#taken.add(given.id);
+    const isFirstStop = given.kind === 'stop' && !this.signal.aborted; // always taken
+    if (this.#open >= MAX_OPEN && !isFirstStop)
+      throw new RefusedError(
+        '',
+        `${this.#open} commands wait to be carried out or reported: send it again later`,
+        true,
+      );
+    this.#remember(given.id);
     return given;
   }
 
-  async #obey(given: Command): Promise<void> {
+  get #open(): number {
+    return this.#queue.length + this.#reports.length;
+  }
+
+  #remember(id: string): void {
+    this.#taken.add(id);
+    const [oldest] = this.#taken;
+    if (oldest !== undefined && this.#taken.size > MAX_REMEMBERED) this.#taken.delete(oldest);
+  }
+
+  #obey(given: Command): void {
     if (given.kind === 'stop') this.#stop.abort(new Error(given.reason));
-    if (!this.#handler) return; // the end of the run tells that it was stopped
-    const { run, id } = given;
-    try {
-      const result = await this.#handler(given);
-      const words = typeof result === 'string' ? storableReason(result) : null;
-      this.#reports.push({ run, id, result: words, error: null });
-    } catch (error) {
-      this.#reports.push({ run, id, result: null, error: wordsOf(error) });
+    const handler = this.#handler;
+    if (!handler) return; // the end of the run tells that it was stopped
+    this.#queue.push(given);
+    this.#working ??= this.#work(handler);
+  }
+
+  /** Carries out what waits, one command at a time: two saves at once would write one checkpoint. */
+  async #work(handler: CommandHandler): Promise<void> {
+    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
+      const report = await carryOut(next, handler);
+      this.#queue.shift();
+      this.#reports.push(report);
+      this.#onReport();
     }
-    this.#onReport();
+    this.#working = null;
+  }
+}
+
+async function carryOut(given: Command, handler: CommandHandler): Promise<CommandDone> {
+  const { run, id } = given;
+  try {
+    const result = await handler(given);
+    return { run, id, result: typeof result === 'string' ? storableReason(result) : null, error: null };
+  } catch (error) {
+    return { run, id, result: null, error: wordsOf(error) };
   }
 }
 

@@ -112,6 +112,7 @@ export class Run {
     await within(timeoutMs / 2, this.#commands.idle()); // what is being carried out, such as a checkpoint, gets its time
     const ended = !this.#refused && (await this.#end(end, timeoutMs - (Date.now() - began)));
     this.#connection.close();
+    this.#commands.close();
     const { lost, pending } = this.#outbox;
     if (lost > 0) this.#warn(`steps of this run that the server never took: ${lost}`);
     if (!ended && !this.#refused)
