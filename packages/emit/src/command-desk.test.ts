@@ -207,6 +207,29 @@ test('commands that wait when the run is over are not carried out any more', asy
   expect(began).toEqual([trainer.checkpoint]);
 });
 
+test('steps do not wait for what came of commands', async () => {
+  await using trainer = await commandedRun(() => 'done');
+  const { run, server } = trainer;
+  server.answer = ({ event }) => (event === 'command:done' ? null : OK);
+  await trainer.send(trainer.checkpoint);
+  await vi.waitFor(() => expect(trainer.reports()).toHaveLength(1), 20_000);
+  for (const step of range(0, 1_500)) run.log({ step });
+  await settled(run);
+  expect(server.acceptedSteps).toEqual(range(0, 1_500));
+  server.answer = () => OK;
+});
+
+test('what came of commands does not wait for steps', async () => {
+  await using trainer = await commandedRun(() => 'done');
+  const { run, server } = trainer;
+  server.answer = ({ event }) => (event === 'steps' ? null : OK);
+  run.log({ step: 0 });
+  await vi.waitFor(() => expect(server.batches).toEqual([[0]]), 20_000);
+  await trainer.send(trainer.checkpoint);
+  await vi.waitFor(() => expect(trainer.reports()).toHaveLength(1), 20_000);
+  server.answer = () => OK;
+});
+
 test('a flood of commands is refused, to be sent again later, and holds up no step; the first stop is taken', async () => {
   const { began, release, handler } = heldHandler();
   await using trainer = await commandedRun(handler);
@@ -244,4 +267,32 @@ test('ids of commands are remembered, and not for ever', async () => {
   expect(handler).toHaveBeenCalledTimes(10_001);
   await obey(commands[0]);
   expect(handler).toHaveBeenCalledTimes(10_002);
+});
+
+test.each<[string, (server: IngestServer) => void, string[]]>([
+  [
+    'of 1 MB',
+    (server) => server.sockets[0]?.emit('command', { reason: 'x'.repeat(1_000_000) }),
+    ['the server sent a message of more than 256 KiB: it was not read, and the connection closed'],
+  ],
+  [
+    'with eleven attachments',
+    (server) =>
+      server.sockets[0]?.emit(
+        'command',
+        Array.from({ length: 11 }, () => Buffer.alloc(1)),
+      ),
+    [],
+  ],
+])('a message %s is not read; the run goes on over another connection', async (_what, send, expected) => {
+  await using server = await IngestServer.listen();
+  await using recorded = openTestRun(server);
+  const { run, warnings } = recorded;
+  await vi.waitFor(() => expect(server.heard).toHaveLength(1), 20_000);
+  send(server);
+  await vi.waitFor(() => expect(server.handshakes).toHaveLength(2), 20_000);
+  run.log({ step: 0 });
+  await settled(run);
+  expect(server.acceptedSteps).toEqual([0]);
+  expect(warnings).toEqual(expected);
 });

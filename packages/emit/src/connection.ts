@@ -3,21 +3,27 @@ import {
   type CommandDone,
   encodeSteps,
   type IngestHandshake,
+  printable,
   type Refusal,
   type RunFinish,
   type RunStart,
   refusal,
   type StepEvent,
+  storableReason,
 } from '@evenkeel/protocol';
 import { Manager, type Socket } from 'socket.io-client';
+import { AcknowledgementWatch } from './acknowledgement-watch.ts';
+import { BatchSize, type BatchTiming } from './batch-size.ts';
 import type { CommandDesk } from './command-desk.ts';
-import { DetachedWebSocket } from './detached-websocket.ts';
-import { insist, type Patience } from './insist.ts';
+import { DetachedWebSocket, isOverlong, MAX_PAYLOAD } from './detached-websocket.ts';
 import type { Outbox } from './outbox.ts';
+import { type RetryPolicy, retry } from './retry.ts';
 import type { Warn } from './warn.ts';
 
 /** Milliseconds. */
-export interface Timing extends Patience {
+export interface Timing extends RetryPolicy, BatchTiming {
+  /** How long steps may wait for an acknowledgement while the server is connected, before that is warned of. */
+  unacknowledged: number;
   /** The pause before a server that has refused the handshake is asked again: a key may have been created since. */
   refused: number;
   /** The pause before a lost connection is opened again; it doubles each time, up to `longestReconnect`. */
@@ -27,8 +33,12 @@ export interface Timing extends Patience {
 
 export const TIMING: Timing = {
   answer: 10_000,
+  longestAnswer: 120_000,
   pause: 1_000,
   longestPause: 30_000,
+  quickAnswer: 1_000,
+  lateAnswer: 4_000,
+  unacknowledged: 30_000,
   refused: 30_000,
   reconnect: 500,
   longestReconnect: 5_000,
@@ -63,16 +73,27 @@ export class Connection {
   readonly #socket: Socket;
   /** Aborted when the present connection breaks. */
   #line = new AbortController();
-  #retry: NodeJS.Timeout | undefined;
-  #wake = () => {};
+  readonly #batchSize: BatchSize;
+  readonly #watch: AcknowledgementWatch;
+  #reconnect: NodeJS.Timeout | undefined;
+  /** What waits for something to send. */
+  #idlers: (() => void)[] = [];
   #end: End | null = null;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    const { outbox, timing, warn } = options;
+    this.#batchSize = new BatchSize(timing);
     this.#socket = createSocket(options);
+    this.#watch = new AcknowledgementWatch({
+      limit: timing.unacknowledged,
+      warn,
+      isConnected: () => this.#socket.connected,
+      pending: () => outbox.pending,
+    });
     this.#socket.on('connect', () => this.#onConnect());
     this.#socket.on('connect_error', (error) => this.#onConnectError(error));
-    this.#socket.on('disconnect', () => this.#onDisconnect());
+    this.#socket.on('disconnect', (_reason, details) => this.#onDisconnect(details));
     this.#socket.on('command', (payload, reply) => {
       options.commands.take(payload, (ack) => typeof reply === 'function' && reply(ack));
     });
@@ -81,23 +102,27 @@ export class Connection {
 
   /** There is something to send: steps in the outbox, or what came of a command. */
   wake(): void {
-    this.#wake();
+    if (this.#options.outbox.pending > 0) this.#watch.start();
+    const idlers = this.#idlers;
+    this.#idlers = [];
+    for (const resume of idlers) resume();
   }
 
   /** Sends what is in the outbox, then the end of the run; resolves to whether the server took that. */
   finish(message: RunFinish): Promise<boolean> {
     return new Promise((done) => {
       this.#end = { message, done };
-      if (this.#retry) this.#connectAgain();
-      this.#wake();
+      if (this.#reconnect) this.#connectAgain();
+      this.wake();
     });
   }
 
   close(): void {
-    clearTimeout(this.#retry);
+    clearTimeout(this.#reconnect);
     this.#socket.removeAllListeners();
     this.#socket.disconnect();
     this.#hangUp();
+    this.#watch.close();
   }
 
   #onConnect(): void {
@@ -123,44 +148,47 @@ export class Connection {
     this.#connectAfter(pause);
   }
 
-  #onDisconnect(): void {
+  #onDisconnect(details: unknown): void {
     this.#hangUp();
+    this.#socket.sendBuffer = []; // or it would go out on the next connection, ahead of the start of the run
+    if (isOverlong(details)) {
+      const limit = `${MAX_PAYLOAD / 1024} KiB`;
+      this.#options.warn(`the server sent a message of more than ${limit}: it was not read, and the connection closed`);
+    }
     // socket.io comes back by itself, except where the server has sent it away.
     if (!this.#socket.active) this.#connectAfter(this.#options.timing.pause);
   }
 
   #hangUp(): void {
     this.#line.abort();
-    this.#wake();
+    this.wake();
   }
 
   #connectAfter(pause: number): void {
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#connectAgain(), pause).unref();
+    clearTimeout(this.#reconnect);
+    this.#reconnect = setTimeout(() => this.#connectAgain(), pause).unref();
   }
 
   #connectAgain(): void {
-    clearTimeout(this.#retry);
-    this.#retry = undefined;
+    clearTimeout(this.#reconnect);
+    this.#reconnect = undefined;
     this.#socket.connect();
   }
 
-  /** The life of one connection: the run's start, then what there is to tell, one message at a time, then the run's end. */
+  /**
+   * The life of one connection: the run's start, then steps and reports, then the run's end. One message of steps and
+   * one report are under way at a time, and neither waits for the other.
+   */
   async #serve(line: AbortSignal): Promise<void> {
     if (!(await this.#sendStart(line))) return;
-    while (!line.aborted) {
-      const report = this.#options.commands.nextReport();
-      const steps = this.#options.outbox.nextBatch();
-      if (report) await this.#sendReport(report, line);
-      else if (steps) await this.#sendSteps(steps, line);
-      else if (this.#end) return this.#sendEnd(this.#end, line);
-      else await this.#idle(line);
-    }
+    await Promise.all([this.#sendSteps(line), this.#sendReports(line)]);
+    await this.#sendReports(line); // what came of a command while the last steps were sent
+    if (this.#end && !line.aborted) await this.#sendEnd(this.#end, line);
   }
 
   async #sendStart(line: AbortSignal): Promise<boolean> {
     const { start, warn, onRefused } = this.#options;
-    const answer = await this.#insist('run:start', start, line);
+    const answer = await this.#retry('run:start', start, line);
     if (answer && 'error' in answer) {
       warn(`the server refuses this run, nothing of it is kept or sent: ${words(answer)}`);
       onRefused();
@@ -170,41 +198,79 @@ export class Connection {
     return answer !== null;
   }
 
-  async #sendSteps(steps: StepEvent[], line: AbortSignal): Promise<void> {
-    const { outbox, start, warn } = this.#options;
+  async #sendSteps(line: AbortSignal): Promise<void> {
+    const take = () => this.#options.outbox.nextBatch(this.#batchSize.bytes);
+    for (let steps = await this.#next(take, line); steps; steps = await this.#next(take, line)) {
+      await this.#sendBatch(steps, line);
+    }
+  }
+
+  async #sendBatch(steps: StepEvent[], line: AbortSignal): Promise<void> {
+    const { outbox, start } = this.#options;
     const frame = encodeSteps({ run: start.run, attempt: start.attempt, steps });
-    const answer = await this.#insist('steps', frame, line);
-    if (!answer) return; // the batch stays in flight: it goes out again on the next connection
-    if ('ok' in answer) return outbox.acknowledge();
+    const sentAt = performance.now();
+    const answer = await this.#retry('steps', frame, line);
+    const elapsed = performance.now() - sentAt;
+    if (!answer) {
+      this.#batchSize.broke(frame.byteLength, elapsed);
+      if (frame.byteLength > this.#batchSize.bytes) outbox.recall();
+      return; // these steps go out again on the next connection
+    }
+    this.#batchSize.answered(frame.byteLength, elapsed);
+    if ('ok' in answer) outbox.acknowledge();
+    else this.#dropBatch(steps, answer);
+    this.#watch.answered();
+  }
+
+  #dropBatch({ length }: StepEvent[], refused: Refusal): void {
+    const { outbox, warn } = this.#options;
     outbox.refuse();
-    const problem = words(answer);
+    const problem = words(refused);
     const kind = problem.replaceAll(/\d+/g, '#'); // one warning, whichever the step
-    warn(`the server refused ${steps.length} steps, which are dropped: ${problem}`, `steps: ${kind}`);
+    warn(`the server refused ${length} steps, which are dropped: ${problem}`, `steps: ${kind}`);
+  }
+
+  async #sendReports(line: AbortSignal): Promise<void> {
+    const { commands } = this.#options;
+    const take = () => commands.nextReport();
+    for (let report = await this.#next(take, line); report; report = await this.#next(take, line)) {
+      await this.#sendReport(report, line);
+    }
   }
 
   async #sendReport(report: CommandDone, line: AbortSignal): Promise<void> {
-    const answer = await this.#insist('command:done', report, line);
+    const answer = await this.#retry('command:done', report, line);
     if (!answer) return; // it goes out again on the next connection
     this.#options.commands.reported();
     if ('error' in answer) this.#options.warn(`the server refused what came of a command: ${words(answer)}`);
   }
 
   async #sendEnd({ message, done }: End, line: AbortSignal): Promise<void> {
-    const answer = await this.#insist('run:finish', message, line);
+    const answer = await this.#retry('run:finish', message, line);
     if (!answer) return; // it goes out again on the next connection
     if ('error' in answer) this.#options.warn(`the server refused the end of the run: ${words(answer)}`);
     done('ok' in answer);
   }
 
-  #insist(event: string, message: unknown, line: AbortSignal): Promise<Ack | null> {
-    return insist(this.#socket, event, message, this.#options.timing, line);
+  #retry(event: string, message: unknown, line: AbortSignal): Promise<Ack | null> {
+    return retry(this.#socket, event, message, this.#options.timing, line);
+  }
+
+  /** What there is to send next; null once the line breaks, or the run has ended and nothing is left. */
+  async #next<Message>(take: () => Message | null, line: AbortSignal): Promise<Message | null> {
+    while (!line.aborted) {
+      const message = take();
+      if (message || this.#end) return message;
+      await this.#idle(line);
+    }
+    return null;
   }
 
   /** Until there is something to send or the line breaks. */
   #idle(line: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve;
       if (line.aborted) resolve();
+      else this.#idlers.push(resolve);
     });
   }
 }
@@ -221,6 +287,7 @@ function createSocket({ server, handshake, timing }: ConnectionOptions): Socket 
   return manager.socket('/ingest', { auth: handshake });
 }
 
+/** For a terminal, and no longer than a reason, whatever the server says. */
 function words({ field, error }: Refusal): string {
-  return field ? `${field}: ${error}` : error;
+  return printable(storableReason(field ? `${field}: ${error}` : error));
 }

@@ -56,6 +56,32 @@ test('the widest steps make frames below 1 MiB', () => {
   }
 });
 
+test('a batch stays within the bytes it may take, and has one step however large', () => {
+  const step = (at: number): StepEvent => ({
+    ...plain(at),
+    layerGradVar: [1, 2, 3],
+    custom: { accuracy: 0.5, 'größe/😀': 1 },
+  });
+  for (const max of [1, 100, 1_000, 10_000, 50_000]) {
+    const steps = filled(1_000, step).nextBatch(max) ?? [];
+    const encoded = (batch: StepEvent[]) =>
+      encodeSteps({ run: '01990000-0000-7000-8000-000000000000', attempt: 1, steps: batch }).byteLength - 30;
+    expect(steps.length === 1 || encoded(steps) <= max).toBe(true);
+    expect(encoded([...steps, step(1_000)])).toBeGreaterThan(max);
+  }
+});
+
+test('steps of a recalled batch are cut again, ahead of all others', () => {
+  const outbox = filled(300);
+  expect(numbers(outbox.nextBatch(1_000))).toHaveLength(38); // 26 bytes a step
+  outbox.add(plain(300));
+  outbox.recall();
+  expect(outbox.pending).toBe(301);
+  expect(numbers(outbox.nextBatch(100))).toEqual([0, 1, 2]);
+  outbox.acknowledge();
+  expect(numbers(outbox.nextBatch(100))).toEqual([3, 4, 5]);
+});
+
 test('a full buffer drops the oldest waiting step and keeps the batch in flight', () => {
   const outbox = new Outbox({ steps: 4, bytes: 2 ** 20 });
   expect(outbox.add(plain(0))).toBe(true);
@@ -78,7 +104,7 @@ test('a buffer is bounded in bytes too', () => {
 });
 
 test('whatever happens, every step is delivered, lost or pending, in order and once', () => {
-  const act = fc.constantFrom('add', 'add', 'add', 'send', 'acknowledge', 'refuse');
+  const act = fc.constantFrom('add', 'add', 'add', 'send', 'acknowledge', 'refuse', 'recall');
   fc.assert(
     fc.property(fc.array(act, { maxLength: 200 }), fc.integer({ min: 1, max: 20 }), (acts, steps) => {
       const outbox = new Outbox({ steps, bytes: 2 ** 20 });
@@ -91,7 +117,8 @@ test('whatever happens, every step is delivered, lost or pending, in order and o
         if (what === 'acknowledge') delivered.push(...inFlight);
         if (what === 'acknowledge') outbox.acknowledge();
         if (what === 'refuse') outbox.refuse();
-        if (what === 'acknowledge' || what === 'refuse') inFlight = [];
+        if (what === 'recall') outbox.recall();
+        if (what !== 'add' && what !== 'send') inFlight = [];
       }
       expect(delivered).toEqual([...new Set(delivered)].sort((a, b) => a - b));
       expect(delivered.length + outbox.lost + outbox.pending).toBe(added);

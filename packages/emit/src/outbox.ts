@@ -13,12 +13,12 @@ export const OUTBOX_LIMITS: OutboxLimits = { steps: 1_000_000, bytes: 256 * 1024
 const LIVE_BATCH_STEPS = 64;
 /** More steps waiting than this, and there is an outage to catch up with. */
 const BACKLOG_STEPS = 4 * LIVE_BATCH_STEPS;
-/** Keeps a frame below 1 MiB, since half of this and 201 KiB of names are the most that goes out. */
-const MAX_BATCH_BYTES = 1.5 * 1024 * 1024;
+/** Bytes of heap. Keeps a frame below 1 MiB, since half of this and 201 KiB of names are the most that goes out. */
+const MAX_BATCH_HEAP = 1.5 * 1024 * 1024;
 
 /**
  * The steps that the server has not acknowledged yet, oldest first.
- * At most one batch is in flight; it stays the same, step for step, until it is acknowledged or refused.
+ * At most one batch is in flight; it stays the same, step for step, until it is acknowledged, refused or recalled.
  */
 export class Outbox {
   readonly #limits: OutboxLimits;
@@ -54,9 +54,12 @@ export class Outbox {
     return this.#lost === lost;
   }
 
-  /** The batch in flight, or else the next one, which is in flight from now on; null where no step waits. */
-  nextBatch(): StepEvent[] | null {
-    if (this.#inFlight.length === 0) this.#inFlight = this.#cutBatch();
+  /**
+   * The batch in flight, or else the next one, which is in flight from now on; null where no step waits.
+   * @param maxBytes what a new batch may take on the wire; the first step goes into it however large it is.
+   */
+  nextBatch(maxBytes = Number.POSITIVE_INFINITY): StepEvent[] | null {
+    if (this.#inFlight.length === 0) this.#inFlight = this.#cutBatch(maxBytes);
     return this.#inFlight.length > 0 ? this.#inFlight : null;
   }
 
@@ -72,6 +75,13 @@ export class Outbox {
   acknowledge(): void {
     this.#inFlight = [];
     this.#wake();
+  }
+
+  /** The batch in flight did not arrive: its steps wait again, ahead of all others, to be cut differently. */
+  recall(): void {
+    for (const step of this.#inFlight) this.#bytes += heapBytes(step);
+    this.#waiting.unshift(this.#inFlight);
+    this.#inFlight = [];
   }
 
   /** The server will never take the batch in flight. */
@@ -96,14 +106,16 @@ export class Outbox {
     for (const { done } of ready) done();
   }
 
-  #cutBatch(): StepEvent[] {
+  #cutBatch(maxBytes: number): StepEvent[] {
     const limit = this.#waiting.length > BACKLOG_STEPS ? MAX_BATCH_STEPS : LIVE_BATCH_STEPS;
     const batch: StepEvent[] = [];
-    for (let bytes = 0; batch.length < limit; ) {
+    const names = new Set<string>();
+    for (let heap = 0, wire = 0; batch.length < limit; ) {
       const next = this.#waiting.first();
       if (!next) break;
-      bytes += heapBytes(next);
-      if (bytes > MAX_BATCH_BYTES && batch.length > 0) break;
+      heap += heapBytes(next);
+      wire += wireBytes(next, names);
+      if ((heap > MAX_BATCH_HEAP || wire > maxBytes) && batch.length > 0) break;
       this.#takeOldest();
       batch.push(next);
     }
@@ -129,6 +141,19 @@ function heapBytes(step: StepEvent): number {
   return step.custom ? bytes + 64 * Object.keys(step.custom).length : bytes;
 }
 
+/** What a step adds to a frame; `names` are those that the frame has listed so far, and gains those of the step. */
+function wireBytes(step: StepEvent, names: Set<string>): number {
+  let bytes = 18;
+  for (const name of STEP_SCALARS) if (step[name] != null) bytes += 8;
+  for (const name of STEP_ARRAYS) bytes += step[name] ? 2 + 4 * step[name].length : 0;
+  if (!step.custom) return bytes;
+  for (const name of Object.keys(step.custom)) {
+    bytes += names.has(name) ? 10 : 12 + Buffer.byteLength(name);
+    names.add(name);
+  }
+  return bytes + 2;
+}
+
 /** First in, first out, in amortised constant time; `Array.shift` moves every element of a large array. */
 class Queue<Item> {
   #items: (Item | undefined)[] = [];
@@ -144,6 +169,12 @@ class Queue<Item> {
 
   push(item: Item): void {
     this.#items.push(item);
+  }
+
+  /** Puts items in front, in their order. Takes as long as there are items. */
+  unshift(items: readonly Item[]): void {
+    this.#items = items.concat(this.#items.slice(this.#head) as Item[]);
+    this.#head = 0;
   }
 
   shift(): Item | undefined {

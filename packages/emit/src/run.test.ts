@@ -182,6 +182,16 @@ test('a refused batch is dropped with one warning and never sent again; the othe
   ]);
 });
 
+test('the words of a server are cut short and free of control characters in a warning', async () => {
+  await using server = await IngestServer.listen();
+  await using recorded = openTestRun(server);
+  server.answer = ({ event }) =>
+    event === 'steps' ? { error: `\u001b[2J${'x'.repeat(200_000)}`, field: 'steps', retry: false } : OK;
+  recorded.run.log({ step: 1 });
+  await settled(recorded.run);
+  expect(recorded.warnings[0]).toMatch(/^the server refused 1 steps, which are dropped: steps: \uFFFD\[2Jx{1989}$/);
+});
+
 test('an answer that cannot be read counts as none', async () => {
   await using server = await IngestServer.listen();
   await using recorded = openTestRun(server);

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { accepted, decodeSteps, MAX_FRAME_BYTES, type RefusedError, type StepEvent } from '@evenkeel/protocol';
-import { Server, type Socket } from 'socket.io';
+import { Server, type ServerOptions, type Socket } from 'socket.io';
 import { vi } from 'vitest';
+import { TIMING, type Timing } from './connection.ts';
 import { openRun, type StartRunOptions } from './start-run.ts';
 
 /** What a server heard. */
@@ -23,12 +24,17 @@ export class IngestServer {
   readonly handshakes: Record<string, unknown>[] = [];
   answer: Answer = () => ({ ok: true });
   admit: (auth: Record<string, unknown>) => RefusedError | null = () => null;
+  readonly #options: Partial<ServerOptions>;
   #http: HttpServer | null = null;
   #io: Server | null = null;
   #port = 0;
 
-  static async listen(): Promise<IngestServer> {
-    const server = new IngestServer();
+  private constructor(options: Partial<ServerOptions>) {
+    this.#options = options;
+  }
+
+  static async listen(options: Partial<ServerOptions> = {}): Promise<IngestServer> {
+    const server = new IngestServer(options);
     await server.start();
     return server;
   }
@@ -51,7 +57,11 @@ export class IngestServer {
 
   async start(): Promise<void> {
     this.#http = createServer();
-    this.#io = new Server(this.#http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
+    this.#io = new Server(this.#http, {
+      maxHttpBufferSize: MAX_FRAME_BYTES,
+      transports: ['websocket'],
+      ...this.#options,
+    });
     const ingest = this.#io.of('/ingest');
     ingest.use((socket, next) => {
       this.handshakes.push(socket.handshake.auth);
@@ -85,8 +95,24 @@ export class IngestServer {
   }
 }
 
-/** A run whose patience is counted in milliseconds, which tells its warnings, and which is over with the test. */
-export function openTestRun(server: IngestServer, options: Partial<StartRunOptions> = {}, maxSteps = 100_000) {
+/** Pauses of milliseconds; what depends on the speed of the link or the server stays as it is in real runs. */
+const TEST_TIMING: Timing = {
+  ...TIMING,
+  answer: 500,
+  pause: 5,
+  longestPause: 20,
+  refused: 20,
+  reconnect: 10,
+  longestReconnect: 50,
+};
+
+/** A run that retries within milliseconds, keeps its warnings, and is over with the test. */
+export function openTestRun(
+  server: { url: string },
+  options: Partial<StartRunOptions> = {},
+  maxSteps = 100_000,
+  timing: Partial<Timing> = {},
+) {
   const warnings: string[] = [];
   const run = openRun(
     {
@@ -98,7 +124,7 @@ export function openTestRun(server: IngestServer, options: Partial<StartRunOptio
     },
     {
       limits: { steps: maxSteps, bytes: 2 ** 28 },
-      timing: { answer: 500, pause: 5, longestPause: 20, refused: 20, reconnect: 10, longestReconnect: 50 },
+      timing: { ...TEST_TIMING, ...timing },
     },
   );
   return {
