@@ -16,6 +16,7 @@ import { AcknowledgementWatch } from './acknowledgement-watch.ts';
 import { BatchSize, type BatchTiming } from './batch-size.ts';
 import type { CommandDesk } from './command-desk.ts';
 import { DetachedWebSocket, isOverlong, MAX_PAYLOAD } from './detached-websocket.ts';
+import { openAttempt } from './open-attempt.ts';
 import type { Outbox } from './outbox.ts';
 import { type RetryPolicy, retry } from './retry.ts';
 import type { Warn } from './warn.ts';
@@ -188,7 +189,7 @@ export class Connection {
 
   async #sendStart(line: AbortSignal): Promise<boolean> {
     const { start, warn, onRefused } = this.#options;
-    const answer = await this.#retry('run:start', start, line);
+    const answer = await openAttempt(start, (each) => this.#retry('run:start', each, line));
     if (answer && 'error' in answer) {
       warn(`the server refuses this run, nothing of it is kept or sent: ${words(answer)}`);
       onRefused();

@@ -1,0 +1,40 @@
+import type { Ack, RunStart } from '@evenkeel/protocol';
+
+/** Attempts in a row that a server may have missed; more than that is a wrong number rather. */
+const MAX_MISSED = 100;
+
+/** Sends a start and resolves to its answer; null where the connection broke before. */
+type SendStart = (start: RunStart) => Promise<Ack | null>;
+
+/**
+ * Starts an attempt. A server takes attempts one by one; where it could not be reached for the whole of an earlier one,
+ * it refuses the next by the field `attempt`. The missed ones are then opened first, and stay without steps.
+ * @returns the answer to the start, or to what kept it from being sent; null where the connection broke.
+ */
+export async function openAttempt(start: RunStart, send: SendStart): Promise<Ack | null> {
+  const answer = await send(start);
+  if (!isOutOfTurn(answer)) return answer;
+  const lowest = Math.max(1, start.attempt - MAX_MISSED);
+  for (let attempt = start.attempt - 1; attempt >= lowest; attempt--) {
+    const opened = await send({ ...start, attempt });
+    if (isAccepted(opened)) return openFrom(attempt + 1, start, send);
+    if (!isOutOfTurn(opened)) return opened;
+  }
+  return answer;
+}
+
+async function openFrom(first: number, start: RunStart, send: SendStart): Promise<Ack | null> {
+  for (let attempt = first; attempt < start.attempt; attempt++) {
+    const opened = await send({ ...start, attempt });
+    if (!isAccepted(opened)) return opened;
+  }
+  return send(start);
+}
+
+function isAccepted(answer: Ack | null): boolean {
+  return answer !== null && 'ok' in answer;
+}
+
+function isOutOfTurn(answer: Ack | null): boolean {
+  return answer !== null && 'error' in answer && answer.field === 'attempt';
+}
