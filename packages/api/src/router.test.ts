@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  createApiKey,
   type Database,
   deleteRun,
   finishRun,
@@ -20,6 +21,7 @@ import { type AppRouter, appRouter } from './router.ts';
 const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
 const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8058';
 const TWICE = '01890a5d-ac96-774b-bcce-b302099a8059';
+const OWNED = '01890a5d-ac96-774b-bcce-b302099a805a';
 const NOW = new Date('2026-01-02T03:04:05Z');
 
 let db: Database;
@@ -287,4 +289,19 @@ test('a key shows its secret once and never again', async () => {
   expect(listed).toMatchObject([{ id: key.id, name: 'lab', revokedAt: null }]);
   expect(JSON.stringify(listed)).not.toContain(secret.slice(3));
   expect(await client.apiKey.revoke.mutate({ id: key.id })).toMatchObject({ revokedAt: NOW });
+});
+
+test('each attempt of a run names the key it was sent with, a revoked one too', async () => {
+  const [first, second] = [await client.apiKey.create.mutate({ name: 'cluster' }), await createApiKey(db, 'b', NOW)];
+  const start = { run: OWNED, attempt: 1, project: 'p', name: 'owned', startedAt: 1_000 };
+  await startRun(db, parse(runStart, start), NOW, first.key.id);
+  await client.apiKey.revoke.mutate({ id: first.key.id });
+  await startRun(db, parse(runStart, { ...start, attempt: 2 }), NOW, second.key.id);
+  const { attempts } = await client.run.get.query({ run: OWNED });
+  expect(attempts.map(({ keys }) => keys)).toEqual([
+    [{ id: first.key.id, name: 'cluster' }],
+    [{ id: second.key.id, name: 'b' }],
+  ]);
+  await finishRun(db, { run: OWNED, attempt: 2, status: 'finished', reason: null }, NOW);
+  await deleteRun(db, { run: OWNED, name: 'owned' });
 });

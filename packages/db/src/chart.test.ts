@@ -114,7 +114,9 @@ function customAt(step: number, salt: number, first: number): Record<string, num
 
 async function insertStretch(db: Database, run: string, model: Model, stretch: Stretch): Promise<void> {
   const { attempt, first, count, stride, salt } = stretch;
-  await startRun(db, aRun({ run, attempt, layers: ['h0', 'h1'] }), NOW);
+  for (const number of [1, 2, 3].filter((number) => number <= attempt)) {
+    await startRun(db, aRun({ run, attempt: number, layers: ['h0', 'h1'] }), NOW); // each follows the one before
+  }
   if (stretch.rollUp === 'before') await rollUp(db, run);
   const steps = Array.from({ length: count }, (_, at) => {
     const step = first + at * stride;

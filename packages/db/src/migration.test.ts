@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -6,11 +6,14 @@ import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { afterEach, expect, test } from 'vitest';
 import { listAlerts } from './alert-list.ts';
+import { createApiKey } from './api-key.ts';
 import { readArrayChart } from './array-chart.ts';
 import { readChart } from './chart.ts';
 import { openDatabase } from './open.ts';
 import { MIGRATIONS } from './package.ts';
 import { rollUp } from './rollup.ts';
+import { getRun, startRun } from './run.ts';
+import { aRun, NOW } from './testing-data.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-db-'));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -73,4 +76,22 @@ test('a database of the first version opens with all it held, and its rollups ar
   });
   await rollUp(db, RUN);
   expect(await read()).toEqual(fromSteps);
+});
+
+test('a run of the version before runs belonged to keys opens as the run of nobody, which a key may claim', async () => {
+  mkdirSync(folder, { recursive: true });
+  const former = new PGlite(join(folder, 'postgres'));
+  await migrate(drizzle(former), { migrationsFolder: formerMigrations(9) });
+  await former.exec(`
+    insert into project (name, created_at) values ('keel', '2026-01-01');
+    insert into run (id, project_id, name, status, config, tags, notes, layers, custom_names, started_at, heard_at)
+      values ('${RUN}', 1, 'even', 'running', '{}', '{}', '', '{}', '{}', '2026-01-01', '2026-01-01');
+    insert into attempt (run, number, started_at, rolled_to, stale) values ('${RUN}', 1, '2026-01-01', 0, '{}');`);
+  await former.close();
+
+  await using db = await openDatabase({ dataDir: folder });
+  expect(await getRun(db, RUN)).toMatchObject({ name: 'even', attempts: [{ number: 1, keys: [] }] });
+  const { key } = await createApiKey(db, 'cluster', NOW);
+  expect(await startRun(db, aRun({ run: RUN }), NOW, key.id)).toEqual({ changedHands: true });
+  expect(await getRun(db, RUN)).toMatchObject({ attempts: [{ number: 1, keys: [{ name: 'cluster' }] }] });
 });

@@ -39,7 +39,7 @@ describeDatabases('runs', (db) => {
       attempts: [
         {
           ...{ number: 1, status: null, policy: start.policy },
-          ...{ startedAt: NOW, endedAt: null, firstStep: null, lastStep: null },
+          ...{ startedAt: NOW, endedAt: null, firstStep: null, lastStep: null, keys: [] },
         },
       ],
     });

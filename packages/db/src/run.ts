@@ -1,5 +1,6 @@
 import {
   type EndStatus,
+  MAX_FIRST_ATTEMPT,
   type OpenAlert,
   type Policy,
   RefusedError,
@@ -7,12 +8,13 @@ import {
   type RunStart,
   type RunStatus,
 } from '@evenkeel/protocol';
-import { and, asc, eq, getTableColumns, max } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, max, sql } from 'drizzle-orm';
 import { openAlertsOf } from './alert-list.ts';
 import { endCommands, endCommandsBefore } from './command.ts';
 import type { Database, Sql } from './database.ts';
 import { projectOf } from './project.ts';
 import { descriptionOf } from './run-description.ts';
+import { type AttemptKey, checkOwner, namesOfKeys } from './run-owner.ts';
 import { attempt, project, run } from './schema.ts';
 
 export interface RunSummary {
@@ -49,6 +51,8 @@ interface AttemptSummary {
   endedAt: Date | null;
   firstStep: number | null;
   lastStep: number | null;
+  /** The keys that started it: none without keys, more than one where the run was taken over in its course. */
+  keys: AttemptKey[];
 }
 
 export interface RunDetail extends RunSummary {
@@ -65,10 +69,18 @@ export interface RunDetail extends RunSummary {
 
 /**
  * Opens a run, or the next attempt of one. The same attempt again changes nothing, except that a lost run runs again.
- * @throws RefusedError where the run belongs to another project, or has another number of layers.
+ * @param key the id of the ingest key that starts it, null for none; the run belongs to it from then on.
+ * @returns whether the run changed hands: it was nobody's, or of a key that has been revoked.
+ * @throws RefusedError where the run belongs to another key or project, has another number of layers, or the attempt
+ * is not the next one.
  */
-export async function startRun(db: Database, start: RunStart, now: Date): Promise<void> {
-  await db.sql.transaction(async (tx) => {
+export async function startRun(
+  db: Database,
+  start: RunStart,
+  now: Date,
+  key: string | null = null,
+): Promise<{ changedHands: boolean }> {
+  return db.sql.transaction(async (tx) => {
     const projectId = await projectOf(tx, start.project, now);
     const created = await tx
       .insert(run)
@@ -77,27 +89,71 @@ export async function startRun(db: Database, start: RunStart, now: Date): Promis
         ...heard(now),
         id: start.run,
         projectId,
+        keyId: key,
         customNames: [],
         startedAt: startedAt(start),
       })
       .onConflictDoNothing()
       .returning({ id: run.id });
-    if (created.length === 0) await continueRun(tx, start, projectId, now);
-    const ofRun = { run: start.run, startedAt: startedAt(start) };
-    await tx
-      .insert(attempt)
-      .values({ ...ofRun, number: start.attempt, policy: start.policy, rolledTo: 0, stale: [] })
-      .onConflictDoNothing();
+    if (created.length > 0) checkFirstAttempt(start.attempt);
+    const changedHands = created.length === 0 && (await continueRun(tx, start, { projectId, key }, now));
+    await openAttempt(tx, start, key);
     await endCommandsBefore(tx, start.run, start.attempt, now);
+    return { changedHands };
   });
 }
 
-async function continueRun(tx: Sql, start: RunStart, projectId: number, now: Date): Promise<void> {
+function checkFirstAttempt(number: number): void {
+  if (number <= MAX_FIRST_ATTEMPT) return;
+  const range = `1 to ${MAX_FIRST_ATTEMPT}`;
+  throw new RefusedError('attempt', `the server does not know the run: its first attempt must be from ${range}`);
+}
+
+/** Notes the key beside the ones that started the attempt before. */
+async function openAttempt(tx: Sql, start: RunStart, key: string | null): Promise<void> {
+  const opened = tx.insert(attempt).values({
+    run: start.run,
+    number: start.attempt,
+    keyIds: key === null ? [] : [key],
+    startedAt: startedAt(start),
+    policy: start.policy,
+    rolledTo: 0,
+    stale: [],
+  });
+  if (key === null) await opened.onConflictDoNothing();
+  else
+    await opened.onConflictDoUpdate({
+      target: [attempt.run, attempt.number],
+      set: { keyIds: sql`array_append(${attempt.keyIds}, ${key}::uuid)` },
+      setWhere: sql`${key}::uuid <> all (${attempt.keyIds})`,
+    });
+}
+
+/** @returns whether the run changed hands. */
+async function continueRun(
+  tx: Sql,
+  start: RunStart,
+  { projectId, key }: { projectId: number; key: string | null },
+  now: Date,
+): Promise<boolean> {
   const isRun = eq(run.id, start.run);
   const [found] = await tx.select().from(run).where(isRun).for('update');
-  if (found?.projectId !== projectId) throw new RefusedError('project', 'the run belongs to another project');
+  if (!found) throw new RefusedError('run', 'the run was deleted at this moment: start it again', true);
+  await checkOwner(tx, found.keyId, key);
+  if (found.projectId !== projectId) throw new RefusedError('project', 'the run belongs to another project');
+  await continueAttempts(tx, start, found, now);
+  if (found.keyId === key) return false;
+  await tx.update(run).set({ keyId: key }).where(isRun);
+  return true;
+}
+
+async function continueAttempts(tx: Sql, start: RunStart, found: typeof run.$inferSelect, now: Date): Promise<void> {
+  const isRun = eq(run.id, start.run);
   const newest = await newestAttempt(tx, start.run);
   if (start.attempt < newest) return;
+  if (start.attempt > newest + 1) {
+    throw new RefusedError('attempt', `the run's newest attempt is ${newest}, so the next one is ${newest + 1}`);
+  }
   const isNext = start.attempt > newest;
   const mayName = isNext && found.layers.length === 0;
   if (found.layers.length !== start.layers.length && !mayName) {
@@ -175,7 +231,7 @@ export const SUMMARY = {
   archivedAt: run.archivedAt,
 };
 
-const { projectId: _projectId, ...OWN } = getTableColumns(run);
+const { projectId: _projectId, keyId: _keyId, ...OWN } = getTableColumns(run);
 
 export async function getRun(db: Database, id: string): Promise<RunDetail | null> {
   const [found] = await db.sql
@@ -193,10 +249,19 @@ export async function getRun(db: Database, id: string): Promise<RunDetail | null
       endedAt: attempt.endedAt,
       firstStep: attempt.firstStep,
       lastStep: attempt.lastStep,
+      keyIds: attempt.keyIds,
     })
     .from(attempt)
     .where(eq(attempt.run, id))
     .orderBy(asc(attempt.number));
+  const keyOf = await namesOfKeys(
+    db,
+    attempts.flatMap(({ keyIds }) => keyIds),
+  );
   const alerts = await openAlertsOf(db, [id]);
-  return { ...found, openAlerts: alerts.get(id) ?? [], attempts };
+  return {
+    ...found,
+    openAlerts: alerts.get(id) ?? [],
+    attempts: attempts.map(({ keyIds, ...rest }) => ({ ...rest, keys: keyIds.map(keyOf) })),
+  };
 }

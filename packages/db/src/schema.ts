@@ -66,6 +66,8 @@ export const run = pgTable(
     endedAt: instant('ended_at'),
     /** When the server last heard of the run. */
     heardAt: instant('heard_at').notNull(),
+    /** The key that it belongs to; null where it was started without one, until the first key goes on with it. */
+    keyId: uuid('key_id').references(() => apiKey.id),
     archivedAt: instant('archived_at'),
     /** The newest step of the newest attempt, repeated here so that a list of runs reads no steps. */
     lastStep: count('last_step'),
@@ -86,6 +88,8 @@ export const attempt = pgTable(
       .notNull()
       .references(() => run.id, { onDelete: 'cascade' }),
     number: integer().notNull(),
+    /** The keys that started it, in order: one, and another behind it where that took the run over. */
+    keyIds: uuid('key_ids').array().notNull().default([]),
     startedAt: instant('started_at').notNull(),
     endedAt: instant('ended_at'),
     status: text().$type<EndStatus>(),

@@ -57,7 +57,7 @@ interface Emitter {
   /** The API key it came with. */
   keyId: string | null;
   /** The runs it has started on this connection; steps wait for the start to be stored. */
-  runs: Map<string, Promise<void>>;
+  runs: Map<string, Promise<unknown>>;
 }
 
 type Handler = (emitter: Emitter, socket: Socket, payload: unknown) => Promise<void>;
@@ -205,7 +205,7 @@ export class Ingest {
     if (!former && runs.size >= RUNS_PER_CONNECTION) {
       throw new RefusedError('run', `more than ${RUNS_PER_CONNECTION} runs on one connection: finish some first`);
     }
-    const stored = startRun(this.#options.db, start, this.#options.now());
+    const stored = startRun(this.#options.db, start, this.#options.now(), emitter.keyId);
     runs.set(start.run, stored);
     try {
       await stored;
@@ -216,6 +216,8 @@ export class Ingest {
       else if (isNewest) runs.delete(start.run);
       throw error;
     }
+    // Whoever had the run before has no valid key any more, but may still be connected.
+    if ((await stored).changedHands) await this.checkKeys();
     await socket.join(roomOf(start));
     this.#options.onRunStarted(start.run);
     this.#track(this.#deliverPending(start, socket.id));
@@ -257,7 +259,7 @@ function toCommand({ factor, ...row }: CommandRow): Command {
 }
 
 /** Resolves once the connection's start of the run is stored. */
-function startedHere({ runs }: Emitter, run: string): Promise<void> {
+function startedHere({ runs }: Emitter, run: string): Promise<unknown> {
   const started = runs.get(run);
   if (!started) throw new RefusedError('run', `run ${run} was not started on this connection`);
   return started;

@@ -21,3 +21,8 @@ export const MAX_STEP = 2 ** 40;
 /** 9999-12-31T23:59:59.999Z, the last instant of four-digit years, in milliseconds since 1970. */
 export const MAX_TIME = 253_402_300_799_999;
 export const MAX_ATTEMPT = 1_000_000;
+/**
+ * The highest attempt that a run may begin with. Above 1, because attempts before it may have been recorded offline or
+ * lost with a server; far below MAX_ATTEMPT, so that no start can leave a run without a next attempt.
+ */
+export const MAX_FIRST_ATTEMPT = 1_000;

@@ -41,7 +41,7 @@ export function keyCommand(): Command {
   });
   keyAction(
     key.command('revoke').argument('<id>', 'the id that "key list" shows'),
-    'make a key useless, at once and for good',
+    'make a key useless, at once and for good; any other key may then go on with its runs',
   ).action(async (id: string, flags: Flags) => {
     await withKeys(flags, (keys) => keys.revoke(id));
     console.log(flags.json ? JSON.stringify({ id, revoked: true }) : `Key ${id} is revoked.`);

@@ -6,9 +6,14 @@ type Attempt = RunDetail['attempts'][number];
 
 const observe = { kind: 'observe' } as const;
 
-function attempt(number: number, firstStep: number | null, lastStep: number | null, status: Attempt['status'] = null) {
+function attempt(
+  number: number,
+  firstStep: number | null,
+  lastStep: number | null,
+  status: Attempt['status'] = null,
+): Attempt {
   const policy = { warning: observe, critical: observe };
-  return { number, status, policy, startedAt: new Date(number), endedAt: null, firstStep, lastStep };
+  return { number, status, policy, startedAt: new Date(number), endedAt: null, firstStep, lastStep, keys: [] };
 }
 
 it('gives the status and last step of the run to its newest attempt alone', () => {
@@ -29,4 +34,13 @@ it('does not lend the steps of an older attempt to one that has none yet', () =>
 it('follows the only attempt from its first step', () => {
   const rows = attemptRows({ attempts: [attempt(1, null, null)], status: 'lost', lastStep: 3 });
   expect(rows).toMatchObject([{ status: 'lost', lastStep: 3 }]);
+});
+
+it('names the keys of each attempt in the order in which they sent it', () => {
+  const keys = ['cluster', 'laptop'].map((name) => ({ id: name, name }));
+  const attempts = [{ ...attempt(1, 0, 120), keys }, attempt(2, null, null)];
+  expect(attemptRows({ attempts, status: 'running', lastStep: 120 })).toMatchObject([
+    { keys: ['cluster', 'laptop'] },
+    { keys: [] },
+  ]);
 });

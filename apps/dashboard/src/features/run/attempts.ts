@@ -6,6 +6,8 @@ export interface AttemptRow {
   firstStep: number | null;
   lastStep: number | null;
   startedAt: Date;
+  /** Names of the ingest keys that it was sent with, in order; empty where it was sent without. */
+  keys: string[];
 }
 
 /**
@@ -13,7 +15,8 @@ export interface AttemptRow {
  * a status was killed, or lost its way to the server.
  */
 export function attemptRows({ attempts, status, lastStep }: Pick<RunDetail, 'attempts' | 'status' | 'lastStep'>) {
-  return attempts.map((attempt, at): AttemptRow => {
+  return attempts.map(({ keys, ...rest }, at): AttemptRow => {
+    const attempt = { ...rest, keys: keys.map(({ name }) => name) };
     if (at < attempts.length - 1) return { ...attempt, status: attempt.status ?? 'ended without word' };
     const hasSteps = attempt.firstStep !== null || at === 0; // else the run's last step is of an older attempt
     return { ...attempt, status, lastStep: hasSteps ? lastStep : null };

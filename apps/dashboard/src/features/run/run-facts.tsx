@@ -71,6 +71,8 @@ function reactionWords(reaction: Reaction): string {
 }
 
 function Attempts({ run }: { run: RunDetail }) {
+  const rows = attemptRows(run);
+  const hasKeys = rows.some(({ keys }) => keys.length > 0); // a server without keys needs no column for them
   return (
     <section>
       <h2>Attempts</h2>
@@ -81,15 +83,17 @@ function Attempts({ run }: { run: RunDetail }) {
             <th scope="col">Status</th>
             <th scope="col">Steps</th>
             <th scope="col">Started</th>
+            {hasKeys && <th scope="col">Key</th>}
           </tr>
         </thead>
         <tbody>
-          {attemptRows(run).map(({ number, status, firstStep, lastStep, startedAt }) => (
+          {rows.map(({ number, status, firstStep, lastStep, startedAt, keys }) => (
             <tr key={number}>
               <th scope="row">{number}</th>
               <td className={classes.whole}>{status}</td>
               <td>{span(firstStep, lastStep)}</td>
               <td>{formatInstant(startedAt)}</td>
+              {hasKeys && <td>{keys.join(', then ') || 'none'}</td>}
             </tr>
           ))}
         </tbody>

@@ -1,0 +1,46 @@
+import { RefusedError } from '@evenkeel/protocol';
+import { and, eq, inArray, isNull } from 'drizzle-orm';
+import type { Database, Sql } from './database.ts';
+import { apiKey } from './schema.ts';
+
+/** A key that started an attempt, revoked or not. */
+export interface AttemptKey {
+  id: string;
+  name: string;
+}
+
+/**
+ * Checks that a run is the key's to go on with: its own, nobody's, or that of a key which has been revoked. What such
+ * a run is left with is better taken over by any valid key than stranded.
+ * @param key null for an emitter without a key, which may only go on with a run that is nobody's.
+ * @throws RefusedError where the run belongs to another key.
+ */
+export async function checkOwner(tx: Sql, owner: string | null, key: string | null): Promise<void> {
+  if (owner === null || owner === key) return;
+  const valid = await tx
+    .select({ id: apiKey.id })
+    .from(apiKey)
+    .where(and(inArray(apiKey.id, key === null ? [owner] : [owner, key]), isNull(apiKey.revokedAt)));
+  if (valid.length === 1 && valid[0]?.id === key) return;
+  throw new RefusedError(
+    'run',
+    'the run belongs to another ingest key: only that key can send to it, or any other once that one is revoked',
+  );
+}
+
+/**
+ * Names the keys that started attempts.
+ * @returns the key of an id; keys are never deleted, so every id has one.
+ */
+export async function namesOfKeys(db: Database, ids: readonly string[]): Promise<(id: string) => AttemptKey> {
+  const named = await db.sql
+    .select({ id: apiKey.id, name: apiKey.name })
+    .from(apiKey)
+    .where(inArray(apiKey.id, [...new Set(ids)]));
+  const keys = new Map(named.map((key) => [key.id, key]));
+  return (id) => {
+    const key = keys.get(id);
+    if (!key) throw new Error(`there is no key ${id}`);
+    return key;
+  };
+}
