@@ -92,8 +92,8 @@ function Attempts({ run }: { run: RunDetail }) {
               <th scope="row">{number}</th>
               <td className={classes.whole}>{status}</td>
               <td>{span(firstStep, lastStep)}</td>
-              <td>{formatInstant(startedAt)}</td>
-              {hasKeys && <td>{keys.join(', then ') || 'none'}</td>}
+              <td className={classes.whole}>{formatInstant(startedAt)}</td>
+              {hasKeys && <td className={classes.key}>{keys.join(', then ') || 'none'}</td>}
             </tr>
           ))}
         </tbody>
