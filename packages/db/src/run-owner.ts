@@ -1,5 +1,5 @@
 import { RefusedError } from '@evenkeel/protocol';
-import { and, eq, inArray, isNull } from 'drizzle-orm';
+import { and, inArray, isNull } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import { apiKey } from './schema.ts';
 
