@@ -11,6 +11,7 @@ import { Server } from 'socket.io';
 import type { z } from 'zod';
 import manifest from './package.json' with { type: 'json' };
 import { readAssets } from './server/assets.ts';
+import { redirectConsole } from './server/console.ts';
 import { Door, isLoopback } from './server/door.ts';
 import { httpListener } from './server/http.ts';
 import { Sessions } from './server/session.ts';
@@ -63,6 +64,7 @@ async function open(
   closers.push(() => db.close());
   if (!isLoopback(host) && !(await anyApiKey(db))) throw noKeyYet();
 
+  closers.push(redirectConsole(log));
   const pages = next({ dev: false, dir: dashboardFolder() });
   await prepare(pages, log);
   closers.push(() => pages.close());

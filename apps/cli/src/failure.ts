@@ -1,3 +1,6 @@
+import { printable } from '@evenkeel/protocol';
+import { rootCause } from './error-line.ts';
+
 /** A failure whose message is all that a person needs: it is printed without a stack. */
 export class Failure extends Error {
   override name = 'Failure';
@@ -8,9 +11,14 @@ export class Failure extends Error {
 /** By name, since the server is a bundle of its own and so has classes of its own. */
 const EXPECTED = ['Failure', 'RefusedError', 'DirectoryHeldError'];
 
+/** Lines of a message, and characters of each, that are printed. */
+const MAX_LINES = 30;
+const MAX_LINE = 2_000;
+
 /** Prints what went wrong and makes the process end with status 1, or the failure's own. */
 export function report(error: unknown): void {
-  console.error(`evenkeel: ${describe(error)}`);
+  const lines = `evenkeel: ${describe(error)}`.split('\n', MAX_LINES);
+  console.error(lines.map((line) => printable(line.slice(0, MAX_LINE))).join('\n'));
   process.exitCode = error instanceof Failure ? error.exitCode : 1;
 }
 
@@ -19,13 +27,8 @@ function describe(error: unknown): string {
   const cause = rootCause(error);
   if (EXPECTED.includes(cause.name))
     return 'field' in cause && cause.field ? `${cause.field}: ${cause.message}` : cause.message;
-  if (!('code' in cause)) return error.stack ?? error.message;
+  // The cause's alone: what a failed query was given is in the message of the error around it.
+  if (!('code' in cause)) return cause.stack ?? cause.message;
   // The operating system or PostgreSQL said no: its words are enough.
   return cause.code === 'EADDRINUSE' ? `${cause.message}: choose another port with --port` : cause.message;
-}
-
-/** The error that the others were raised for; the first of several that happened at once. */
-function rootCause(error: Error): Error {
-  const [first] = error instanceof AggregateError ? error.errors : [error.cause];
-  return first instanceof Error ? rootCause(first) : error;
 }

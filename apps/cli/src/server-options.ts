@@ -2,6 +2,7 @@ import { type ServerSettings, startServer } from '@evenkeel/dashboard/server';
 import { Command } from 'commander';
 import { environment } from './environment.ts';
 import { readPort } from './numbers.ts';
+import { openServerLog } from './server-log.ts';
 
 interface ServerFlags {
   host: string;
@@ -24,15 +25,13 @@ export function serverCommand(name: string): Command {
     .addHelpText('after', '\nDATABASE_URL=postgres://… stores on PostgreSQL instead of in the data directory.');
 }
 
-/** Starts the server that the flags and the environment describe; it tells of errors, and of all else if `verbose`. */
+/** Starts the server that the flags and the environment describe; it logs errors, and all else if `verbose`. */
 export function startFromFlags({ host, port, dataDir, allowHost }: ServerFlags, verbose: boolean) {
   const { accessToken, databaseUrl } = environment;
   const settings: ServerSettings = { host, port, dataDir, databaseUrl, accessToken, allowedHosts: allowHost };
+  const log = openServerLog();
   return startServer(settings, (level, message, error) => {
-    if (level === 'info' && !verbose) return;
-    const line = `${new Date().toISOString()} ${level} ${message}`;
-    if (error === undefined) console.error(line);
-    else console.error(line, error);
+    if (level === 'error' || verbose) log.write(level, message, error);
   });
 }
 

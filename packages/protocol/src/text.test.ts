@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isStorable, name, text } from './text.ts';
+import { isStorable, name, printable, text } from './text.ts';
 
 const storable = (value: string) => value.isWellFormed() && !value.includes('\0');
 /** Strings rich in what could be taken for an escape, or is one. */
@@ -63,4 +63,12 @@ test('isStorable finds what cannot be stored in any string of a JSON value, keys
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('printable escapes what could color, move, split or turn a line of a terminal, and nothing else', () => {
+  expect(printable('a\x1b[31mb\x9bK\nc\r\td\x7f\u2028e\u2029\u202ef\u2066g\0')).toBe(
+    'a\\x1b[31mb\\x9bK\\nc\\r\\td\\x7f\\u2028e\\u2029\\u202ef\\u2066g\\x00',
+  );
+  const harmless = 'naïve “run” №1, lr=3e-3 \\ 日本語 👩‍👩‍👧 שלום';
+  expect(printable(harmless)).toBe(harmless);
 });

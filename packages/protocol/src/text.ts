@@ -23,7 +23,19 @@ export function storableReason(reason: string): string {
   return reason.slice(0, MAX_REASON_LENGTH).replaceAll(new RegExp(unstorable, 'gu'), '\uFFFD');
 }
 
-/** Text from elsewhere, such as a run's name, as a terminal may be shown it. */
+// What moves a terminal's cursor or colors it, ends a line, or turns the direction of what follows.
+const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+const NAMED: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/**
+ * Text from elsewhere, such as a run's name, as a terminal or a log may show it: on one line, with control characters,
+ * line separators and bidirectional controls escaped (`\x1b`, `\u202e`).
+ */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '\uFFFD');
+  return text.replace(unprintable, (character) => NAMED[character] ?? escapeCharacter(character));
+}
+
+function escapeCharacter(character: string): string {
+  const code = character.charCodeAt(0).toString(16);
+  return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
 }

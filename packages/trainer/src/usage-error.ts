@@ -1,3 +1,4 @@
+import { printable } from '@evenkeel/protocol';
 import type { Command } from 'commander';
 
 /** Something that whoever started the trainer can mend: its message says what, and no stack is wanted. */
@@ -11,6 +12,6 @@ export async function tellUsageErrors(command: Command, act: () => Promise<void>
     await act();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    command.error(`error: ${error.message}`);
+    command.error(`error: ${error.message.split('\n').map(printable).join('\n')}`);
   }
 }

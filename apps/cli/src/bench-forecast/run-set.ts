@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { printable } from '@evenkeel/protocol';
 import type { LabelledRun, Signals } from '@evenkeel/stability';
 import { divergedAt } from '@evenkeel/trainer';
 import { z } from 'zod';
@@ -45,7 +46,7 @@ export interface RunSet {
 export async function readRunSet(folder: string): Promise<RunSet> {
   const known = await readLabels(join(folder, 'labels.json'));
   const set: RunSet = { name: basename(resolve(folder)), runs: [], early: 0, doubtful: 0, isLabelled: known !== null };
-  for await (const recording of readRecordings([join(folder, '**/*.jsonl{,.gz}')], console.error)) {
+  for await (const recording of readRecordings([join(folder, '**/*.jsonl{,.gz}')], warn)) {
     for (const attempts of byRun(recording.runs)) {
       const [id, steps] = [attempts[0]?.start.id ?? '', await readSteps(attempts)];
       const found = known ? known[id] : labelOf(steps, attempts);
@@ -56,6 +57,10 @@ export async function readRunSet(folder: string): Promise<RunSet> {
   if (!set.runs.some(({ onset }) => onset === null) || !set.runs.some(({ onset }) => onset !== null))
     throw new Failure(`${folder}: holds no run that diverged, or none that stayed healthy`);
   return set;
+}
+
+function warn(message: string): void {
+  console.error(printable(message));
 }
 
 /** Null where there are none. */

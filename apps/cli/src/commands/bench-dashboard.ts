@@ -19,6 +19,7 @@ import {
 } from '../bench-dashboard/measure.ts';
 import { Failure } from '../failure.ts';
 import { readCount } from '../numbers.ts';
+import { openServerLog } from '../server-log.ts';
 import { printTable } from '../table.ts';
 
 const BROWSERS = [
@@ -58,9 +59,10 @@ async function bench(dataDir: string, { steps, runs, seconds, chromium: path }: 
   const run = await storeLongRun(dataDir, steps);
   const points = await fill(dataDir, run, runs);
   const { chromium } = await import('playwright-core'); // takes a while to load
+  const log = openServerLog();
   await using server = await startServer(
     { host: '127.0.0.1', port: 0, dataDir, databaseUrl: null, accessToken: null, allowedHosts: [] },
-    (level, message, error) => level === 'error' && console.error(message, error),
+    (level, message, error) => level === 'error' && log.write(level, message, error),
   );
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
   try {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { printable } from '@evenkeel/protocol';
 import type { Command } from 'commander';
 import open from 'open';
 import { type Client, connect } from '../client.ts';
@@ -90,7 +91,7 @@ async function ended(trainer: ChildProcess): Promise<void> {
 async function printProgress(client: Client, since: Date): Promise<void> {
   const runs = await client.run.list.query({ project: 'demo', limit: RUNS.length }).catch(() => []);
   const ours = runs.filter((run) => run.startedAt >= since);
-  console.log(ours.map(describe).reverse().join('  |  ') || 'waiting for the first step');
+  console.log(printable(ours.map(describe).reverse().join('  |  ')) || 'waiting for the first step');
 }
 
 function describe({

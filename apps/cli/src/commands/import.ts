@@ -218,5 +218,5 @@ function summary(imports: readonly Import[], { server, dryRun }: Flags): string 
 }
 
 function tell(message: string): void {
-  console.error(`evenkeel: ${message}`);
+  console.error(printable(`evenkeel: ${message}`));
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { parse, RefusedError, type RuleSettings, ruleSettings } from '@evenkeel/protocol';
+import { parse, printable, RefusedError, type RuleSettings, ruleSettings } from '@evenkeel/protocol';
 import { Detector, type Finding, problemOfRules } from '@evenkeel/stability';
 import { Command } from 'commander';
 import { Failure } from '../failure.ts';
@@ -18,7 +18,7 @@ export function replayCommand(): Command {
       const print = json ? printJson : printLine;
       let runs = 0;
       let alerts = 0;
-      for await (const recording of readRecordings(files, (message) => console.error(message))) {
+      for await (const recording of readRecordings(files, (message) => console.error(printable(message)))) {
         for (const attempts of byRun(recording.runs)) {
           runs += 1;
           for await (const { run, finding } of replay(attempts, { every, settings })) {
@@ -81,5 +81,5 @@ function printJson(run: string, { step, rule, severity, risk, divergenceStep, me
 }
 
 function printLine(run: string, { step, rule, severity, message }: Finding): void {
-  console.log(`${run}  step ${step}  ${severity} ${rule}: ${message}`);
+  console.log(printable(`${run}  step ${step}  ${severity} ${rule}: ${message}`));
 }

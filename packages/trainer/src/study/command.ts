@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { basename, extname } from 'node:path';
+import { printable } from '@evenkeel/protocol';
 import { Command, Option } from 'commander';
 import { whole } from '../flags.ts';
 import { tellUsageErrors, UsageError } from '../usage-error.ts';
@@ -48,7 +49,7 @@ async function act(file: string, flags: StudyFlags): Promise<number> {
   const study = await readStudy(file);
   const out = flags.out ?? basename(file, extname(file));
   if (flags.dryRun) {
-    for (const { name } of study.runs) console.log(name);
+    for (const { name } of study.runs) console.log(printable(name));
     return 0;
   }
   const end = flags.report ? { broken: 0, signal: null } : await train(study, out, flags);

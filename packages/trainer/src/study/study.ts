@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { printable } from '@evenkeel/protocol';
 import { duration } from '../progress.ts';
 import { UsageError } from '../usage-error.ts';
 import { readRecording } from './recording.ts';
@@ -132,13 +133,14 @@ class StudyInProgress {
 
   private tell(): void {
     const each = [...this.running].map(({ run, trainer }) => `${run.name}: step ${trainer.steps}/${run.steps}`);
-    const line = [`${this.done}/${this.study.runs.length} done`, ...each, ...this.timeLeft()].join(' | ');
+    const line = printable([`${this.done}/${this.study.runs.length} done`, ...each, ...this.timeLeft()].join(' | '));
     if (!process.stdout.isTTY) console.log(line);
     else process.stdout.write(`\r${line.slice(0, process.stdout.columns - 1)}\x1b[K`);
   }
 
   /** Prints a line that stays. */
-  private print(line: string): void {
+  private print(words: string): void {
+    const line = printable(words);
     console.log(process.stdout.isTTY ? `\r${line}\x1b[K` : line);
   }
 
