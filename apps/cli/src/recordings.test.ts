@@ -145,6 +145,38 @@ describe('what is wrong is told with file, line and field', () => {
     });
   });
 
+  test('blank lines without end, plain or compressed', async () => {
+    const blanks = (count: number) => `${linesOf(run('a'))}${'\n'.repeat(count)}${linesOf(step(0))}`;
+    expect(await read(write('few.jsonl', blanks(1_000)))).toMatchObject({ found: [{ steps: [0] }] });
+    await expect(read(write('many.jsonl', blanks(1_001)))).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/many\.jsonl:1002: more than 1000 blank lines in a row/),
+    });
+    const packed = write('many.jsonl.gz', gzipSync(Buffer.alloc(20_000_000, '\n')));
+    await expect(read(packed)).rejects.toThrow(/many\.jsonl\.gz:1001: more than 1000 blank lines in a row/);
+  });
+
+  test('a small compressed file that becomes gigabytes, a valid line at a time', async () => {
+    const line = `${JSON.stringify(run('a', { notes: ' '.repeat(60_000) }))}\n`;
+    const member = gzipSync(line.repeat(300));
+    const file = write('bomb.jsonl.gz', member);
+    await expect(read(file)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/bomb\.jsonl\.gz:2\d\d: compressed more than 600 to 1, as no recording is/),
+    });
+  });
+
+  test('the most that real steps compress is no such file: 512 layers of nothing but NaN', async () => {
+    const nan = Array.from({ length: 512 }, () => 'NaN');
+    const lines = Array.from({ length: 3_000 }, (_, at) =>
+      step(at, { time: at * 137, loss: 'NaN', layerGradVar: nan, layerOutVar: nan }),
+    );
+    const text = linesOf(run('a'), ...lines);
+    expect(text.length).toBeGreaterThan(17_000_000);
+    const { found } = await read(write('nan.jsonl.gz', gzipSync(text, { level: 9 })));
+    expect(found[0]?.steps).toHaveLength(3_000);
+  });
+
   test('compression that is broken', async () => {
     const packed = gzipSync(linesOf(...MANY));
     await expect(read(write('cut.jsonl.gz', packed.subarray(0, -9)))).rejects.toThrow(/cut\.jsonl\.gz: unexpected end/);

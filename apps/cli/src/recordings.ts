@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import {
   layerNames,
@@ -70,7 +70,11 @@ export async function* readRecordings(
 /** The attempts of each run, in the order of the file. */
 export function byRun(attempts: readonly RecordedAttempt[]): Iterable<RecordedAttempt[]> {
   const runs = new Map<string, RecordedAttempt[]>();
-  for (const attempt of attempts) runs.set(attempt.start.id, [...(runs.get(attempt.start.id) ?? []), attempt]);
+  for (const attempt of attempts) {
+    const known = runs.get(attempt.start.id);
+    if (known) known.push(attempt);
+    else runs.set(attempt.start.id, [attempt]);
+  }
   return runs.values();
 }
 
@@ -220,6 +224,15 @@ interface Place {
 
 const START: Place = { line: 1, byte: 0 };
 const NEWLINE = 0x0a;
+/** Blank lines in a row; a recording needs none. */
+const MAX_BLANK_LINES = 1_000;
+/**
+ * Bytes that one compressed byte may become. Steps compress to about a fifth, and by 330 where 512 layers log nothing but
+ * NaN; deflate can reach 1,030, which only a file that was made to keep its reader busy does.
+ */
+const MAX_RATIO = 600;
+/** Smaller files may have any ratio, in bytes of what they hold. */
+const RATIO_FREE_BYTES = 16 * 1024 * 1024;
 
 interface Line {
   place: Place;
@@ -228,17 +241,24 @@ interface Line {
   isEnded: boolean;
 }
 
-/** The lines of a file that hold something, from a line's beginning on. */
+/**
+ * The lines of a file that hold something, from a line's beginning on.
+ * @throws Failure naming file and line where there is no end of blanks, of a line or of what was compressed.
+ */
 async function* linesOf(file: string, from: Place): AsyncGenerator<Line> {
   let place = from;
+  let blanks = 0;
   let parts: Buffer[] = [];
   let length = 0;
   const lineOf = (isEnded: boolean): Line => ({ place, text: decode(file, place, Buffer.concat(parts)), isEnded });
-  for await (let chunk of bytesOf(file, from.byte)) {
+  for await (let chunk of bytesOf(file, from.byte, () => place)) {
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE)) {
       parts.push(chunk.subarray(0, end));
       const line = lineOf(true);
-      if (line.text.trim()) yield line;
+      blanks = line.text.trim() ? 0 : blanks + 1;
+      if (blanks === 0) yield line;
+      if (blanks > MAX_BLANK_LINES)
+        throw new RecordingError(`${file}:${place.line}: more than ${MAX_BLANK_LINES} blank lines in a row`);
       place = { line: place.line + 1, byte: place.byte + length + end + 1 };
       parts = [];
       length = 0;
@@ -262,18 +282,29 @@ function decode(file: string, { line }: Place, bytes: Buffer): string {
 }
 
 /** What a file holds from a byte on, uncompressed. */
-async function* bytesOf(file: string, from: number): AsyncGenerator<Buffer> {
+async function* bytesOf(file: string, from: number, here: () => Place): AsyncGenerator<Buffer> {
   const isPlain = !file.endsWith('.gz');
   let toSkip = isPlain ? 0 : from;
   const source = createReadStream(file, { start: isPlain ? from : 0 });
-  const bytes: Readable = isPlain ? source : pipeline(source, createGunzip(), () => {}); // errors come out below
   try {
-    for await (const chunk of bytes as AsyncIterable<Buffer>) {
+    for await (const chunk of isPlain ? (source as AsyncIterable<Buffer>) : inflated(source, file, here)) {
       const skipped = Math.min(toSkip, chunk.length);
       toSkip -= skipped;
       if (skipped < chunk.length) yield chunk.subarray(skipped);
     }
   } catch (error) {
+    if (error instanceof RecordingError) throw error;
     throw new RecordingError(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function* inflated(source: ReadStream, file: string, here: () => Place): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip();
+  let bytes = 0;
+  for await (const chunk of pipeline(source, gunzip, () => {}) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > RATIO_FREE_BYTES && bytes > MAX_RATIO * gunzip.bytesWritten)
+      throw new RecordingError(`${file}:${here().line}: compressed more than ${MAX_RATIO} to 1, as no recording is`);
+    yield chunk;
   }
 }

@@ -18,7 +18,7 @@ export async function recentSteps(db: Database, query: { run: string; limit: num
       .where(isIn(query.run, segment))
       .orderBy(desc(step.step))
       .limit(query.limit - newest.length);
-    newest.push(...rows.map((row) => eventOf(row, found.names)));
+    for (const row of rows) newest.push(eventOf(row, found.names));
   }
   return newest.reverse();
 }

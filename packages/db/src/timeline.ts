@@ -67,7 +67,8 @@ function coverRange(segment: Segment, from: number, until: number, sizes: readon
   const pieces: Piece[] = [];
   let at = from;
   for (const right of rightRanges(segment, from, until, size)) {
-    pieces.push(...coverRange(segment, at, right.from, smaller), { attempt: segment.attempt, size, ...right });
+    for (const piece of coverRange(segment, at, right.from, smaller)) pieces.push(piece);
+    pieces.push({ attempt: segment.attempt, size, ...right });
     at = right.until;
   }
   return [...pieces, ...coverRange(segment, at, until, smaller)];

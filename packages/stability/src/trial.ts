@@ -83,7 +83,7 @@ class Retold {
   #detector: Detector;
   #attempt: TriedAttempt | undefined;
   /** Later attempts that begin within what was seen, the earliest beginning last, and the memory as it was there. */
-  readonly #memories: { firstStep: number; state: DetectorState }[] = [];
+  #memories: { firstStep: number; state: DetectorState }[] = [];
   /** Where later attempts begin that the current one has not reached yet, descending. */
   #ahead: number[] = [];
 
@@ -118,8 +118,7 @@ class Retold {
 
   /** What was remembered of steps that this attempt takes over is told anew by its own. */
   #lookAhead({ number, firstStep }: TriedAttempt): void {
-    const kept = this.#memories.filter((memory) => memory.firstStep <= firstStep);
-    this.#memories.splice(0, this.#memories.length, ...kept);
+    this.#memories = this.#memories.filter((memory) => memory.firstStep <= firstStep);
     const later = this.#attempts.filter((attempt) => attempt.number > number && attempt.firstStep > firstStep);
     const starts = new Set(later.map((attempt) => attempt.firstStep));
     this.#ahead = [...starts].sort((one, other) => other - one);

@@ -43,7 +43,7 @@ export function ablate(
     const risks = (run: BenchRun) => (features.get(run) ?? []).map((x) => logit(weights, x));
     const worst = train
       .filter(({ onset }) => onset === null)
-      .map((run) => Math.max(...risks(run)))
+      .map((run) => risks(run).reduce((worst, risk) => Math.max(worst, risk), Number.NEGATIVE_INFINITY))
       .sort((a, b) => b - a);
     const limit = worst[Math.floor(FALSE_ALARMS * worst.length)] ?? 0;
     for (const run of test) {

@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
-import { type RecordedAttempt, type Recording, readRecordings } from '../recordings.ts';
+import { byRun, type RecordedAttempt, type Recording, readRecordings } from '../recordings.ts';
 
 /** Steps that may wait for the server; emit's buffer holds many times as many. */
 const MOST_PENDING = 10_000;
@@ -59,19 +59,24 @@ async function readImports(files: readonly string[], flags: Flags): Promise<Impo
   const { project } = parse(z.object({ project: name.optional() }), flags);
   const imports: Import[] = [];
   for await (const recording of readRecordings(files, tell)) {
-    imports.push(...recording.runs.map((recorded) => describe(recording, recorded, project)));
+    const guess = guesses(recording);
+    for (const recorded of recording.runs) imports.push(describe(recording.file, recorded, { project, guess }));
   }
   warnOfNamesakes(imports);
   return imports;
 }
 
-function describe(recording: Recording, recorded: RecordedAttempt, wanted: string | undefined): Import {
+function describe(
+  file: string,
+  recorded: RecordedAttempt,
+  { project: wanted, guess }: { project: string | undefined; guess: Guesses },
+): Import {
   const { start, finish, firstTime, lastTime, lastStep } = recorded;
   const project = wanted ?? start.project ?? 'imported';
-  const startedAt = start.startedAt ?? firstTime ?? guessedStart(recording);
-  const { status, reason } = finish ?? guessedEnd(recording, recorded);
+  const startedAt = start.startedAt ?? firstTime ?? guess.startedAt;
+  const { status, reason } = finish ?? guessedEnd(recorded, guess.nextAttempts.get(recorded));
   return {
-    file: recording.file,
+    file,
     recorded,
     run: runOf(project, start.id),
     project,
@@ -100,10 +105,31 @@ function runOf(project: string, id: string): string {
   ].join('-');
 }
 
+/** What a whole recording says of its attempts where their own lines say nothing. */
+interface Guesses {
+  /** In milliseconds since 1970. */
+  startedAt: number;
+  /** The number of the attempt that one went on as, where there is one. */
+  nextAttempts: ReadonlyMap<RecordedAttempt, number>;
+}
+
 /** A recording that has no times counts as one that ended when its file was last written. */
-function guessedStart({ modifiedAt, runs }: Recording): number {
-  const lastStep = Math.max(0, ...runs.map((run) => run.lastStep ?? 0));
-  return Math.max(0, modifiedAt - lastStep * STEP_MS);
+function guesses({ modifiedAt, runs }: Recording): Guesses {
+  const lastStep = runs.reduce((last, run) => Math.max(last, run.lastStep ?? 0), 0);
+  return { startedAt: Math.max(0, modifiedAt - lastStep * STEP_MS), nextAttempts: nextAttempts(runs) };
+}
+
+function nextAttempts(runs: readonly RecordedAttempt[]): Map<RecordedAttempt, number> {
+  const found = new Map<RecordedAttempt, number>();
+  for (const attempts of byRun(runs)) {
+    const numbers = [...new Set(attempts.map(({ start }) => start.attempt))].sort((a, b) => a - b);
+    const nextOf = new Map(numbers.map((number, at) => [number, numbers[at + 1]]));
+    for (const attempt of attempts) {
+      const next = nextOf.get(attempt.start.attempt);
+      if (next !== undefined) found.set(attempt, next);
+    }
+  }
+  return found;
 }
 
 function timeOf(startedAt: number, step: number): number {
@@ -111,9 +137,8 @@ function timeOf(startedAt: number, step: number): number {
 }
 
 /** What is known of an attempt whose end was not recorded. */
-function guessedEnd({ runs }: Recording, { start, lastLoss }: RecordedAttempt): Pick<Import, 'status' | 'reason'> {
-  const next = runs.find((later) => later.start.id === start.id && later.start.attempt > start.attempt);
-  if (next) return { status: 'stopped', reason: `went on as attempt ${next.start.attempt}` };
+function guessedEnd({ lastLoss }: RecordedAttempt, next: number | undefined): Pick<Import, 'status' | 'reason'> {
+  if (next !== undefined) return { status: 'stopped', reason: `went on as attempt ${next}` };
   if (!lastLoss || Number.isFinite(lastLoss.loss))
     return { status: 'finished', reason: 'its recording does not say how it ended' };
   return { status: 'failed', reason: `loss is not finite at step ${lastLoss.step}` };

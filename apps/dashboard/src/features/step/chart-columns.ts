@@ -1,5 +1,6 @@
 import type { StepArray, StepEvent } from '@evenkeel/protocol';
 import type { ArrayChart, Chart, ChartSeries, SeriesKey } from '../../trpc/client.tsx';
+import { extentOf } from './axis-range.ts';
 import { columnsOf } from './tail.ts';
 import type { StepRange } from './view-params.ts';
 
@@ -46,9 +47,10 @@ function summarise(values: readonly (number | null | undefined)[]): Summary {
   const present = values.filter((value) => value != null);
   const finite = present.filter(Number.isFinite);
   const nonFinite = present.length - finite.length;
-  if (finite.length === 0) return { mean: null, min: null, max: null, nonFinite };
+  const extent = extentOf(finite, false);
+  if (extent === null) return { mean: null, min: null, max: null, nonFinite };
   const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
-  return { mean, min: Math.min(...finite), max: Math.max(...finite), nonFinite };
+  return { mean, min: extent[0], max: extent[1], nonFinite };
 }
 
 function concatenate(series: ChartSeries, added: readonly Summary[]): ChartSeries {

@@ -26,5 +26,5 @@ export function supersededSteps(attempts: readonly AttemptSpan[]): Superseded[] 
 
 /** The last step that any attempt came to, beyond the run's own where it rewound; 0 where none has made a step. */
 export function furthestStep(attempts: readonly AttemptSpan[]): number {
-  return Math.max(0, ...attempts.map(({ lastStep }) => lastStep ?? 0));
+  return attempts.reduce((furthest, { lastStep }) => Math.max(furthest, lastStep ?? 0), 0);
 }

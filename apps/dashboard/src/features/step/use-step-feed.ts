@@ -89,7 +89,7 @@ export function useStepArray(feed: StepFeed, run: string, { from, to }: StepRang
 }
 
 function newestAttempt({ attempts }: RunDetail): number {
-  return Math.max(0, ...attempts.map(({ number }) => number));
+  return attempts.reduce((newest, { number }) => Math.max(newest, number), 0);
 }
 
 /** What is told in text, at a reader's pace rather than the stream's; null until it was read. */
