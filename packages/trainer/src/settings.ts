@@ -1,31 +1,21 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
-import { parse as parseYaml, stringify, YAMLParseError } from 'yaml';
+import { stringify } from 'yaml';
 import { UsageError } from './usage-error.ts';
+import { readYaml } from './yaml-file.ts';
 
 // The settings of a run are its flags by their names in camelCase. They may also come from a file, and do come from a
 // checkpoint; each value goes through the flag's own reader, wherever it comes from.
 
 /**
  * Reads settings from a YAML or JSON file, which is YAML too.
- * @throws UsageError where the file cannot be read or is no mapping.
+ * @throws UsageError where the file cannot be read or is no mapping, with the line where it is not sound YAML.
  */
 export async function readSettings(path: string): Promise<Record<string, unknown>> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(error.code === 'ENOENT' ? `--config: there is no ${path}` : `--config: ${error.message}`);
+  const settings = await readYaml(path).catch((error) => {
+    throw error instanceof UsageError ? new UsageError(`--config: ${error.message}`) : error;
   });
-  const settings = parseDocument(path, text);
   if (typeof settings === 'object' && settings !== null && !Array.isArray(settings)) return { ...settings };
   throw new UsageError(`--config: ${path} is no list of settings such as "layers: 6"`);
-}
-
-function parseDocument(path: string, text: string): unknown {
-  try {
-    return parseYaml(text);
-  } catch (error) {
-    if (error instanceof YAMLParseError) throw new UsageError(`--config: ${path}: ${error.message}`);
-    throw error;
-  }
 }
 
 /**

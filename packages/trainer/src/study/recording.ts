@@ -21,7 +21,7 @@ export interface Recording {
 export async function readRecording(path: string): Promise<Recording | null> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
-    throw error;
+    throw new UsageError(`${path}: ${error.message}`); // such as that it is longer than any text can be
   });
   if (text === null) return null;
   const recording: Recording = { layers: [], steps: [], finish: null, took: 0 };

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { name, parse, RefusedError } from '@evenkeel/protocol';
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { UsageError } from '../usage-error.ts';
+import { parseYaml, readYaml } from '../yaml-file.ts';
 
 /** What a study asks for: a project, and the runs of its grid, each once. */
 export interface Study {
@@ -46,6 +45,7 @@ const settings = z
   })
   .default({});
 const OWN = 'is set by the study itself';
+const MAX_RUNS = 10_000;
 
 const studyFile = z.strictObject({
   project: name,
@@ -66,16 +66,13 @@ const needed = z.looseObject({
 
 /**
  * Reads a study from its file.
- * @throws UsageError naming the file and the field that is wrong.
+ * @throws UsageError naming the file and the field that is wrong, or the line where it is not sound YAML.
  */
 export async function readStudy(path: string): Promise<Study> {
-  const source = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(error.code === 'ENOENT' ? `there is no ${path}` : error.message);
-  });
+  const given = await readYaml(path);
   try {
-    return parseStudy(source);
+    return plan(given);
   } catch (error) {
-    if (error instanceof YAMLParseError) throw new UsageError(`${path}: ${error.message}`);
     if (!(error instanceof RefusedError)) throw error;
     throw new UsageError(`${path}: ${error.field ? `${error.field}: ` : ''}${error.message}`);
   }
@@ -83,10 +80,16 @@ export async function readStudy(path: string): Promise<Study> {
 
 /**
  * A study from the text of its file.
- * @throws RefusedError naming the field, YAMLParseError
+ * @throws RefusedError naming the field, UsageError naming the line
  */
 export function parseStudy(source: string): Study {
-  const { project, parallel, base, grid } = parse(studyFile, parseYaml(source));
+  return plan(parseYaml('study', source));
+}
+
+function plan(given: unknown): Study {
+  const { project, parallel, base, grid } = parse(studyFile, given);
+  const points = grid.reduce((sum, entry) => sum + sizeOf(entry), 0);
+  if (points > MAX_RUNS) throw new RefusedError('grid', `makes ${points} runs; a study has at most ${MAX_RUNS}`);
   const varied = new Set(grid.flatMap(Object.keys));
   const runs = new Map<string, PlannedRun>();
   grid.forEach((entry, at) => {
@@ -96,6 +99,11 @@ export function parseStudy(source: string): Study {
     }
   });
   return { project, parallel, runs: [...runs.values()] };
+}
+
+/** How many runs an entry of the grid makes. */
+function sizeOf(entry: z.infer<typeof settings>): number {
+  return Object.values(entry).reduce<number>((size, choices) => size * [choices].flat().length, 1);
 }
 
 /** Every choice of one value a key, the last key's changing fastest. */
