@@ -65,7 +65,8 @@ async function open(
   if (!isLoopback(host) && !(await anyApiKey(db))) throw noKeyYet();
 
   closers.push(redirectConsole(log));
-  const pages = next({ dev: false, dir: dashboardFolder() });
+  // Next.js would answer the websocket requests of the server that it serves, unchecked: it gets one without any.
+  const pages = next({ dev: false, dir: dashboardFolder(), httpServer: createServer() });
   await prepare(pages, log);
   closers.push(() => pages.close());
 

@@ -4,22 +4,41 @@ import { extname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
+/** Below this path lies what Next.js built for browsers, and nothing else. */
+export const ASSETS_PATH = '/_next/static/';
+
 const TYPES = new Map([
-  ['.js', 'text/javascript; charset=utf-8'],
+  ['.avif', 'image/avif'],
   ['.css', 'text/css; charset=utf-8'],
+  ['.gif', 'image/gif'],
+  ['.ico', 'image/x-icon'],
+  ['.jpg', 'image/jpeg'],
+  ['.js', 'text/javascript; charset=utf-8'],
+  ['.json', 'application/json'],
+  ['.png', 'image/png'],
+  ['.svg', 'image/svg+xml'],
+  ['.ttf', 'font/ttf'],
+  ['.txt', 'text/plain; charset=utf-8'],
+  ['.wasm', 'application/wasm'],
+  ['.webp', 'image/webp'],
+  ['.woff', 'font/woff'],
+  ['.woff2', 'font/woff2'],
 ]);
+const UNKNOWN_TYPE = 'application/octet-stream';
 /** The name of each tells its contents. */
 const CACHED = 'public, max-age=31536000, immutable';
 
 interface Asset {
   type: string;
   plain: Buffer;
-  gzipped: Buffer;
+  /** Null for what does not get smaller, such as a font. */
+  gzipped: Buffer | null;
 }
 
 /**
- * The scripts and styles of the pages, held in memory. Next.js would read and compress them for each request, while the
- * page that waits for them is put together; and a page that is open stays whole when they are built anew.
+ * The scripts, styles, fonts and images of the pages, held in memory. Next.js would read and compress them for each
+ * request, while the page that waits for them is put together; and a page that is open stays whole when they are built
+ * again. No path reaches the disk.
  */
 export class Assets {
   private readonly byPath: ReadonlyMap<string, Asset>;
@@ -28,34 +47,38 @@ export class Assets {
     this.byPath = byPath;
   }
 
-  /** Whether there is one at the path, and so this has answered. */
-  answer(path: string, { method, headers }: IncomingMessage, response: ServerResponse): boolean {
-    const asset = method === 'GET' || method === 'HEAD' ? this.byPath.get(path) : undefined;
-    if (!asset) return false;
-    const isGzipped = /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''));
-    const body = isGzipped ? asset.gzipped : asset.plain;
+  /** Answers with the one at a path, percent-encoded as in an address; 404 if there is none. */
+  answer(path: string, { method, headers }: IncomingMessage, response: ServerResponse): void {
+    if (method !== 'GET' && method !== 'HEAD') return void response.writeHead(405, { Allow: 'GET, HEAD' }).end();
+    const asset = this.byPath.get(decodeURIComponent(path));
+    if (!asset) return void response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Not found');
+    const gzipped = /\bgzip\b/.test(String(headers['accept-encoding'] ?? '')) ? asset.gzipped : null;
+    const body = gzipped ?? asset.plain;
     response.writeHead(200, {
       'Content-Type': asset.type,
       'Content-Length': body.length,
       'Cache-Control': CACHED,
       Vary: 'Accept-Encoding',
-      ...(isGzipped && { 'Content-Encoding': 'gzip' }),
+      ...(gzipped && { 'Content-Encoding': 'gzip' }),
     });
     response.end(method === 'HEAD' ? undefined : body);
-    return true;
   }
 }
 
-/** Reads what Next.js built for browsers. */
+/** Reads what Next.js built for browsers, all of it. */
 export async function readAssets(folder: string): Promise<Assets> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const assets = entries.map(async ({ parentPath, name }): Promise<[string, Asset][]> => {
-    const file = join(parentPath, name);
-    const type = TYPES.get(extname(name));
-    if (!type) return [];
-    const plain = await readFile(file);
-    const path = `/_next/static/${relative(folder, file).split(sep).join('/')}`;
-    return [[path, { type, plain, gzipped: await promisify(gzip)(plain) }]];
+  const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const assets = files.map(async (file): Promise<[string, Asset]> => {
+    const path = ASSETS_PATH + relative(folder, file).split(sep).join('/');
+    return [path, await readAsset(file)];
   });
-  return new Assets(new Map((await Promise.all(assets)).flat()));
+  return new Assets(new Map(await Promise.all(assets)));
+}
+
+async function readAsset(file: string): Promise<Asset> {
+  const plain = await readFile(file);
+  const gzipped = await promisify(gzip)(plain);
+  const type = TYPES.get(extname(file)) ?? UNKNOWN_TYPE;
+  return { type, plain, gzipped: gzipped.length < plain.length ? gzipped : null };
 }

@@ -4,16 +4,17 @@ import { type Database, pingDatabase } from '@evenkeel/db';
 import type { Log } from '@evenkeel/gateway';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { z } from 'zod';
-import type { Assets } from './assets.ts';
+import { ASSETS_PATH, type Assets } from './assets.ts';
 import type { Door } from './door.ts';
+import { CLOSED_POLICY, servePage } from './pages.ts';
 import type { Sessions } from './session.ts';
+import { parseTarget } from './target.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
-/** What a browser needs to show the sign-in page. */
-const OPEN_PATHS = /^\/(?:_next\/static\/|signin$|icon\.svg$|favicon\.ico$)/;
+/** The pages that need no session, exactly; like the assets and what is answered before them. All else needs one. */
+const OPEN_PAGES = new Set(['/signin', '/icon.svg']);
 const HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'",
+  'Content-Security-Policy': CLOSED_POLICY,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'same-origin',
 };
@@ -56,18 +57,21 @@ async function route(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const target = parseTarget(request.url ?? '');
+  if ('problem' in target) return reply(response, 400, target.problem);
+  const { path } = target;
+  request.url = path + target.search; // tRPC and Next.js read it again, and must read the same
   const problem = door.problem(request);
   if (problem) return reply(response, 403, problem);
-  const [path = ''] = (request.url ?? '').split('?');
-  // What looks like another host's address to a URL parser must not mean one thing here and another to Next.js.
-  if (!/^\/(?![/\\])/.test(path)) return reply(response, 400, 'The path of a request starts with one slash.');
   if (path === '/healthz') return replyHealth(response, api.db, version);
   // What browsers ask for by themselves, before they have read which icon a page names.
   if (path === '/favicon.ico') return void response.writeHead(308, { Location: '/icon.svg' }).end();
   if (path === '/api/session') return signIn(sessions, request, response);
-  if (!sessions.mayView(request) && !OPEN_PATHS.test(path)) return askToSignIn(request, response, path);
-  if (path.startsWith('/api/trpc/')) trpc(request, response);
-  else if (!assets.answer(path, request, response)) pages(request, response);
+  if (path.startsWith(ASSETS_PATH)) return assets.answer(path, request, response);
+  if (!OPEN_PAGES.has(path) && !sessions.mayView(request)) return askToSignIn(request, response, path);
+  if (path.startsWith('/api/trpc/')) return trpc(request, response);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return reply(response, 405, 'A page can only be read.');
+  servePage(pages, request, response);
 }
 
 /** 200 while steps can be stored, 503 otherwise. */

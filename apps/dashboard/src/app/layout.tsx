@@ -3,9 +3,11 @@ import 'uplot/dist/uPlot.min.css';
 import './globals.css';
 import { ColorSchemeScript, mantineHtmlProps } from '@mantine/core';
 import type { Metadata, Viewport } from 'next';
+import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
 import { Frame } from '../features/shell/frame.tsx';
 import { Providers } from '../features/shell/providers.tsx';
+import { NONCE_HEADER } from '../nonce.ts';
 
 export const metadata: Metadata = {
   title: { default: 'Runs · Evenkeel', template: '%s · Evenkeel' },
@@ -17,11 +19,12 @@ export const viewport: Viewport = { colorScheme: 'light dark' };
 // A page shows what the database holds now, and sign-in is asked for before it.
 export const dynamic = 'force-dynamic';
 
-export default function Layout({ children }: { children: ReactNode }) {
+export default async function Layout({ children }: { children: ReactNode }) {
+  const nonce = (await headers()).get(NONCE_HEADER);
   return (
     <html lang="en" {...mantineHtmlProps}>
       <head>
-        <ColorSchemeScript defaultColorScheme="auto" />
+        <ColorSchemeScript defaultColorScheme="auto" nonce={nonce ?? undefined} />
       </head>
       <body>
         <Providers>
