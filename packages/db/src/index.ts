@@ -51,5 +51,5 @@ export { countGroups, countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { CHART_METRICS } from './schema.ts';
 export { readSignals, startOfNewest } from './signals.ts';
-export { insertSteps } from './step.ts';
+export { insertSteps, type StepSlice } from './step.ts';
 export { deleteView, listViews, saveView } from './view.ts';

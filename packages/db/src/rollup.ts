@@ -7,7 +7,7 @@ import { attempt, ROLLUP_SIZES, rollup, step } from './schema.ts';
 import type { Piece } from './timeline.ts';
 
 /** Raw steps that one transaction reads, so that commits of new steps come in between. */
-const CHUNK_STEPS = 4096;
+const CHUNK_STEPS = 1024;
 const SMALLEST = ROLLUP_SIZES[0];
 
 const COMPLETE = sql`(${attempt.lastStep} + 1 - (${attempt.lastStep} + 1) % ${sql.raw(`${SMALLEST}`)})`;

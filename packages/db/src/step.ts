@@ -6,6 +6,12 @@ import { type AttemptSteps, extendAttempts } from './extend-attempts.ts';
 import { attempt, run } from './schema.ts';
 import { type StepRow, upsertSteps } from './step-rows.ts';
 
+/** Steps of one batch that are stored together. */
+export interface StepSlice extends StepBatch {
+  /** Every step of the batch where these are its first: one that is refused refuses all. These steps where not. */
+  whole: StepEvent[];
+}
+
 /** What a run's steps must keep to, and what they change of it. */
 interface RunState {
   layers: number;
@@ -18,10 +24,15 @@ interface RunState {
 }
 
 /**
- * Stores batches of any runs in one transaction, each whole or not at all. A step that is stored already is replaced.
+ * Stores batches of any runs, or slices of them, in one transaction, each whole or not at all. A step that is stored
+ * already is replaced.
  * @returns for each batch null, or why it was refused; that does not hurt the others.
  */
-export async function insertSteps(db: Database, batches: StepBatch[], now: Date): Promise<(RefusedError | null)[]> {
+export async function insertSteps(
+  db: Database,
+  batches: (StepBatch | StepSlice)[],
+  now: Date,
+): Promise<(RefusedError | null)[]> {
   return db.sql.transaction(async (tx) => {
     const states = await lockRuns(tx, [...new Set(batches.map((batch) => batch.run))]);
     const refusals = batches.map((batch) => admit(states.get(batch.run), batch));
@@ -58,11 +69,12 @@ async function lockRuns(tx: Sql, ids: string[]): Promise<Map<string, RunState>> 
 }
 
 /** @returns why the batch is refused, or null where it is not, and then its custom names are the run's. */
-function admit(state: RunState | undefined, batch: StepBatch): RefusedError | null {
+function admit(state: RunState | undefined, batch: StepBatch | StepSlice): RefusedError | null {
   if (!state) return new RefusedError('run', 'no such run');
   if (!state.attempts.has(batch.attempt)) return new RefusedError('attempt', 'the run has no such attempt');
   const names = new Set<string>();
-  for (const [at, step] of batch.steps.entries()) {
+  const whole = 'whole' in batch ? batch.whole : batch.steps;
+  for (const [at, step] of whole.entries()) {
     const refusal = refuseLayers(state, step, at);
     if (refusal) return refusal;
     for (const name in step.custom) if (!state.customNames.has(name)) names.add(name);

@@ -16,6 +16,7 @@ import type { Action, Alert, Command, RefusedError, RuleSettings, StepBatch } fr
 import type { Server } from 'socket.io';
 import { GroupCommit } from './group-commit.ts';
 import { Ingest } from './ingest.ts';
+import { Intake } from './intake.ts';
 import { Judge } from './judge.ts';
 import { Live } from './live.ts';
 import type { Log } from './log.ts';
@@ -42,6 +43,7 @@ interface GatewayOptions {
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #startedAt: Date;
+  readonly #intake: Intake;
   readonly #commits: GroupCommit;
   readonly #judge: Judge;
   readonly #live: Live;
@@ -57,6 +59,7 @@ export class Gateway {
     io.use((_socket, next) => next(new Error('connect to the namespace /ingest or /live')));
     const viewers = io.of('/live');
     viewers.use((socket, next) => next(options.mayWatch(socket.request) ? undefined : new Error('sign in first')));
+    this.#intake = new Intake({ now: () => now().getTime() });
     this.#commits = new GroupCommit((batches) => insertSteps(db, batches, now()), log);
     this.#live = new Live({ namespace: viewers, db, log });
     this.#judge = new Judge({
@@ -70,6 +73,7 @@ export class Gateway {
       db,
       now,
       log,
+      intake: this.#intake,
       store: (batch) => this.#store(batch),
       onRunStarted: (run) => this.#live.runChanged(run),
       onRunFinished: (run) => this.#runFinished(run),

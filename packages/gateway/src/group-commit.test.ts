@@ -65,3 +65,56 @@ test('what waits is bounded by its size, and room is made again', async () => {
   await Promise.all(answers);
   expect(await commits.add(wide)).toBeNull();
 });
+
+test('one greedy run: another’s batch is in the next commit, however many large ones wait', async () => {
+  const groups: StepBatch[][] = [];
+  let second: Promise<RefusedError | null> | null = null;
+  const commits = new GroupCommit(async (batches) => {
+    groups.push(batches);
+    if (groups.length === 3) second = commits.add(batch('b', 4));
+    return batches.map(() => null);
+  }, silent);
+  await Promise.all(Array.from({ length: 32 }, () => commits.add(batch('a', 4_096))));
+  expect(await second).toBeNull();
+  expect(groups.findIndex((group) => group.some(({ run }) => run === 'b'))).toBe(3);
+  const sizes = groups.map((group) => group.reduce((sum, { steps }) => sum + steps.length, 0));
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(512);
+  expect(sizes.reduce((sum, size) => sum + size)).toBe(32 * 4_096 + 4);
+});
+
+test('runs take turns with parts of their batches, and each keeps the order of its own', async () => {
+  const stored: [string, number][] = [];
+  let groups = 0;
+  const commits = new GroupCommit(async (slices) => {
+    groups++;
+    for (const { run, steps } of slices) stored.push(...steps.map(({ step }): [string, number] => [run, step]));
+    if (groups === 1) expect(new Set(slices.map(({ run }) => run)).size).toBe(8);
+    return slices.map(() => null);
+  }, silent);
+  const runs = [...'abcdefgh'];
+  await Promise.all(runs.flatMap((run) => [commits.add(batch(run, 700)), commits.add(batch(run, 3))]));
+  const expected = [...Array(700).keys(), 0, 1, 2];
+  for (const run of runs) expect(stored.filter(([of]) => of === run).map(([, step]) => step)).toEqual(expected);
+});
+
+test('a commit of wide steps holds fewer of them', async () => {
+  const sizes: number[] = [];
+  const commits = new GroupCommit(async (slices) => {
+    sizes.push(slices.reduce((sum, { steps }) => sum + steps.length, 0));
+    return slices.map(() => null);
+  }, silent);
+  await commits.add(batch('a', 4_096, 512));
+  expect(Math.max(...sizes)).toBeLessThan(100);
+});
+
+test('a batch of which a part is refused is refused, and the rest of it is not stored', async () => {
+  let stored = 0;
+  const commits = new GroupCommit(async (slices) => {
+    if (stored > 1_000) throw new Error('connection refused');
+    for (const { steps } of slices) stored += steps.length;
+    return slices.map(() => null);
+  }, silent);
+  const answers = await Promise.all([commits.add(batch('a', 4_096)), commits.add(batch('b', 1))]);
+  expect(answers).toMatchObject([{ retry: true }, null]);
+  expect(stored).toBeLessThan(2_000);
+});

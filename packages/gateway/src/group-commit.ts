@@ -1,10 +1,20 @@
-import { RefusedError, type StepBatch } from '@evenkeel/protocol';
+import type { StepSlice } from '@evenkeel/db';
+import { RefusedError, type StepBatch, type StepEvent } from '@evenkeel/protocol';
 import type { Log } from './log.ts';
+import { TurnQueue } from './turn-queue.ts';
 
-/** Stores all batches in one transaction; answers each with null, or why that one was not stored. */
-export type StoreBatches = (batches: StepBatch[]) => Promise<(RefusedError | null)[]>;
+/** Stores all slices in one transaction; answers each with null, or why that one was not stored. */
+export type StoreBatches = (slices: StepSlice[]) => Promise<(RefusedError | null)[]>;
 
-const GROUP_STEPS = 5_000;
+/**
+ * What one commit stores: whoever sends a batch waits for the commit in flight and for its own, however much others
+ * have waiting. Measured with 12 layers on two cores: 512 steps take 21 ms on PGlite and 13 ms on PostgreSQL, of which
+ * 18 and 8 ms are the price of any commit; 4,096 steps take 100 and 70 ms.
+ */
+const GROUP_STEPS = 512;
+const GROUP_NUMBERS = 32_768;
+/** What one run puts into a group at its turn: emit's batch while the server keeps up. */
+const TURN_STEPS = 64;
 /** Past this many waiting numbers new batches are told to come back: memory stays bounded when the disk is slow. */
 const WAITING_NUMBERS = 20_000_000;
 /** SQLSTATE classes of data that the database rejects, and will reject again: data exception, constraint violation. */
@@ -12,17 +22,27 @@ const DATA_REJECTED = /^2[23]/;
 
 interface Waiting {
   batch: StepBatch;
+  /** Steps that are stored or in the group that is. */
+  taken: number;
   settle: (refused: RefusedError | null) => void;
 }
 
+/** The steps of a batch that go into a group, from one index up to another. */
+interface Part {
+  waiting: Waiting;
+  from: number;
+  until: number;
+}
+
 /**
- * Gathers the batches of all runs while the previous commit is in flight, then stores them in one statement.
+ * Gathers the batches of all runs while the previous commit is in flight, then stores them in one statement: in turn by
+ * run, and in order within a run. A large batch is stored by several commits, refused as a whole by the first of them.
  * A batch is durable once its promise has resolved with null.
  */
 export class GroupCommit {
   readonly #store: StoreBatches;
   readonly #log: Log;
-  #waiting: Waiting[] = [];
+  readonly #queue = new TurnQueue<Waiting>();
   #waitingNumbers = 0;
   #draining: Promise<void> | null = null;
 
@@ -33,7 +53,7 @@ export class GroupCommit {
 
   /** Resolves once the batch is stored (null) or refused; never rejects. */
   add(batch: StepBatch): Promise<RefusedError | null> {
-    const numbers = numbersIn(batch);
+    const numbers = batch.steps.reduce((sum, step) => sum + numbersIn(step), 0);
     if (this.#waitingNumbers + numbers > WAITING_NUMBERS) {
       return Promise.resolve(new RefusedError('', 'the server is behind with storing steps: try again', true));
     }
@@ -43,7 +63,7 @@ export class GroupCommit {
         this.#waitingNumbers -= numbers;
         resolve(refused);
       };
-      this.#waiting.push({ batch, settle });
+      this.#queue.add(batch.run, { batch, taken: 0, settle });
       this.#draining ??= this.#drain();
     });
   }
@@ -55,46 +75,76 @@ export class GroupCommit {
 
   async #drain(): Promise<void> {
     await null; // let what arrives in the same turn join the first group
-    while (this.#waiting.length > 0) {
-      const group = this.#takeGroup();
-      const answers = await this.#commit(group.map(({ batch }) => batch));
-      for (const [at, { settle }] of group.entries()) settle(answers[at] ?? null);
+    for (let group = this.#takeGroup(); group.length > 0; group = this.#takeGroup()) {
+      const answers = await this.#commit(group.map(sliceOf));
+      for (const [at, { waiting, until }] of group.entries()) this.#settle(waiting, until, answers[at] ?? null);
     }
     this.#draining = null;
   }
 
-  #takeGroup(): Waiting[] {
-    let steps = 0;
-    let end = 0;
-    for (const { batch } of this.#waiting) {
-      steps += batch.steps.length;
-      if (steps > GROUP_STEPS && end > 0) break;
-      end++;
-    }
-    return this.#waiting.splice(0, end);
+  #settle(waiting: Waiting, stored: number, refused: RefusedError | null): void {
+    if (!refused && stored < waiting.batch.steps.length) return;
+    this.#queue.remove(waiting.batch.run, waiting);
+    waiting.settle(refused);
   }
 
-  async #commit(batches: StepBatch[]): Promise<(RefusedError | null)[]> {
+  #takeGroup(): Part[] {
+    const parts = new Map<Waiting, Part>();
+    let [steps, numbers] = [0, 0];
+    while (steps < GROUP_STEPS && numbers < GROUP_NUMBERS) {
+      const waiting = this.#queue.next();
+      if (!waiting) break;
+      const from = waiting.taken;
+      numbers += take(waiting, Math.min(TURN_STEPS, GROUP_STEPS - steps), GROUP_NUMBERS - numbers);
+      steps += waiting.taken - from;
+      parts.set(waiting, { waiting, from: parts.get(waiting)?.from ?? from, until: waiting.taken });
+      const { batch } = waiting;
+      this.#queue.pass(batch.run);
+      if (waiting.taken === batch.steps.length) this.#queue.remove(batch.run, waiting);
+    }
+    return [...parts.values()];
+  }
+
+  async #commit(slices: StepSlice[]): Promise<(RefusedError | null)[]> {
     try {
-      return await this.#store(batches);
+      return await this.#store(slices);
     } catch (error) {
-      this.#log('error', `storing ${batches.length} batches failed`, error);
-      const isRejected = DATA_REJECTED.test(sqlState(error) ?? '');
-      if (!isRejected) return batches.map(() => new RefusedError('', 'the database did not answer: try again', true));
-      if (batches.length === 1) return [new RefusedError('steps', 'the database rejects it')];
+      this.#log('error', `storing ${slices.length} batches failed`, error);
+      if (!isDataRejected(error))
+        return slices.map(() => new RefusedError('', 'the database did not answer: try again', true));
+      if (slices.length === 1) return [new RefusedError('steps', 'the database rejects it')];
       // One batch has spoilt the transaction of all: give each its own.
       const answers = [];
-      for (const batch of batches) answers.push(...(await this.#commit([batch])));
+      for (const slice of slices) answers.push(...(await this.#commit([slice])));
       return answers;
     }
   }
 }
 
-function numbersIn({ steps }: StepBatch): number {
-  return steps.reduce((sum, { layerGradVar, layerOutVar, custom }) => {
-    const arrays = (layerGradVar?.length ?? 0) + (layerOutVar?.length ?? 0);
-    return sum + 20 + arrays + (custom ? Object.keys(custom).length : 0);
-  }, 0);
+/** Takes the next steps of a batch, until either bound is reached, and returns their numbers. */
+function take(waiting: Waiting, mostSteps: number, mostNumbers: number): number {
+  let numbers = 0;
+  for (const step of waiting.batch.steps.slice(waiting.taken, waiting.taken + mostSteps)) {
+    waiting.taken += 1;
+    numbers += numbersIn(step);
+    if (numbers >= mostNumbers) break;
+  }
+  return numbers;
+}
+
+function sliceOf({ waiting: { batch }, from, until }: Part): StepSlice {
+  const steps = batch.steps.slice(from, until);
+  return { run: batch.run, attempt: batch.attempt, steps, whole: from === 0 ? batch.steps : steps };
+}
+
+function numbersIn({ layerGradVar, layerOutVar, custom }: StepEvent): number {
+  const arrays = (layerGradVar?.length ?? 0) + (layerOutVar?.length ?? 0);
+  return 20 + arrays + (custom ? Object.keys(custom).length : 0);
+}
+
+/** Whether the database works and rejects what it was given. */
+export function isDataRejected(error: unknown): boolean {
+  return DATA_REJECTED.test(sqlState(error) ?? '');
 }
 
 function sqlState(error: unknown): string | null {

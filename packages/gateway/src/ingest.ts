@@ -30,6 +30,7 @@ import {
   storableReason,
 } from '@evenkeel/protocol';
 import type { Namespace, Socket } from 'socket.io';
+import type { Intake } from './intake.ts';
 import type { Log } from './log.ts';
 
 /** What an emitter's answer to a command may take; after that the command goes out again with its next start. */
@@ -42,6 +43,7 @@ export interface IngestOptions {
   db: Database;
   now: () => Date;
   log: Log;
+  intake: Intake;
   /** Resolves once the batch is durable, or with why it was refused. */
   store: (batch: StepBatch) => Promise<RefusedError | null>;
   onRunStarted: (run: string) => void;
@@ -69,7 +71,7 @@ export class Ingest {
   readonly #answering = new Set<Promise<void>>();
   readonly #handlers = new Map<string, Handler>([
     ['run:start', (emitter, socket, payload) => this.#start(emitter, socket, payload)],
-    ['steps', (emitter, _socket, payload) => this.#steps(emitter, payload)],
+    ['steps', (emitter, socket, payload) => this.#takeSteps(emitter, socket, payload)],
     ['run:finish', (emitter, socket, payload) => this.#finish(emitter, socket, payload)],
     ['command:done', (_emitter, socket, payload) => this.#commandDone(socket, payload)],
   ]);
@@ -223,6 +225,10 @@ export class Ingest {
     this.#track(this.#deliverPending(start, socket.id));
   }
 
+  #takeSteps(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
+    return this.#options.intake.add(socket.id, payload, () => this.#steps(emitter, payload));
+  }
+
   async #steps(emitter: Emitter, payload: unknown): Promise<void> {
     const batch = payload instanceof Uint8Array ? decodeSteps(payload) : parse(stepBatch, payload);
     await startedHere(emitter, batch.run);
@@ -233,6 +239,7 @@ export class Ingest {
   async #finish(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
     const finish = parse(runFinish, payload);
     await startedHere(emitter, finish.run);
+    await this.#options.intake.settled(socket.id); // steps that came before it are taken before it
     await finishRun(this.#options.db, finish, this.#options.now());
     emitter.runs.delete(finish.run);
     await socket.leave(roomOf(finish));

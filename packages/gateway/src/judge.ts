@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type CommandRow,
   type Database,
@@ -16,6 +17,8 @@ import { type Alert, RULES, type Rule, type RuleSettings, type StepBatch, type S
 import { Detector, type DetectorState, type Finding, type Verdict } from '@evenkeel/stability';
 import type { Log } from './log.ts';
 
+/** Steps that are judged without a break: messages of others come in between, about every millisecond. */
+const JUDGED_AT_ONCE = 128;
 /** How many steps may be judged before it is noted how far; what is not noted is judged again after a crash. */
 const MARK_EVERY_STEPS = 256;
 /**
@@ -174,9 +177,9 @@ export class Judge {
     const detector = isKnown ? Detector.restore(state, told.rules) : new Detector(told.rules);
     if (!isKnown) {
       const own = indexFrom(steps, first);
-      for (const step of steps.slice(0, own)) detector.observe(step);
+      await replay(detector, steps.slice(0, own));
       detector.newAttempt(first);
-      for (const step of steps.slice(own, start)) detector.observe(step);
+      await replay(detector, steps.slice(own, start));
     }
     const time = steps.at(-1)?.time;
     const heard = time === undefined ? null : { time, at: this.#options.now().getTime() };
@@ -206,7 +209,8 @@ export class Judge {
   /** `raised` is what may have been raised by these very steps, before a crash. */
   async #judge(run: string, known: Case, steps: readonly StepEvent[], raised: readonly Alert[] = []): Promise<Case> {
     const points: ForecastPoint[] = [];
-    for (const step of steps) {
+    for (const [at, step] of steps.entries()) {
+      if (at > 0 && at % JUDGED_AT_ONCE === 0) await nextTurn();
       for (const verdict of known.detector.observe(step)) await this.#carryOut(run, known.attempt, verdict, raised);
       const point = changeOf(known.detector, points.at(-1)?.risk ?? known.risk);
       if (point) points.push(point);
@@ -256,6 +260,14 @@ export class Judge {
     const news = await raiseAlert(db, run, finding, now());
     if (news) onAlert(news.alert);
     if (news?.command) onCommand(news.command);
+  }
+}
+
+/** Lets a detector see steps again, with breaks. What it finds is known already. */
+async function replay(detector: Detector, steps: readonly StepEvent[]): Promise<void> {
+  for (const [at, step] of steps.entries()) {
+    if (at > 0 && at % JUDGED_AT_ONCE === 0) await nextTurn();
+    detector.observe(step);
   }
 }
 

@@ -1,0 +1,107 @@
+import { recentSteps } from '@evenkeel/db';
+import { type Ack, encodeSteps, RefusedError } from '@evenkeel/protocol';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Intake } from './intake.ts';
+import { send, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
+
+let server: TestGateway;
+beforeAll(async () => {
+  server = await startTestGateway();
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+const LIMITS = { connectionBatches: 3, connectionBytes: 1_000, decodedBytes: 100, allBytes: 2_000 };
+
+function newIntake() {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const started: string[] = [];
+  const intake = new Intake({ now: () => 0, limits: LIMITS });
+  const add = (connection: string, bytes: number) =>
+    intake.add(connection, new Uint8Array(bytes), () => {
+      started.push(connection);
+      return held;
+    });
+  return { intake, add, started, release };
+}
+
+test('one greedy emitter delays the acks of another by a commit or two, not by all that it has waiting', async () => {
+  const [greedy, other] = await Promise.all([server.emitter(), server.emitter()]);
+  let accepted = 0;
+  const flood = Array.from({ length: 32 }, async (_, at) => {
+    const steps = stepsFrom(1_024 * at, 1_024);
+    const ack = await greedy.socket.emitWithAck('steps', encodeSteps({ run: greedy.run, attempt: 1, steps }));
+    if ('ok' in ack) accepted++;
+  });
+  for (let step = 0; step < 5; step++) {
+    const batch = { run: other.run, attempt: 1, steps: stepsFrom(step, 1) };
+    expect(await send(other.socket, 'steps', encodeSteps(batch))).toEqual({ ok: true });
+  }
+  expect(accepted).toBeLessThan(16);
+  await Promise.all(flood);
+  expect(accepted).toBe(32);
+});
+
+test('what one connection has unacknowledged is bounded: more is refused with a sentence, and may come again', async () => {
+  const { run, socket } = await server.emitter();
+  const custom = Object.fromEntries(Array.from({ length: 256 }, (_, at) => [`scalar ${at}`, at]));
+  const steps = stepsFrom(0, 400).map((step) => ({ ...step, custom }));
+  const frame = encodeSteps({ run, attempt: 1, steps }); // about 1 MB
+  const fits = Math.floor((16 * 1024 * 1024) / frame.byteLength);
+  const acks: Ack[] = await Promise.all(Array.from({ length: 2 * fits }, () => socket.emitWithAck('steps', frame)));
+  const refused = acks.filter((ack) => 'error' in ack);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused[0]).toMatchObject({ retry: true, error: expect.stringContaining('wait for their acks') });
+  expect(acks.slice(0, fits)).toEqual(Array(fits).fill({ ok: true }));
+  expect(await send(socket, 'steps', frame)).toEqual({ ok: true });
+});
+
+test('a large batch with one wrong step at its end is refused whole, by that step', async () => {
+  const { run, socket } = await server.emitter();
+  const steps = stepsFrom(0, 4_096);
+  steps[4_095] = { step: 4_095, time: 1, layerGradVar: [1, 2, 3] };
+  const ack = await send(socket, 'steps', encodeSteps({ run, attempt: 1, steps }));
+  expect(ack).toMatchObject({ field: 'steps[4095].layerGradVar', retry: false });
+  expect(await recentSteps(server.db, { run, limit: 1 })).toEqual([]);
+});
+
+test('steps that are sent right before the end of a run are stored, and it ends after them', async () => {
+  const { run, socket } = await server.emitter();
+  const frames = [0, 1, 2].map((at) => encodeSteps({ run, attempt: 1, steps: stepsFrom(1_000 * at, 1_000) }));
+  const acks = await Promise.all([
+    ...frames.map((frame) => send(socket, 'steps', frame)),
+    send(socket, 'run:finish', { run, attempt: 1, status: 'finished' }),
+  ]);
+  expect(acks).toEqual(Array(4).fill({ ok: true }));
+  expect(await recentSteps(server.db, { run, limit: 5_000 })).toHaveLength(3_000);
+});
+
+test('connections are decoded in turn, and one that has enough decoded waits until it is stored', async () => {
+  const { intake, add, started, release } = newIntake();
+  const stored = ['first', 'a', 'a', 'a', 'b', 'b', 'c'].map((connection) => add(connection, 60));
+  await expect.poll(() => started.length).toBe(6);
+  expect(started).toEqual(['first', 'a', 'b', 'c', 'a', 'b']);
+  expect(intake.backlog).toEqual({ batches: 7, bytes: 420, oldest: 0 });
+  release();
+  await Promise.all(stored);
+  expect(started).toEqual(['first', 'a', 'b', 'c', 'a', 'b', 'a']);
+  expect(intake.backlog).toEqual({ batches: 0, bytes: 0, oldest: null });
+});
+
+test('a refused batch is not decoded, and takes nothing from what others may have', async () => {
+  const { add, started, release } = newIntake();
+  const stored = [add('a', 900)];
+  await expect(add('a', 200)).rejects.toBeInstanceOf(RefusedError);
+  stored.push(add('a', 1), add('a', 1));
+  await expect(add('a', 1)).rejects.toMatchObject({ retry: true, message: expect.stringContaining('3 batches') });
+  stored.push(add('b', 900), add('c', 900), add('d', 900)); // past the bound of all: the first of each is taken
+  await expect(add('d', 1)).rejects.toMatchObject({ message: 'the server has too many batches waiting: try again' });
+  await expect(add('e', 900)).rejects.toMatchObject({ message: 'the server has too many batches waiting: try again' });
+  release();
+  await Promise.all(stored);
+  expect(started.sort()).toEqual(['a', 'a', 'a', 'b', 'c', 'd']);
+});

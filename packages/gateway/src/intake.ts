@@ -1,0 +1,160 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { RefusedError } from '@evenkeel/protocol';
+import { TurnQueue } from './turn-queue.ts';
+
+export interface IntakeLimits {
+  /** What one connection may have unacknowledged: messages, and their bytes. */
+  connectionBatches: number;
+  connectionBytes: number;
+  /** What one connection may have decoded and not stored, in bytes of its messages; one message may be larger. */
+  decodedBytes: number;
+  /** Past so many unacknowledged bytes of all connections together, each may have one message. */
+  allBytes: number;
+}
+
+/** emit has one batch of at most 1 MiB in flight for each run. */
+const LIMITS: IntakeLimits = {
+  connectionBatches: 1_024,
+  connectionBytes: 16 * 1024 * 1024,
+  decodedBytes: 2 * 1024 * 1024,
+  allBytes: 128 * 1024 * 1024,
+};
+/** Past so many times `allBytes` nothing is accepted: closed connections may leave messages behind. */
+const MOST_TIMES = 2;
+
+/** Decodes a message at once, and resolves when what it holds is stored. */
+type Store = () => Promise<void>;
+
+interface Message {
+  connection: string;
+  bytes: number;
+  /** When it came, in milliseconds since 1970. */
+  since: number;
+  start: () => void;
+}
+
+interface Unacknowledged {
+  batches: number;
+  bytes: number;
+  /** Of messages that are decoded. */
+  decoded: number;
+}
+
+/** What has been received and is not acknowledged. */
+export interface Backlog {
+  batches: number;
+  bytes: number;
+  /** When the oldest message came, in milliseconds since 1970; null where there is none. */
+  oldest: number | null;
+}
+
+/**
+ * Decodes the step messages of all connections in turn, one for each, with a turn of the event loop after every one.
+ * Decoding 4,096 steps takes some 20 ms: done as messages come, those of one connection would keep all others waiting.
+ */
+export class Intake {
+  readonly #now: () => number;
+  readonly #limits: IntakeLimits;
+  readonly #waiting = new TurnQueue<Message>();
+  readonly #connections = new Map<string, Unacknowledged>();
+  /** Every unacknowledged message, the oldest first, and when it is answered. */
+  readonly #messages = new Map<Message, Promise<void>>();
+  #bytes = 0;
+  #isDecoding = false;
+
+  constructor({ now, limits = LIMITS }: { now: () => number; limits?: IntakeLimits }) {
+    this.#now = now;
+    this.#limits = limits;
+  }
+
+  get backlog(): Backlog {
+    const [oldest] = this.#messages.keys();
+    return { batches: this.#messages.size, bytes: this.#bytes, oldest: oldest?.since ?? null };
+  }
+
+  /**
+   * Calls `store` when it is this connection's turn, and settles as that does.
+   * @throws RefusedError at once, before anything is decoded, where too much is unacknowledged already.
+   */
+  async add(connection: string, payload: unknown, store: Store): Promise<void> {
+    const bytes = bytesOf(payload);
+    this.#refuseExcess(connection, bytes);
+    const held = this.#connections.get(connection) ?? { batches: 0, bytes: 0, decoded: 0 };
+    this.#connections.set(connection, held);
+    held.batches += 1;
+    held.bytes += bytes;
+    this.#bytes += bytes;
+    const message = { connection, bytes, since: this.#now(), start: () => {} };
+    const stored = new Promise<void>((resolve) => {
+      message.start = () => resolve(store());
+    }).finally(() => this.#release(message, held));
+    this.#messages.set(message, stored);
+    this.#waiting.add(connection, message);
+    void this.#decode();
+    return stored;
+  }
+
+  /** Resolves when every message of a connection that has come in until now is answered. */
+  async settled(connection: string): Promise<void> {
+    const own = [...this.#messages].filter(([message]) => message.connection === connection);
+    await Promise.allSettled(own.map(([, stored]) => stored));
+  }
+
+  #refuseExcess(connection: string, bytes: number): void {
+    const { connectionBatches, connectionBytes, allBytes } = this.#limits;
+    const held = this.#connections.get(connection);
+    const isTooMuch = held && (held.batches >= connectionBatches || held.bytes + bytes > connectionBytes);
+    if (isTooMuch)
+      throw new RefusedError(
+        '',
+        `this connection has ${held.batches} batches unacknowledged, which is too much: wait for their acks, then try again`,
+        true,
+      );
+    if (this.#bytes + bytes > (held ? 1 : MOST_TIMES) * allBytes)
+      throw new RefusedError('', 'the server has too many batches waiting: try again', true);
+  }
+
+  async #decode(): Promise<void> {
+    if (this.#isDecoding) return;
+    this.#isDecoding = true;
+    for (let message = this.#next(); message; message = this.#next()) {
+      const { connection, bytes } = message;
+      const held = this.#connections.get(connection);
+      if (held) held.decoded += bytes;
+      this.#waiting.remove(connection, message);
+      this.#waiting.pass(connection);
+      message.start();
+      await nextTurn();
+    }
+    this.#isDecoding = false;
+  }
+
+  #next(): Message | null {
+    return this.#waiting.next((connection) => {
+      const decoded = this.#connections.get(connection)?.decoded ?? 0;
+      return decoded < this.#limits.decodedBytes;
+    });
+  }
+
+  #release(message: Message, held: Unacknowledged): void {
+    const { connection, bytes } = message;
+    this.#messages.delete(message);
+    this.#bytes -= bytes;
+    held.batches -= 1;
+    held.bytes -= bytes;
+    held.decoded -= bytes;
+    if (held.batches === 0) this.#connections.delete(connection);
+    void this.#decode();
+  }
+}
+
+/** How deep the values of a batch in JSON lie: a step's arrays and its custom scalars. */
+const DEPTH = 4;
+
+/** Of a binary message exactly; of one in JSON about what the same would take in binary. */
+function bytesOf(payload: unknown, depth = 0): number {
+  if (payload instanceof Uint8Array) return payload.byteLength;
+  if (typeof payload === 'string') return payload.length;
+  if (typeof payload !== 'object' || payload === null || depth > DEPTH) return 8;
+  return Object.values(payload).reduce<number>((sum, value) => sum + bytesOf(value, depth + 1), 8);
+}
