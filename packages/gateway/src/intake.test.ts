@@ -48,16 +48,21 @@ test('one greedy emitter delays the acks of another by a commit or two, not by a
 
 test('what one connection has unacknowledged is bounded: more is refused with a sentence, and may come again', async () => {
   const { run, socket } = await server.emitter();
-  const custom = Object.fromEntries(Array.from({ length: 256 }, (_, at) => [`scalar ${at}`, at]));
-  const steps = stepsFrom(0, 400).map((step) => ({ ...step, custom }));
-  const frame = encodeSteps({ run, attempt: 1, steps }); // about 1 MB
-  const fits = Math.floor((16 * 1024 * 1024) / frame.byteLength);
-  const acks: Ack[] = await Promise.all(Array.from({ length: 2 * fits }, () => socket.emitWithAck('steps', frame)));
-  const refused = acks.filter((ack) => 'error' in ack);
-  expect(refused.length).toBeGreaterThan(0);
-  expect(refused[0]).toMatchObject({ retry: true, error: expect.stringContaining('wait for their acks') });
-  expect(acks.slice(0, fits)).toEqual(Array(fits).fill({ ok: true }));
-  expect(await send(socket, 'steps', frame)).toEqual({ ok: true });
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const transaction = server.db.sql.transaction(() => held); // no commit comes in between
+  const padding = 'x'.repeat(1024 * 1024);
+  const acks = Array.from({ length: 20 }, (_, step): Promise<Ack> => {
+    return socket.emitWithAck('steps', { run, attempt: 1, steps: [{ step, time: 1 }], padding });
+  });
+  const refused = await acks.at(-1);
+  expect(refused).toMatchObject({ retry: true, error: expect.stringContaining('wait for their acks') });
+  release();
+  await transaction;
+  expect(await Promise.all(acks)).toEqual([...Array(15).fill({ ok: true }), ...Array(5).fill(refused)]);
+  expect(await send(socket, 'steps', { run, attempt: 1, steps: [{ step: 15, time: 1 }] })).toEqual({ ok: true });
 });
 
 test('a large batch with one wrong step at its end is refused whole, by that step', async () => {
