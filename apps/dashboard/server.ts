@@ -96,7 +96,12 @@ async function open(
   const http = createServer(
     httpListener({
       ...{ door, sessions, api, log },
-      version: manifest.version,
+      health: {
+        version: manifest.version,
+        database: db.kind,
+        live: () => gateway.live(),
+        ready: () => gateway.ready(),
+      },
       pages: pages.getRequestHandler(),
       assets: await readAssets(join(dashboardFolder(), '.next/static')),
     }),

@@ -7,12 +7,27 @@ import { type Command, startRun } from '@evenkeel/emit';
 import { expect, test } from 'vitest';
 import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
 
-test('serve --json prints where it listens and nothing else; healthz names the version and the database', async () => {
+test('serve --json prints where it listens and nothing else; healthz and readyz name the version and the database', async () => {
   using folder = temporaryFolder();
   await using server = await serve(folder.path);
   expect(JSON.parse(server.facts())).toEqual({ url: server.url, database: 'pglite' });
-  const response = await fetch(`${server.url}/healthz`);
-  expect(await response.json()).toEqual({ status: 'ok', version: '0.1.0', database: 'pglite' });
+  for (const path of ['/healthz', '/readyz']) {
+    const response = await fetch(server.url + path);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      status: 'ok',
+      reasons: [],
+      version: '0.1.0',
+      database: 'pglite',
+      ingest: {
+        unacknowledgedBatches: 0,
+        unacknowledgedBytes: 0,
+        oldestUnacknowledgedMs: null,
+        commitInFlightMs: null,
+        lastCommit: null,
+      },
+    });
+  }
 });
 
 test('scripts come compressed, to be kept for ever, and nothing that lies beside their folder does', async () => {

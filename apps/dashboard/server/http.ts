@@ -1,11 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type ApiContext, appRouter } from '@evenkeel/api';
-import { type Database, pingDatabase } from '@evenkeel/db';
 import type { Log } from '@evenkeel/gateway';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { z } from 'zod';
 import { ASSETS_PATH, type Assets } from './assets.ts';
 import type { Door } from './door.ts';
+import { HEALTH_PATHS, type HealthChecks, replyHealth } from './health.ts';
 import { CLOSED_POLICY, servePage } from './pages.ts';
 import type { Sessions } from './session.ts';
 import { parseTarget } from './target.ts';
@@ -24,7 +24,7 @@ export interface HttpOptions {
   sessions: Sessions;
   api: ApiContext;
   log: Log;
-  version: string;
+  health: HealthChecks;
   pages: RequestListener;
   assets: Assets;
 }
@@ -52,7 +52,7 @@ export function httpListener(options: HttpOptions): RequestListener {
 }
 
 async function route(
-  { door, sessions, api, version, pages, assets }: HttpOptions,
+  { door, sessions, health, pages, assets }: HttpOptions,
   trpc: RequestListener,
   request: IncomingMessage,
   response: ServerResponse,
@@ -63,7 +63,7 @@ async function route(
   request.url = path + target.search; // tRPC and Next.js read it again, and must read the same
   const problem = door.problem(request);
   if (problem) return reply(response, 403, problem);
-  if (path === '/healthz') return replyHealth(response, api.db, version);
+  if (HEALTH_PATHS.includes(path)) return replyHealth(health, path, response);
   // What browsers ask for by themselves, before they have read which icon a page names.
   if (path === '/favicon.ico') return void response.writeHead(308, { Location: '/icon.svg' }).end();
   if (path === '/api/session') return signIn(sessions, request, response);
@@ -72,16 +72,6 @@ async function route(
   if (path.startsWith('/api/trpc/')) return trpc(request, response);
   if (request.method !== 'GET' && request.method !== 'HEAD') return reply(response, 405, 'A page can only be read.');
   servePage(pages, request, response);
-}
-
-/** 200 while steps can be stored, 503 otherwise. */
-async function replyHealth(response: ServerResponse, db: Database, version: string): Promise<void> {
-  const isAlive = await pingDatabase(db).then(
-    () => true,
-    () => false,
-  );
-  response.writeHead(isAlive ? 200 : 503, { 'Content-Type': 'application/json' });
-  response.end(JSON.stringify({ status: isAlive ? 'ok' : 'failing', version, database: db.kind }));
 }
 
 function askToSignIn(request: IncomingMessage, response: ServerResponse, path: string): void {

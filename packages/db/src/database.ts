@@ -17,6 +17,8 @@ export interface Database extends AsyncDisposable {
   readonly kind: 'pglite' | 'postgres';
   /** For this package alone. */
   readonly sql: Sql;
+  /** Why no statement can succeed any more in this process, as a sentence; null while one can. */
+  readonly problem: () => string | null;
   /** Tells whoever finds the data directory held where its holder serves. Means nothing on PostgreSQL. */
   announce(url: string): void;
   close(): Promise<void>;

@@ -29,13 +29,14 @@ export {
   settleCommand,
 } from './command.ts';
 export type { Database } from './database.ts';
+export { describeFailure } from './failure.ts';
 export { type ForecastPoint, noteForecasts, readForecasts } from './forecast.ts';
 export { judgedTo, markJudged, runsToJudge } from './judged.ts';
 export { DirectoryHeldError, holderOf } from './lock.ts';
 export { markLostRuns, touchRuns } from './lost-run.ts';
 export type { SeriesKey } from './metric.ts';
 export { openDatabase } from './open.ts';
-export { pingDatabase } from './ping.ts';
+export { probeIngest } from './probe.ts';
 export { listProjects, readRules, rulesOfRun, writeRules } from './project.ts';
 export { recentSteps } from './recent-steps.ts';
 export { forgetRollups, rollUp, runsToRollUp, runsWithSteps } from './rollup.ts';

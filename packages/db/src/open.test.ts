@@ -9,8 +9,8 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { DirectoryHeldError, holderOf } from './lock.ts';
 import { openDatabase } from './open.ts';
-import { pingDatabase } from './ping.ts';
 import { openPostgres } from './postgres.ts';
+import { probeIngest } from './probe.ts';
 import { recentSteps } from './recent-steps.ts';
 import { listRuns } from './run-list.ts';
 import { createPostgres } from './testing.ts';
@@ -80,6 +80,7 @@ test('an embedded database whose thread dies fails at once, what waits and what 
   const started = once(process, 'worker');
   const db = await openDatabase({ inMemory: true });
   const [worker] = (await started) as [Worker];
+  expect(db.problem()).toBeNull();
   const asked = [db.sql.execute(sql`select pg_sleep(60)`), begin(db), listRuns(db, { limit: 9 })];
   await worker.terminate();
   const answers = await Promise.allSettled([...asked, listRuns(db, { limit: 9 })]);
@@ -87,7 +88,8 @@ test('an embedded database whose thread dies fails at once, what waits and what 
     (answer) => answer.status === 'rejected' && (answer.reason.cause ?? answer.reason).message,
   );
   expect(reasons).toEqual(answers.map(() => "the database's thread ended"));
-  await expect(pingDatabase(db)).rejects.toThrow("the database's thread ended");
+  await expect(probeIngest(db)).rejects.toThrow("the database's thread ended");
+  expect(db.problem()).toBe('the embedded database has stopped: restart the server');
   await db.close();
 });
 

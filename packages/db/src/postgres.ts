@@ -33,7 +33,14 @@ export async function openPostgres(url: string, { connectMs, statementMs } = PAT
   const close = async () => {
     if (!pool.ending) await pool.end();
   };
-  return { kind: 'postgres', sql: sqlOver(pool), announce: () => {}, close, [Symbol.asyncDispose]: close };
+  return {
+    kind: 'postgres',
+    sql: sqlOver(pool),
+    problem: () => null,
+    announce: () => {},
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /** Several replicas may start at once: one migrates, the others wait for it, however long that takes. */

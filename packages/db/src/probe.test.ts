@@ -1,36 +1,68 @@
-import { expect, test, vi } from 'vitest';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { describeFailure } from './failure.ts';
 import { openDatabase } from './open.ts';
-import { pingDatabase } from './ping.ts';
+import { probeIngest } from './probe.ts';
+import { step } from './schema.ts';
 import { createPostgres, describeDatabases } from './testing.ts';
 
 /** More than either database has connections. */
 const TRANSACTIONS = 11;
 
-describeDatabases('a ping', (db, url) => {
-  test('is answered, and is an error where nothing answers', async () => {
-    await pingDatabase(db());
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+const problemOf = (probe: Promise<void>) => probe.then(() => null, describeFailure);
+
+describeDatabases('a probe', (db, url) => {
+  test('is answered, leaves nothing behind, and waits for its turn where all connections are taken', async () => {
+    await probeIngest(db());
+    expect(await db().sql.select().from(step)).toEqual([]);
     const { promise: end, resolve: endAll } = withResolvers();
     const held = Array.from({ length: TRANSACTIONS }, () => db().sql.transaction(() => end));
-    const ping = pingDatabase(db());
-    const refused = expect(ping).rejects.toThrow('the database does not answer');
-    vi.advanceTimersByTime(2_000);
-    await refused;
-    vi.useRealTimers();
+    const probe = problemOf(probeIngest(db()));
     endAll();
     await Promise.all(held);
-    await pingDatabase(db());
+    expect(await probe).toBeNull();
   });
 
   test('is an error where the database is closed', async () => {
     const place = url() === null ? null : await createPostgres();
     const closed = await openDatabase(place ?? { inMemory: true });
     await closed.close();
-    await expect(pingDatabase(closed)).rejects.toThrow(
+    await expect(probeIngest(closed)).rejects.toThrow(
       place ? 'after calling end on the pool' : 'the database is closed',
     );
     await place?.drop();
   });
+
+  test('says in a sentence why steps cannot be stored: read-only, locked, gone', async ({ skip }) => {
+    const place = url() === null ? skip('PGlite has one connection, and nobody else') : await createPostgres();
+    await using probed = await openDatabase(place);
+    const other = new pg.Client(place.url);
+    other.on('error', () => {});
+    await other.connect();
+    await other.query('begin; lock table run in exclusive mode');
+    expect(await problemOf(probeIngest(probed))).toBe('a table that steps are stored in is locked');
+    await other.query('rollback');
+    expect(await problemOf(probeIngest(probed))).toBeNull();
+
+    const name = new URL(place.url).pathname.slice(1);
+    const others = 'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()';
+    await other.query(`alter database ${name} set default_transaction_read_only = on`);
+    await other.query(`${others} and datname = '${name}'`);
+    await expect.poll(() => problemOf(probeIngest(probed))).toBe('the database is read-only');
+    await other.query('set default_transaction_read_only = off');
+    await other.query(`alter database ${name} reset default_transaction_read_only`);
+    await other.query(`${others} and datname = '${name}'`);
+    await expect.poll(() => problemOf(probeIngest(probed))).toBeNull();
+    await other.end();
+    await place.drop();
+    await expect.poll(() => problemOf(probeIngest(probed))).toBe('the database does not exist');
+  });
+});
+
+test('a failure that nobody knows leaves what went wrong to the log', () => {
+  const secret = new Error('Failed query: select 1 params: secret', { cause: new Error('odd') });
+  expect(describeFailure(secret)).toBe("the database failed: the server's log says why");
+  expect(describeFailure('odd')).toBe("the database failed: the server's log says why");
 });
 
 function withResolvers() {

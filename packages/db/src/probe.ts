@@ -1,13 +1,27 @@
+import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { type Database, tellCause } from './database.ts';
+import { attempt, run, step } from './schema.ts';
 
-const ANSWER_WITHIN_MS = 2_000;
+/** Thrown to roll back a transaction in which all went well. */
+class RollBack extends Error {}
 
-/** Rejects where the database is gone, or does not answer within two seconds. */
-export function pingDatabase(db: Database): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('the database does not answer')), ANSWER_WITHIN_MS);
-    const answer = db.sql.execute(sql`select 1`).catch(tellCause);
-    answer.finally(() => clearTimeout(timer)).then(() => resolve(), reject);
+/**
+ * Does what storing steps does, and takes it back: takes the locks, and writes a row. Rejects with the database's error
+ * where that fails, or a lock is not free within a second. It settles late, or never, where nothing answers.
+ */
+export async function probeIngest(db: Database): Promise<void> {
+  const probing = db.sql.transaction(async (tx) => {
+    await tx.execute(sql`set local lock_timeout = '1s'`).catch(tellCause);
+    await tx.execute(sql`set local statement_timeout = '5s'`).catch(tellCause);
+    await tx.execute(sql`lock table ${run}, ${attempt}, ${step} in row exclusive mode`).catch(tellCause);
+    await tx
+      .insert(step)
+      .values({ run: randomUUID(), attempt: 1, step: 0, time: new Date(0) }) // of no run: nobody can see it or wait for it
+      .catch(tellCause);
+    throw new RollBack();
+  });
+  await probing.catch((error: unknown) => {
+    if (!(error instanceof RollBack)) throw error;
   });
 }

@@ -14,12 +14,15 @@ import {
 } from '@evenkeel/db';
 import type { Action, Alert, Command, RefusedError, RuleSettings, StepBatch } from '@evenkeel/protocol';
 import type { Server } from 'socket.io';
+import { CommitWatch, HELD_UP_MS } from './commit-watch.ts';
 import { GroupCommit } from './group-commit.ts';
+import { Health, type HealthReport } from './health.ts';
 import { Ingest } from './ingest.ts';
 import { Intake } from './intake.ts';
 import { Judge } from './judge.ts';
 import { Live } from './live.ts';
 import type { Log } from './log.ts';
+import { Reception } from './reception.ts';
 
 const SWEEP_MS = 10_000;
 const ROLL_UP_MS = 1_000;
@@ -42,7 +45,9 @@ interface GatewayOptions {
 /** The socket.io side of the server: `/ingest` for emitters, `/live` for viewers. */
 export class Gateway {
   readonly #options: GatewayOptions;
-  readonly #startedAt: Date;
+  readonly #reception: Reception;
+  readonly #commitWatch: CommitWatch;
+  readonly #health: Health;
   readonly #intake: Intake;
   readonly #commits: GroupCommit;
   readonly #judge: Judge;
@@ -51,16 +56,29 @@ export class Gateway {
   readonly #toRollUp = new Set<string>();
   readonly #timers: NodeJS.Timeout[];
   #background: Promise<void>;
+  #isSweeping = false;
 
   constructor(options: GatewayOptions) {
     const { io, db, now, log } = options;
     this.#options = options;
-    this.#startedAt = now();
+    const nowMs = () => now().getTime();
+    this.#reception = new Reception({ now: nowMs, everyMs: SWEEP_MS });
+    this.#commitWatch = new CommitWatch({ now: nowMs, onGap: () => this.#reception.interrupted() });
     io.use((_socket, next) => next(new Error('connect to the namespace /ingest or /live')));
     const viewers = io.of('/live');
     viewers.use((socket, next) => next(options.mayWatch(socket.request) ? undefined : new Error('sign in first')));
-    this.#intake = new Intake({ now: () => now().getTime() });
-    this.#commits = new GroupCommit((batches) => insertSteps(db, batches, now()), log);
+    this.#intake = new Intake({ now: nowMs });
+    this.#commits = new GroupCommit(
+      this.#commitWatch.watch((batches) => insertSteps(db, batches, now())),
+      log,
+    );
+    this.#health = new Health({
+      db,
+      now: nowMs,
+      log,
+      commits: this.#commitWatch,
+      backlog: () => this.#intake.backlog,
+    });
     this.#live = new Live({ namespace: viewers, db, log });
     this.#judge = new Judge({
       ...{ db, now, log },
@@ -75,6 +93,7 @@ export class Gateway {
       log,
       intake: this.#intake,
       store: (batch) => this.#store(batch),
+      onContact: (run) => this.#reception.contact(run),
       onRunStarted: (run) => this.#live.runChanged(run),
       onRunFinished: (run) => this.#runFinished(run),
       onCommandChanged: (run) => this.#live.commandChanged(run),
@@ -116,19 +135,37 @@ export class Gateway {
     this.#live.alertChanged(alert);
   }
 
+  /** Whether the server is worth keeping alive: failing where only a restart helps. Asks no database. */
+  live(): HealthReport {
+    return this.#health.live();
+  }
+
+  /** Whether a batch that came now would be stored: as ingest has just seen, or else by a probe of the database. */
+  ready(): Promise<HealthReport> {
+    return this.#health.ready();
+  }
+
   /** To be called when a key was created or revoked, so that it holds for open connections at once. */
   keysChanged(): Promise<void> {
     return this.#ingest.checkKeys();
+  }
+
+  /** Resolves when what has come in and what is due by now is done: commits, sweeps, rollups, judging. */
+  async settled(): Promise<void> {
+    await this.#ingest.idle();
+    await this.#commits.idle();
+    await this.#background;
+    await this.#judge.idle();
   }
 
   /** Finishes what is in flight: messages, commits, judging and rollups. The socket.io server must be closed before. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await this.#ingest.idle();
-    await this.#commits.idle();
     await this.#live.close();
-    await this.#background;
+    await this.settled();
     await this.#judge.close();
+    await this.#health.idle();
   }
 
   async #store(batch: StepBatch): Promise<RefusedError | null> {
@@ -147,6 +184,7 @@ export class Gateway {
 
   #runFinished(run: string): void {
     this.#judge.forget(run);
+    this.#reception.forget(run);
     this.#live.runChanged(run);
   }
 
@@ -158,15 +196,40 @@ export class Gateway {
   }
 
   #startSweep(): void {
+    this.#reception.tick();
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
     this.#inBackground('the sweep for silent runs', async () => {
-      await this.#ingest.checkKeys();
-      this.#judge.elapse();
-      const now = this.#options.now();
-      await touchRuns(this.#options.db, this.#ingest.connectedRuns(), now);
-      const silentSince = new Date(now.getTime() - LOST_AFTER_MS);
-      if (silentSince < this.#startedAt) return; // emitters get time to come back after a restart
-      for (const run of await markLostRuns(this.#options.db, { silentSince }, now)) this.#runFinished(run);
+      try {
+        await this.#sweep();
+      } finally {
+        this.#isSweeping = false;
+      }
     });
+  }
+
+  async #sweep(): Promise<void> {
+    const { db, now } = this.#options;
+    await this.#touchConnected();
+    if ((this.#commitWatch.inFlightMs ?? 0) > HELD_UP_MS) this.#reception.interrupted();
+    this.#judge.elapse((run) => this.#reception.silenceFrom(run));
+    const silentSince = new Date(now().getTime() - LOST_AFTER_MS);
+    if (!this.#reception.isWholeSince(silentSince.getTime())) return; // emitters get time to come back
+    for (const run of await markLostRuns(db, { silentSince }, now())) this.#runFinished(run);
+  }
+
+  /** What cannot be written here, or only late, could not be stored elsewhere either. */
+  async #touchConnected(): Promise<void> {
+    const { db, now } = this.#options;
+    const began = now().getTime();
+    try {
+      await this.#ingest.checkKeys();
+      await touchRuns(db, this.#ingest.connectedRuns(), now());
+    } catch (error) {
+      this.#reception.interrupted();
+      throw error;
+    }
+    if (now().getTime() - began > HELD_UP_MS) this.#reception.interrupted();
   }
 
   /** The time until a run counts as lost runs from when its emitter went, not from its last step. */

@@ -46,6 +46,8 @@ export interface IngestOptions {
   intake: Intake;
   /** Resolves once the batch is durable, or with why it was refused. */
   store: (batch: StepBatch) => Promise<RefusedError | null>;
+  /** The emitter of this run has sent something, which may yet be refused. */
+  onContact: (run: string) => void;
   onRunStarted: (run: string) => void;
   onRunFinished: (run: string) => void;
   /** A command of this run was acknowledged, carried out or refused. */
@@ -207,6 +209,7 @@ export class Ingest {
     if (!former && runs.size >= RUNS_PER_CONNECTION) {
       throw new RefusedError('run', `more than ${RUNS_PER_CONNECTION} runs on one connection: finish some first`);
     }
+    this.#options.onContact(start.run);
     const stored = startRun(this.#options.db, start, this.#options.now(), emitter.keyId);
     runs.set(start.run, stored);
     try {
@@ -225,13 +228,22 @@ export class Ingest {
     this.#track(this.#deliverPending(start, socket.id));
   }
 
-  #takeSteps(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
-    return this.#options.intake.add(socket.id, payload, () => this.#steps(emitter, payload));
+  async #takeSteps(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
+    const { intake, onContact } = this.#options;
+    try {
+      await intake.add(socket.id, payload, () => this.#steps(emitter, payload));
+    } catch (error) {
+      // It may have been refused unread: then it can be of any of these.
+      if (error instanceof RefusedError && error.retry) for (const run of emitter.runs.keys()) onContact(run);
+      throw error;
+    }
   }
 
   async #steps(emitter: Emitter, payload: unknown): Promise<void> {
     const batch = payload instanceof Uint8Array ? decodeSteps(payload) : parse(stepBatch, payload);
-    await startedHere(emitter, batch.run);
+    const started = startedHere(emitter, batch.run);
+    this.#options.onContact(batch.run);
+    await started;
     const refused = await this.#options.store(batch);
     if (refused) throw refused;
   }

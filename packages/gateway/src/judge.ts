@@ -96,14 +96,17 @@ export class Judge {
     this.forget(run);
   }
 
-  /** Judges the silence of every run that is being watched. */
-  elapse(): void {
+  /**
+   * Judges the silence of every run that is being watched.
+   * @param silenceFrom from when on it counts, in milliseconds since 1970, where that is later than its newest step.
+   */
+  elapse(silenceFrom: (run: string) => number = () => 0): void {
     for (const run of this.#cases.keys()) {
       this.#enqueue(run, async (known) => {
         if (!known?.heard) return known;
         // counted by our clock alone: the trainer's may be wrong
         const { time, at } = known.heard;
-        const now = time + this.#options.now().getTime() - at;
+        const now = time + this.#options.now().getTime() - Math.max(at, silenceFrom(run));
         const verdicts = known.detector.elapse(now);
         for (const verdict of verdicts) await this.#carryOut(run, known.attempt, verdict);
         return verdicts.length > 0 ? this.#mark(run, known) : known;
@@ -134,6 +137,11 @@ export class Judge {
   /** Resolves when everything observed so far has been judged, and that has been noted. */
   async close(): Promise<void> {
     for (const run of this.#cases.keys()) this.forget(run);
+    await this.idle();
+  }
+
+  /** Resolves when everything observed so far has been judged. */
+  async idle(): Promise<void> {
     await Promise.all(this.#cases.values());
   }
 

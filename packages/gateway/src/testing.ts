@@ -22,15 +22,21 @@ export interface TestGateway extends AsyncDisposable {
 
 export const HANDSHAKE = { protocol: PROTOCOL_VERSION, client: 'test' };
 
-export async function startTestGateway(): Promise<TestGateway> {
-  const db = await openDatabase({ inMemory: true });
+export async function startTestGateway({
+  now = () => new Date(),
+  target = { inMemory: true },
+}: {
+  now?: () => Date;
+  target?: Parameters<typeof openDatabase>[0];
+} = {}): Promise<TestGateway> {
+  const db = await openDatabase(target);
   const errors: string[] = [];
   const http = createServer();
   const io = new Server(http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
   const log = (level: string, message: string, error?: unknown) => {
     if (level === 'error') errors.push(`${message}: ${error}`);
   };
-  const gateway = new Gateway({ io, db, now: () => new Date(), log, mayWatch: () => true });
+  const gateway = new Gateway({ io, db, now, log, mayWatch: () => true });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   const sockets: Socket[] = [];

@@ -20,6 +20,8 @@ export interface PgliteClient {
   query: Query;
   transaction<T>(body: (tx: { query: Query }) => Promise<T>): Promise<T>;
   close(): Promise<void>;
+  /** Whether its thread has failed or ended, or it is closed: every query fails from then on. */
+  readonly isDead: boolean;
   /** Statements that changed rows so far, and the bytes of their binary parameters: about what was written. */
   readonly writes: number;
   readonly written: number;
@@ -58,6 +60,10 @@ class WorkerClient implements PgliteClient {
       this.die(new Error(`the database's thread failed: ${cause.message}`, { cause })),
     );
     this.worker.on('exit', () => this.die(new Error("the database's thread ended")));
+  }
+
+  get isDead(): boolean {
+    return this.dead !== null;
   }
 
   query: Query = (sql, params, options) => this.exclusively(() => this.run(sql, params, options));

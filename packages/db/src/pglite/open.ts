@@ -64,6 +64,7 @@ function databaseOf(client: PgliteClient, lock: DirectoryLock | null): Database 
   return {
     kind: 'pglite',
     sql: drizzleOver(client) as unknown as Sql,
+    problem: () => (client.isDead ? 'the embedded database has stopped: restart the server' : null),
     announce: (url) => lock?.announce(url),
     close,
     [Symbol.asyncDispose]: close,
