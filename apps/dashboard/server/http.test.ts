@@ -154,6 +154,7 @@ describe('everything needs a session but what is listed as open', () => {
     ['/icon.svg', 200],
     ['/favicon.ico', 308],
     ['/healthz', 200],
+    ['/readyz', 200],
     ['/api/session', 400], // a GET is no attempt to sign in
     ['/_next/static/', 404],
     ['/_next/static/none.js', 404],
