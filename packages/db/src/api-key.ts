@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { RefusedError } from '@evenkeel/protocol';
-import { and, asc, eq, isNull } from 'drizzle-orm';
+import { and, count, desc, eq, isNotNull, isNull } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { apiKey } from './schema.ts';
 
@@ -21,8 +21,18 @@ const SHOWN = {
   revokedAt: apiKey.revokedAt,
 };
 
-/** The secret is in this answer and nowhere else. */
+/** Keys that may be valid at once. */
+const MAX_KEYS = 1_000;
+/** Of keys that are revoked, the newest that a list holds. */
+const LISTED_REVOKED = 1_000;
+
+/**
+ * The secret is in this answer and nowhere else.
+ * @throws RefusedError where there are as many keys as there may be.
+ */
 export async function createApiKey(db: Database, name: string, now: Date): Promise<{ key: ApiKey; secret: string }> {
+  const [valid] = await db.sql.select({ keys: count() }).from(apiKey).where(isNull(apiKey.revokedAt));
+  if ((valid?.keys ?? 0) >= MAX_KEYS) throw new RefusedError('name', `there are ${MAX_KEYS} keys: revoke one first`);
   const secret = `ek_${randomBytes(32).toString('base64url')}`;
   const values = { id: randomUUID(), name, hash: hash(secret), createdAt: now };
   const [key] = await db.sql.insert(apiKey).values(values).returning(SHOWN);
@@ -30,9 +40,18 @@ export async function createApiKey(db: Database, name: string, now: Date): Promi
   return { key, secret };
 }
 
-/** Oldest first. */
+/** Oldest first: every valid key, and the newest thousand of those that are revoked. */
 export async function listApiKeys(db: Database): Promise<ApiKey[]> {
-  return db.sql.select(SHOWN).from(apiKey).orderBy(asc(apiKey.createdAt), asc(apiKey.id));
+  const [valid, revoked] = await Promise.all([
+    db.sql.select(SHOWN).from(apiKey).where(isNull(apiKey.revokedAt)),
+    db.sql
+      .select(SHOWN)
+      .from(apiKey)
+      .where(isNotNull(apiKey.revokedAt))
+      .orderBy(desc(apiKey.createdAt), desc(apiKey.id))
+      .limit(LISTED_REVOKED),
+  ]);
+  return [...valid, ...revoked].sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1));
 }
 
 /** Does nothing to a key that is revoked already. */

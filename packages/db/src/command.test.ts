@@ -146,6 +146,7 @@ describeDatabases('commands', (db) => {
     const worse = await raise(run, { severity: 'critical', window: [50, 80] });
     expect(worse?.command).toMatchObject({ kind: 'stop', factor: null, step: 80, alert: opened?.alert.id });
     expect(await listCommands(db(), { run, limit: 9 })).toHaveLength(2);
+    expect(await listCommands(db(), { run, alert: randomUUID(), limit: 9 })).toEqual([]);
   });
 
   test('a second rule does not repeat what the first has caused, until that is resolved', async () => {

@@ -171,15 +171,15 @@ export async function findCommand(db: Database, key: CommandKey): Promise<Comman
   return found;
 }
 
-/** Newest first. */
+/** Newest first; all of the run, or those that answered one alert. */
 export async function listCommands(
   db: Database,
-  { run: id, limit }: { run: string; limit: number },
+  { run: id, alert, limit }: { run: string; alert?: string | undefined; limit: number },
 ): Promise<CommandRow[]> {
   return db.sql
     .select()
     .from(command)
-    .where(eq(command.run, id))
+    .where(and(eq(command.run, id), alert === undefined ? undefined : eq(command.alert, alert)))
     .orderBy(desc(command.createdAt), desc(command.id))
     .limit(limit);
 }

@@ -19,9 +19,35 @@ export interface Database extends AsyncDisposable {
   readonly sql: Sql;
   /** Why no statement can succeed any more in this process, as a sentence; null while one can. */
   readonly problem: () => string | null;
+  /**
+   * The same database for what viewers read, which may wait: embedded, behind what is being stored; on PostgreSQL, on
+   * connections of its own, where a statement may take ten seconds.
+   */
+  readonly readers: Database;
   /** Tells whoever finds the data directory held where its holder serves. Means nothing on PostgreSQL. */
   announce(url: string): void;
   close(): Promise<void>;
+}
+
+/** A database whose readers go another way. */
+export function withReaders(database: Omit<Database, 'readers'>, sql: Sql): Database {
+  const readers: Database = {
+    ...database,
+    sql,
+    get readers() {
+      return readers;
+    },
+  };
+  return { ...database, readers };
+}
+
+/** "Query canceled": what PostgreSQL says of a statement that took too long. */
+const QUERY_CANCELED = '57014';
+
+/** Whether a statement failed because it took longer than it may. */
+export function isTimeout(error: unknown): boolean {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === QUERY_CANCELED;
 }
 
 /** Drizzle's own message tells the statement and every parameter, maybe megabytes of them, but not what went wrong. */

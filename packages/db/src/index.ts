@@ -28,7 +28,7 @@ export {
   pendingCommands,
   settleCommand,
 } from './command.ts';
-export type { Database } from './database.ts';
+export { type Database, isTimeout } from './database.ts';
 export { describeFailure } from './failure.ts';
 export { type ForecastPoint, noteForecasts, readForecasts } from './forecast.ts';
 export { judgedTo, markJudged, runsToJudge } from './judged.ts';
@@ -48,7 +48,7 @@ export {
   startRun,
 } from './run.ts';
 export { describeRun } from './run-description.ts';
-export { countGroups, countRuns, listRuns, listTags, RUN_SORT_KEYS } from './run-list.ts';
+export { countGroups, countRuns, listRuns, listTags, pageRuns, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { CHART_METRICS } from './schema.ts';
 export { readSignals, startOfNewest } from './signals.ts';

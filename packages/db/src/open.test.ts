@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { isTimeout } from './database.ts';
 import { DirectoryHeldError, holderOf } from './lock.ts';
 import { openDatabase } from './open.ts';
 import { openPostgres } from './postgres.ts';
@@ -148,6 +149,32 @@ describe.skipIf(!inject('postgresUrl'))('a PostgreSQL database', () => {
     await expect(db.sql.execute(sql`select pg_sleep(60)`)).rejects.toMatchObject({
       cause: { message: 'canceling statement due to statement timeout' },
     });
+    await db.close();
+    await place.drop();
+  });
+
+  test('is read on connections of its own, so that readers do not hold up what is stored', async () => {
+    const place = await createPostgres();
+    const db = await openDatabase(place);
+    let endAll = () => {};
+    const end = new Promise<void>((resolve) => {
+      endAll = resolve;
+    });
+    const held = Array.from({ length: 20 }, () => db.readers.sql.transaction(() => end).catch(() => {}));
+    const run = await begin(db);
+    endAll();
+    await Promise.all(held);
+    expect(await listRuns(db.readers, { limit: 9 })).toMatchObject([{ id: run }]);
+    await db.close();
+    await place.drop();
+  });
+
+  test('is not read for longer than a reader may take', async () => {
+    const place = await createPostgres();
+    const db = await openPostgres(place.url, { connectMs: 5_000, statementMs: 60_000, readMs: 100 });
+    const error = await db.readers.sql.execute(sql`select pg_sleep(60)`).catch((error: unknown) => error);
+    expect(isTimeout(error)).toBe(true);
+    expect(isTimeout(await db.sql.execute(sql`select 1 / 0`).catch((error: unknown) => error))).toBe(false);
     await db.close();
     await place.drop();
   });

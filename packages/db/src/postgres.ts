@@ -2,16 +2,21 @@ import type { Socket } from 'node:net';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
-import type { Database, Sql } from './database.ts';
+import { type Database, type Sql, withReaders } from './database.ts';
 import { MIGRATIONS } from './package.ts';
 
 /** Any number that no other program takes an advisory lock on: "evenkeel" in ASCII. */
 const MIGRATION_LOCK = 0x6576656e6b65656cn;
 
 /** After how long what the server does not answer is an error. */
-const PATIENCE = { connectMs: 5_000, statementMs: 60_000 };
+const PATIENCE = { connectMs: 5_000, statementMs: 60_000, readMs: 10_000 };
+/** Connections for what is stored and judged, and apart from them for what viewers read. */
+const CONNECTIONS = { own: 10, readers: 4 };
 
-export async function openPostgres(url: string, { connectMs, statementMs } = PATIENCE): Promise<Database> {
+export async function openPostgres(
+  url: string,
+  { connectMs, statementMs, readMs = statementMs }: Omit<typeof PATIENCE, 'readMs'> & { readMs?: number } = PATIENCE,
+): Promise<Database> {
   const config: pg.ClientConfig = {
     connectionString: url,
     application_name: 'evenkeel',
@@ -22,25 +27,36 @@ export async function openPostgres(url: string, { connectMs, statementMs } = PAT
     // Of several addresses that refuse, Node makes one error without a message.
     throw new Error(`the PostgreSQL database does not open: ${cause.message || cause.code}`, { cause });
   });
-  const pool = new pg.Pool({ ...config, statement_timeout: statementMs });
-  // A connection that breaks is replaced by the pool, and fails what it was doing; without listeners, idle or not, it
-  // would end the process.
+  const own = openPool({ ...config, statement_timeout: statementMs, max: CONNECTIONS.own }, statementMs + connectMs);
+  const readers = openPool({ ...config, statement_timeout: readMs, max: CONNECTIONS.readers }, readMs + connectMs);
+  const close = async () => {
+    await Promise.all([own, readers].map((pool) => (pool.ending ? undefined : pool.end())));
+  };
+  return withReaders(
+    {
+      kind: 'postgres',
+      sql: sqlOver(own),
+      problem: () => null,
+      announce: () => {},
+      close,
+      [Symbol.asyncDispose]: close,
+    },
+    sqlOver(readers),
+  );
+}
+
+/**
+ * A connection that breaks is replaced by the pool, and fails what it was doing; without listeners, idle or not, it
+ * would end the process.
+ */
+function openPool(config: pg.PoolConfig, silentMs: number): pg.Pool {
+  const pool = new pg.Pool(config);
   pool.on('error', () => {});
   pool.on('connect', (client) => {
     client.on('error', () => {});
-    giveUpOnSilence(client, statementMs + connectMs);
+    giveUpOnSilence(client, silentMs);
   });
-  const close = async () => {
-    if (!pool.ending) await pool.end();
-  };
-  return {
-    kind: 'postgres',
-    sql: sqlOver(pool),
-    problem: () => null,
-    announce: () => {},
-    close,
-    [Symbol.asyncDispose]: close,
-  };
+  return pool;
 }
 
 /** Several replicas may start at once: one migrates, the others wait for it, however long that takes. */

@@ -13,9 +13,15 @@ export async function projectOf(tx: Sql, name: string, now: Date): Promise<numbe
   return found.id;
 }
 
-/** By name. */
+const LISTED_PROJECTS = 1_000;
+
+/** By name; the first thousand. */
 export async function listProjects(db: Database): Promise<string[]> {
-  const rows = await db.sql.select({ name: project.name }).from(project).orderBy(asc(project.name));
+  const rows = await db.sql
+    .select({ name: project.name })
+    .from(project)
+    .orderBy(asc(project.name))
+    .limit(LISTED_PROJECTS);
   return rows.map(({ name }) => name);
 }
 

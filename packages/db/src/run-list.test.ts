@@ -5,7 +5,16 @@ import { noteForecasts } from './forecast.ts';
 import { recentSteps } from './recent-steps.ts';
 import { rollUp } from './rollup.ts';
 import { finishRun } from './run.ts';
-import { countGroups, countRuns, listRuns, listTags, type RunFilter, type RunSortKey } from './run-list.ts';
+import {
+  countGroups,
+  countRuns,
+  listRuns,
+  listTags,
+  pageRuns,
+  RUN_SORT_KEYS,
+  type RunFilter,
+  type RunSortKey,
+} from './run-list.ts';
 import { archiveRun, deleteRun } from './run-removal.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
@@ -150,6 +159,68 @@ describeDatabases('lists of runs', (db) => {
       { value: null, runs: 2 },
     ]);
     expect(await countGroups(db(), { project, group, search: 'tw' })).toEqual([{ value: '2', runs: 2 }]);
+  });
+
+  test('a list read by cursor holds each run once, in its order, while others are added', async () => {
+    const project = `pages ${randomUUID()}`;
+    const losses = [2, null, Number.NaN, 1, 2, null, 1e300];
+    const add = async (at: number) => {
+      const start = { project, owner: at % 3 ? 'ada' : null, config: { lr: at % 2 ? 0.1 : null } };
+      const run = await begin(db(), { ...start, name: `run ${at % 4}`, startedAt: later(at % 5).getTime() });
+      await insertSteps(db(), [{ run, attempt: 1, steps: [aStep(at, { loss: losses[at % 7] ?? null })] }], NOW);
+      if (at % 3 === 0) await raiseAlert(db(), run, aFinding({ severity: at % 2 ? 'critical' : 'warning' }), NOW);
+      return run;
+    };
+    for (let at = 0; at < 14; at++) await add(at);
+    let added = 14;
+    for (const by of RUN_SORT_KEYS) {
+      for (const descending of [false, true]) {
+        const query = { project, sort: { by, descending }, ...(descending && { group: ['lr'] }) };
+        const before = (await listRuns(db(), { limit: 99, ...query })).map(({ id }) => id);
+        const read: string[] = [];
+        for (let cursor: string | undefined | null; cursor !== null; ) {
+          const page = await pageRuns(db(), { limit: 4, cursor, ...query });
+          expect(page.runs.length).toBeLessThanOrEqual(4);
+          read.push(...page.runs.map(({ id }) => id));
+          cursor = page.nextCursor;
+          if (added % 4 !== 0 || read.length < 8) await add(added++); // some come before the cursor, some behind it
+        }
+        expect(new Set(read).size).toBe(read.length);
+        expect(read.filter((id) => before.includes(id))).toEqual(before);
+      }
+    }
+  });
+
+  test('a cursor that is none of the list is refused, and is no error of the database', async () => {
+    const as = (...keys: unknown[]) => Buffer.from(JSON.stringify(keys)).toString('base64url');
+    const [time, id] = ['2026-01-02T03:04:05.678+00:00', randomUUID()];
+    const sort = { by: 'loss', descending: true } as const;
+    for (const cursor of [
+      ...['', 'x', as(), as(time), as(time, 'x'), as('now', id), as(null, id), as('2026-99-02T03:04:05+00:00', id)],
+      as(1, time, id), // of a list that is sorted
+    ]) {
+      await expect(pageRuns(db(), { limit: 1, cursor })).rejects.toMatchObject({ field: 'cursor' });
+    }
+    for (const cursor of [as(time, id), as('x', time, id), as({}, time, id)]) {
+      await expect(pageRuns(db(), { limit: 1, cursor, sort })).rejects.toMatchObject({ field: 'cursor' });
+    }
+    const grouped = { limit: 1, group: ['lr'] };
+    for (const value of ['{', '"\\u0000"', '1\0'])
+      await expect(pageRuns(db(), { ...grouped, cursor: as(value, time, id) })).rejects.toThrow('begin at its start');
+    expect((await pageRuns(db(), { limit: 1, sort, cursor: as('Infinity', time, id) })).runs).toBeDefined();
+  });
+
+  test('of more groups than a thousand the last holds the rest, so that every run has its place', async () => {
+    const project = `groups ${randomUUID()}`;
+    await begin(db(), { project, config: { none: 1 } });
+    await db().sql.execute(`
+      insert into run (id, project_id, name, status, config, tags, notes, layers, custom_names, started_at, heard_at)
+      select gen_random_uuid(), (select id from project where name = '${project}'), 'run ' || seed, 'running',
+        jsonb_build_object('seed', seed), '{}', '', '{}', '{}', now(), now() from generate_series(1, 1003) as seed`);
+    const groups = await countGroups(db(), { project, group: ['seed'] });
+    expect(groups).toHaveLength(1_001);
+    expect(groups[999]).toEqual({ value: '1000', runs: 1 });
+    expect(groups[1_000]).toEqual({ value: null, runs: 4, isRest: true });
   });
 
   test('a run that is put away is in no list until it is put back', async () => {

@@ -1,8 +1,9 @@
 import type { RunStatus } from '@evenkeel/protocol';
-import { and, count, desc, eq, gte, ilike, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, count, eq, gte, ilike, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import { openAlertsOf } from './alert-list.ts';
 import { containing, type Database } from './database.ts';
 import { type RunSummary, SUMMARY } from './run.ts';
+import { encodeCursor, isBehind, type OrderKey, orderBy, placeIn } from './run-cursor.ts';
 import { alert, project, run } from './schema.ts';
 
 /** Which runs a list holds; all that is given must be true of each. */
@@ -28,23 +29,27 @@ const WORST_ALERT = sql`(select max(case ${alert.severity} when 'critical' then 
   where ${alert.run} = ${run.id} and ${alert.status} <> 'resolved')`;
 
 const SORT_KEYS = {
-  started: run.startedAt,
-  ended: run.endedAt,
-  name: run.name,
-  project: project.name,
-  status: run.status,
-  owner: run.owner,
-  step: run.lastStep,
-  loss: run.loss,
-  tev: run.tevMean,
-  risk: run.risk,
-  alerts: WORST_ALERT,
-};
+  started: { value: sql`${run.startedAt}`, type: 'timestamptz' },
+  ended: { value: sql`${run.endedAt}`, type: 'timestamptz' },
+  name: { value: sql`${run.name}`, type: 'text' },
+  project: { value: sql`${project.name}`, type: 'text' },
+  status: { value: sql`${run.status}`, type: 'text' },
+  owner: { value: sql`${run.owner}`, type: 'text' },
+  step: { value: sql`${run.lastStep}`, type: 'int8' },
+  // NaN is unknown, too: PostgreSQL takes it for the greatest number.
+  loss: { value: sql`nullif(${run.loss}, 'NaN'::float8)`, type: 'float8' },
+  tev: { value: sql`nullif(${run.tevMean}, 'NaN'::float8)`, type: 'float8' },
+  risk: { value: sql`${run.risk}`, type: 'float8' },
+  alerts: { value: WORST_ALERT, type: 'int8' },
+} as const satisfies Record<string, Pick<OrderKey, 'value' | 'type'>>;
 export const RUN_SORT_KEYS = Object.keys(SORT_KEYS) as [RunSortKey, ...RunSortKey[]];
 export type RunSortKey = keyof typeof SORT_KEYS;
 
 export interface RunListQuery extends RunFilter {
   limit: number;
+  /** Behind which run the list goes on: `nextCursor` of the page before, read with the same filter, group and sort. */
+  cursor?: string | undefined;
+  /** How many runs are left out first, for who shows a part of a list by its numbers. */
   offset?: number | undefined;
   /** Keys that lead to a value of the configuration: runs that have the same stand together, as {@link countGroups} has it. */
   group?: readonly string[] | undefined;
@@ -52,24 +57,53 @@ export interface RunListQuery extends RunFilter {
   sort?: { by: RunSortKey; descending: boolean } | undefined;
 }
 
-/** The newest first, unless it is sorted otherwise. */
-export async function listRuns(
+export interface RunPage {
+  runs: RunSummary[];
+  /** Where the list goes on; null behind its last run. */
+  nextCursor: string | null;
+}
+
+/**
+ * A page of a list: the newest runs first, unless it is sorted otherwise. Read by cursor, page after page holds each run
+ * once, however many are added meanwhile.
+ * @throws RefusedError where the cursor is not of such a list.
+ */
+export async function pageRuns(
   db: Database,
-  { limit, offset = 0, group, sort, ...filter }: RunListQuery,
-): Promise<RunSummary[]> {
-  const runs = await db.sql
-    .select(SUMMARY)
+  { limit, cursor, offset = 0, group, sort, ...filter }: RunListQuery,
+): Promise<RunPage> {
+  const order = orderOf(group, sort);
+  const rows = await db.sql
+    .select({ ...SUMMARY, place: placeIn(order) })
     .from(run)
     .innerJoin(project, eq(project.id, run.projectId))
-    .where(isIn(filter))
-    .orderBy(...(group ? [inGroups(group)] : []), ...(sort ? [inOrder(sort)] : []), desc(run.startedAt), desc(run.id))
-    .limit(limit)
+    .where(and(isIn(filter), cursor === undefined ? undefined : isBehind(cursor, order)))
+    .orderBy(...orderBy(order))
+    .limit(limit + 1) // one more tells whether there is a next page
     .offset(offset);
+  const found = rows.slice(0, limit);
   const alerts = await openAlertsOf(
     db,
-    runs.map(({ id }) => id),
+    found.map(({ id }) => id),
   );
-  return runs.map((found) => ({ ...found, openAlerts: alerts.get(found.id) ?? [] }));
+  const last = rows.length > limit ? found.at(-1) : undefined;
+  return {
+    runs: found.map(({ place: _, ...summary }) => ({ ...summary, openAlerts: alerts.get(summary.id) ?? [] })),
+    nextCursor: last ? encodeCursor(last.place) : null,
+  };
+}
+
+/** The runs of {@link pageRuns} alone. */
+export async function listRuns(db: Database, query: RunListQuery): Promise<RunSummary[]> {
+  return (await pageRuns(db, query)).runs;
+}
+
+/** Groups are ordered as JSON is: numbers by size before texts by letter; what is absent comes last. */
+function orderOf(group: RunListQuery['group'], sort: RunListQuery['sort']): OrderKey[] {
+  const order: OrderKey[] = [];
+  if (group) order.push({ value: configValueAt(group), type: 'jsonb', descending: false });
+  if (sort) order.push({ ...SORT_KEYS[sort.by], descending: sort.descending });
+  return order;
 }
 
 /** How many runs there are of a kind. */
@@ -82,10 +116,15 @@ export async function countRuns(db: Database, filter: RunFilter): Promise<number
   return found?.runs ?? 0;
 }
 
+/** Values that groups are counted of, one by one. */
+const MAX_GROUPS = 1_000;
+
 export interface RunGroup {
   /** What the runs have in common, as text; null where they have no such value. */
   value: string | null;
   runs: number;
+  /** The last group may hold the runs of all further values, where there are more than a thousand. */
+  isRest?: true;
 }
 
 /** How many runs there are of each value that the configuration has at the end of the keys, in the order of a list. */
@@ -99,23 +138,21 @@ export async function countGroups(
     .innerJoin(project, eq(project.id, run.projectId))
     .where(isIn(filter))
     .as('grouped');
-  return db.sql
-    .select({ value: sql<string | null>`left(${grouped.value} #>> '{}', 200)`, runs: count() })
+  const rows = await db.sql
+    .select({
+      value: sql<string | null>`left(${grouped.value} #>> '{}', 200)`,
+      runs: count(),
+      all: sql`sum(count(*)) over ()`.mapWith(Number),
+    })
     .from(grouped)
     .groupBy(grouped.value)
-    .orderBy(sql`${grouped.value} asc nulls last`);
-}
-
-/** As JSON is ordered: numbers by size before texts by letter; what is absent comes last. */
-function inGroups(path: readonly string[]): SQL {
-  return sql`${configValueAt(path)} asc nulls last`;
-}
-
-/** NaN is unknown, too: PostgreSQL takes it for the greatest number. */
-function inOrder({ by, descending }: { by: RunSortKey; descending: boolean }): SQL {
-  const column = SORT_KEYS[by];
-  const value = by === 'loss' || by === 'tev' ? sql`nullif(${column}, 'NaN'::float8)` : sql`${column}`;
-  return descending ? sql`${value} desc nulls last` : sql`${value} asc nulls last`;
+    .orderBy(sql`${grouped.value} asc nulls last`)
+    .limit(MAX_GROUPS + 1);
+  const groups: RunGroup[] = rows.map(({ value, runs }) => ({ value, runs }));
+  if (groups.length <= MAX_GROUPS) return groups;
+  const first = groups.slice(0, MAX_GROUPS);
+  const counted = first.reduce((sum, { runs }) => sum + runs, 0);
+  return [...first, { value: null, runs: (rows[0]?.all ?? counted) - counted, isRest: true }];
 }
 
 function isIn({ archived = false, ...filter }: RunFilter): SQL | undefined {

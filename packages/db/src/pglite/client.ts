@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { PACKAGE } from '../package.ts';
+import { Turns } from './turns.ts';
 
 export type Request =
   | { id: number; kind: 'query'; sql: string; params: unknown[]; rowMode: 'array' | 'object' }
@@ -16,9 +17,14 @@ type Reply = { id: number; result: Result } | { id: number; error: { message: st
 type Query = (sql: string, params?: unknown[], options?: { rowMode?: 'array' | 'object' }) => Promise<Result>;
 
 /** What drizzle-orm/pglite uses of a PGlite. */
-export interface PgliteClient {
+export interface PgliteConnection {
   query: Query;
   transaction<T>(body: (tx: { query: Query }) => Promise<T>): Promise<T>;
+}
+
+export interface PgliteClient extends PgliteConnection {
+  /** The same connection for reads that may wait: what the client itself is asked for goes before them. */
+  readonly readers: PgliteConnection;
   close(): Promise<void>;
   /** Whether its thread has failed or ended, or it is closed: every query fails from then on. */
   readonly isDead: boolean;
@@ -46,8 +52,7 @@ class WorkerClient implements PgliteClient {
   written = 0;
   private readonly worker: Worker;
   private readonly waiters = new Map<number, Waiter>();
-  /** Settles when the one connection is free: a transaction has it for itself until its end. */
-  private free: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
   private dead: Error | null = null;
   private nextId = 0;
 
@@ -66,38 +71,41 @@ class WorkerClient implements PgliteClient {
     return this.dead !== null;
   }
 
-  query: Query = (sql, params, options) => this.exclusively(() => this.run(sql, params, options));
+  query: Query = (sql, params, options) => this.turns.first(() => this.run(sql, params, options));
 
   transaction<T>(body: (tx: { query: Query }) => Promise<T>): Promise<T> {
-    return this.exclusively(async () => {
-      await this.run('begin');
-      try {
-        const result = await body({ query: this.run });
-        await this.run('commit');
-        return result;
-      } catch (error) {
-        await this.run('rollback').catch(() => {}); // where this fails too, the first error tells more
-        throw error;
-      }
-    });
+    return this.turns.first(() => this.runTransaction(body));
   }
 
-  /** What has begun comes to its end first. */
+  readonly readers: PgliteConnection = {
+    query: (sql, params, options) => this.turns.later(() => this.run(sql, params, options)),
+    transaction: (body) => this.turns.later(() => this.runTransaction(body)),
+  };
+
+  /** What has been asked for comes to its end first. */
   async close(): Promise<void> {
-    await this.exclusively(async () => {
-      if (!this.dead) await this.request({ kind: 'close' });
-      this.dead ??= new Error('the database is closed');
-    }).finally(() => this.terminate());
+    await this.turns
+      .last(async () => {
+        if (!this.dead) await this.request({ kind: 'close' });
+        this.dead ??= new Error('the database is closed');
+      })
+      .finally(() => this.terminate());
   }
 
   async terminate(): Promise<void> {
     await this.worker.terminate();
   }
 
-  private exclusively<T>(action: () => Promise<T>): Promise<T> {
-    const done = this.free.then(action);
-    this.free = done.catch(() => {});
-    return done;
+  private async runTransaction<T>(body: (tx: { query: Query }) => Promise<T>): Promise<T> {
+    await this.run('begin');
+    try {
+      const result = await body({ query: this.run });
+      await this.run('commit');
+      return result;
+    } catch (error) {
+      await this.run('rollback').catch(() => {}); // where this fails too, the first error tells more
+      throw error;
+    }
   }
 
   private run: Query = (sql, params = [], { rowMode = 'object' } = {}) => {

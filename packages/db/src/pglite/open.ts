@@ -4,10 +4,10 @@ import { join, resolve } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
-import type { Database, Sql } from '../database.ts';
+import { type Database, type Sql, withReaders } from '../database.ts';
 import { type DirectoryLock, lockDirectory } from '../lock.ts';
 import { MIGRATIONS } from '../package.ts';
-import { connectPglite, type PgliteClient } from './client.ts';
+import { connectPglite, type PgliteClient, type PgliteConnection } from './client.ts';
 import { keepUp } from './upkeep.ts';
 
 /** @throws DirectoryHeldError where another process has it open. */
@@ -61,14 +61,17 @@ function databaseOf(client: PgliteClient, lock: DirectoryLock | null): Database 
     stopUpkeep();
     await client.close().finally(() => lock?.release());
   });
-  return {
-    kind: 'pglite',
-    sql: drizzleOver(client) as unknown as Sql,
-    problem: () => (client.isDead ? 'the embedded database has stopped: restart the server' : null),
-    announce: (url) => lock?.announce(url),
-    close,
-    [Symbol.asyncDispose]: close,
-  };
+  return withReaders(
+    {
+      kind: 'pglite',
+      sql: drizzleOver(client) as unknown as Sql,
+      problem: () => (client.isDead ? 'the embedded database has stopped: restart the server' : null),
+      announce: (url) => lock?.announce(url),
+      close,
+      [Symbol.asyncDispose]: close,
+    },
+    drizzleOver(client.readers) as unknown as Sql,
+  );
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {
@@ -77,6 +80,6 @@ function once(action: () => Promise<void>): () => Promise<void> {
 }
 
 /** The client is a PGlite as far as drizzle's driver asks. */
-function drizzleOver(client: PgliteClient) {
+function drizzleOver(client: PgliteConnection) {
   return drizzle(client as unknown as PGlite);
 }

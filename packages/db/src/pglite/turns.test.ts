@@ -1,0 +1,43 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { connectPglite, type PgliteConnection } from './client.ts';
+
+/** A connection whose order of answers is noted. */
+async function noted() {
+  const client = await connectPglite(null);
+  onTestFinished(() => client.close());
+  const answered: string[] = [];
+  const ask = async (name: string, { query }: PgliteConnection) => {
+    await query('select 1');
+    answered.push(name);
+  };
+  return { client, ask, answered };
+}
+
+test('a queue of reads does not hold up what is stored', async () => {
+  const { client, ask, answered } = await noted();
+  const begun = ask('begun', client.readers);
+  const reads = ['read 1', 'read 2', 'read 3'].map((name) => ask(name, client.readers));
+  const stored = client.transaction(async (tx) => {
+    await tx.query('create table kept ()');
+    await tx.query('insert into kept default values');
+    answered.push('stored');
+  });
+  await Promise.all([begun, ...reads, stored, ask('after', client)]);
+  expect(answered).toEqual(['begun', 'stored', 'after', 'read 1', 'read 2', 'read 3']);
+});
+
+test('a busy ingest does not hold up the reads for ever', async () => {
+  const { client, ask, answered } = await noted();
+  const writes = Array.from({ length: 20 }, (_, at) => ask(`write ${at}`, client));
+  const reads = ['read 1', 'read 2', 'read 3'].map((name) => ask(name, client.readers));
+  await Promise.all([...writes, ...reads]);
+  expect(answered.flatMap((name, at) => (name.startsWith('read') ? [at] : []))).toEqual([8, 17, 22]);
+});
+
+test('what has been asked for comes to its end before the database is closed', async () => {
+  const { client, ask, answered } = await noted();
+  const asked = Array.from({ length: 12 }, (_, at) => [ask(`w${at}`, client), ask(`r${at}`, client.readers)]).flat();
+  await client.close();
+  await Promise.all(asked);
+  expect(answered).toHaveLength(24);
+});
