@@ -83,13 +83,13 @@ describe.skipIf(!hasBrowser)('the demo, in a browser', () => {
       .waitFor({ timeout: 3 * MINUTES });
     await vi.waitFor(
       async () => {
-        const runs = await client.run.list.query({ limit: 10 });
+        const { runs } = await client.run.list.query({ limit: 10 });
         const statuses = Object.fromEntries(runs.map((run) => [run.name, run.status]));
         expect(statuses).toEqual({ healthy: 'finished', [UNSTABLE]: 'failed', [STOPPED]: 'stopped' });
       },
       { timeout: 4 * MINUTES, interval: 500 },
     );
-    const runs = await client.run.list.query({ limit: 10 });
+    const { runs } = await client.run.list.query({ limit: 10 });
     const runNamed = (name: string) => runs.find((run) => run.name === name) as (typeof runs)[number];
     const growthOf = async (name: string) => {
       const alerts = await client.alert.list.query({ run: runNamed(name).id });

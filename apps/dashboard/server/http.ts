@@ -1,16 +1,18 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type ApiContext, appRouter } from '@evenkeel/api';
+import type { ApiContext } from '@evenkeel/api';
 import type { Log } from '@evenkeel/gateway';
-import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { z } from 'zod';
+import { Admission, type Refusal } from './admission.ts';
 import { ASSETS_PATH, type Assets } from './assets.ts';
 import type { Door } from './door.ts';
 import { HEALTH_PATHS, type HealthChecks, replyHealth } from './health.ts';
 import { CLOSED_POLICY, servePage } from './pages.ts';
 import type { Sessions } from './session.ts';
 import { parseTarget } from './target.ts';
+import { refuseCalls, TRPC_PATH, trpcListener } from './trpc.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
+const RETRY_AFTER_SECONDS = 2;
 /** The pages that need no session, exactly; like the assets and what is answered before them. All else needs one. */
 const OPEN_PAGES = new Set(['/signin', '/icon.svg']);
 const HEADERS = {
@@ -31,19 +33,11 @@ export interface HttpOptions {
 
 /** All HTTP but socket.io's: health, sign-in, tRPC, scripts and styles, and Next.js for the rest. */
 export function httpListener(options: HttpOptions): RequestListener {
-  const trpc = createHTTPHandler({
-    router: appRouter,
-    basePath: '/api/trpc/',
-    createContext: () => options.api,
-    maxBodySize: MAX_BODY_BYTES,
-    allowMethodOverride: true,
-    onError: ({ error, path }) => {
-      if (error.code === 'INTERNAL_SERVER_ERROR') options.log('error', `tRPC ${path} failed`, error);
-    },
-  });
+  const trpc = trpcListener(options.api, options.log);
+  const admission = new Admission();
   return (request, response) => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-    route(options, trpc, request, response).catch((error) => {
+    route(options, trpc, admission, request, response).catch((error) => {
       options.log('error', `${request.method} ${request.url?.split('?')[0]} failed`, error);
       if (!response.headersSent) reply(response, 500, 'The server failed. Its log says why.');
       else response.destroy();
@@ -54,6 +48,7 @@ export function httpListener(options: HttpOptions): RequestListener {
 async function route(
   { door, sessions, health, pages, assets }: HttpOptions,
   trpc: RequestListener,
+  admission: Admission,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -69,9 +64,19 @@ async function route(
   if (path === '/api/session') return signIn(sessions, request, response);
   if (path.startsWith(ASSETS_PATH)) return assets.answer(path, request, response);
   if (!OPEN_PAGES.has(path) && !sessions.mayView(request)) return askToSignIn(request, response, path);
-  if (path.startsWith('/api/trpc/')) return trpc(request, response);
-  if (request.method !== 'GET' && request.method !== 'HEAD') return reply(response, 405, 'A page can only be read.');
-  servePage(pages, request, response);
+  const isTrpc = path.startsWith(TRPC_PATH);
+  if (!isTrpc && request.method !== 'GET' && request.method !== 'HEAD')
+    return reply(response, 405, 'A page can only be read.');
+  const refusal = await admission.enter(sessions.viewer(request), response);
+  if (refusal) refuse(response, refusal, isTrpc);
+  else if (isTrpc) trpc(request, response);
+  else servePage(pages, request, response);
+}
+
+function refuse(response: ServerResponse, { status, error }: Refusal, isTrpc: boolean): void {
+  response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
+  if (isTrpc) refuseCalls(response, status, error);
+  else reply(response, status, error);
 }
 
 function askToSignIn(request: IncomingMessage, response: ServerResponse, path: string): void {

@@ -28,9 +28,20 @@ export class Sessions {
     if (this.#token === null) return true;
     const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
     if (bearer !== undefined) return this.#check(bearer, request) === 'right';
+    return this.#session(request) !== null;
+  }
+
+  /** Whom a request counts for: its session, or else its address. */
+  viewer(request: IncomingMessage): string {
+    return (this.#token && this.#session(request)) ?? request.socket.remoteAddress ?? '';
+  }
+
+  /** The session that the request's cookie proves, null where it proves none. */
+  #session({ headers }: IncomingMessage): string | null {
     const cookie = new RegExp(`(?:^|; )${COOKIE}=(\\d+)\\.([\\w-]+)`).exec(headers.cookie ?? '');
     const [, expiry = '', signature = ''] = cookie ?? [];
-    return Number(expiry) > this.#now().getTime() && sameText(signature, this.#sign(expiry));
+    const isValid = Number(expiry) > this.#now().getTime() && sameText(signature, this.#sign(expiry));
+    return isValid ? `session ${expiry}` : null;
   }
 
   /** The `Set-Cookie` header for who presents the token, or what is wrong. */

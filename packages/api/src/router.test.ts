@@ -221,7 +221,7 @@ test('a chart as of an attempt leaves later ones out', async () => {
 
 test('a list takes one status or several, a sort and a configuration value, and its wrong ones are named', async () => {
   const ids = async (query: Parameters<typeof client.run.list.query>[0]) =>
-    (await client.run.list.query(query)).map(({ id }) => id);
+    (await client.run.list.query(query)).runs.map(({ id }) => id);
   expect(await ids({ status: 'running' })).toEqual([RUN]);
   expect(await ids({ status: ['finished', 'lost'] })).toEqual([]);
   const lr = { path: ['lr'], value: '0.0003' };
@@ -260,9 +260,9 @@ test('notes and tags are edited, each by itself, within the limits that a traine
 test('a run is put away and back, and deleted only by its name once it does not run', async () => {
   edited.length = 0;
   await client.run.archive.mutate({ run: RUN, archived: true });
-  expect(await client.run.list.query({})).toEqual([]);
+  expect(await client.run.list.query({})).toEqual({ runs: [], nextCursor: null });
   await client.run.archive.mutate({ run: RUN, archived: false });
-  expect(await client.run.list.query({})).toHaveLength(1);
+  expect((await client.run.list.query({})).runs).toHaveLength(1);
   await expect(client.run.delete.mutate({ run: RUN, name: 'm' })).rejects.toThrow(/^name: /);
   await expect(client.run.delete.mutate({ run: RUN, name: 'n' })).rejects.toThrow(/^run: .*stop it first/);
   expect(edited).toEqual([RUN, RUN]);

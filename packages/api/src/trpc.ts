@@ -1,8 +1,10 @@
-import type { CommandRow, Database } from '@evenkeel/db';
+import { type CommandRow, type Database, isTimeout } from '@evenkeel/db';
 import { type Action, type Alert, type Command, isJson, RefusedError, type RuleSettings } from '@evenkeel/protocol';
 import { initTRPC, TRPCError } from '@trpc/server';
+import pLimit from 'p-limit';
 import superjson from 'superjson';
 import { ZodError } from 'zod';
+import { jsonSize } from './json-size.ts';
 
 export interface ApiContext {
   db: Database;
@@ -17,7 +19,16 @@ export interface ApiContext {
   alertChanged: (alert: Alert) => void;
   /** Makes a created or revoked key hold for emitters that are already connected. */
   keysChanged: () => Promise<void>;
+  /** What the answers to one request have come to so far; absent where a call is no request. */
+  answered?: { bytes: number };
 }
+
+/** What the answers to one request may come to, in bytes of JSON. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** Calls that run at once, whoever asks. The others wait: neither the database nor the event loop is theirs alone. */
+const reads = pLimit(4);
+const writes = pLimit(4);
 
 /** superjson, so that dates, NaN and infinities arrive as what they are. */
 const transformer = {
@@ -44,12 +55,37 @@ function describe({ issues }: ZodError): string {
 
 export const { router, createCallerFactory } = t;
 
-/** Every procedure: what the database refuses becomes a client's error; the rest is ours. */
-export const procedure = t.procedure.use(async ({ next }) => {
-  const result = await next();
-  if (!result.ok && result.error.cause instanceof RefusedError) {
-    const { field, message } = result.error.cause;
-    throw new TRPCError({ code: 'BAD_REQUEST', message: field ? `${field}: ${message}` : message });
-  }
-  return result;
+/** A procedure that waits for much or for long, and so takes its turn by itself. */
+export const slowProcedure = t.procedure.use(async ({ type, ctx, next }) => {
+  const result = await next(type === 'query' ? { ctx: { db: ctx.db.readers } } : { ctx: { db: ctx.db } });
+  if (!result.ok) throw publicError(result.error);
+  const answered = ctx.answered ?? { bytes: 0 };
+  answered.bytes += jsonSize(result.data, MAX_ANSWER_BYTES - answered.bytes);
+  if (answered.bytes <= MAX_ANSWER_BYTES) return result;
+  throw new TRPCError({
+    code: 'PAYLOAD_TOO_LARGE',
+    message: `the answer would be larger than ${MAX_ANSWER_BYTES / 1024 ** 2} MiB: ask for fewer rows or columns, or for less at once`,
+  });
 });
+
+/** All others take turns; what nobody waits for any more is not begun. */
+export const procedure = slowProcedure.use(({ type, signal, next }) => {
+  const turns = type === 'query' ? reads : writes;
+  return turns(() => {
+    if (signal?.aborted) throw new TRPCError({ code: 'CLIENT_CLOSED_REQUEST' });
+    return next();
+  });
+});
+
+/** What the database refuses becomes a client's error, and what takes it too long one that may pass; the rest is ours. */
+function publicError(error: TRPCError): TRPCError {
+  if (error.cause instanceof RefusedError) {
+    const { field, message } = error.cause;
+    return new TRPCError({ code: 'BAD_REQUEST', message: field ? `${field}: ${message}` : message });
+  }
+  if (!isTimeout(error.cause)) return error;
+  return new TRPCError({
+    code: 'GATEWAY_TIMEOUT',
+    message: 'reading this took the database too long: ask for less, or try again',
+  });
+}

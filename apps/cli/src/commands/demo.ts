@@ -89,7 +89,7 @@ async function ended(trainer: ChildProcess): Promise<void> {
 }
 
 async function printProgress(client: Client, since: Date): Promise<void> {
-  const runs = await client.run.list.query({ project: 'demo', limit: RUNS.length }).catch(() => []);
+  const { runs } = await client.run.list.query({ project: 'demo', limit: RUNS.length }).catch(() => ({ runs: [] }));
   const ours = runs.filter((run) => run.startedAt >= since);
   console.log(printable(ours.map(describe).reverse().join('  |  ')) || 'waiting for the first step');
 }
@@ -100,7 +100,7 @@ function describe({
   lastStep,
   loss,
   openAlerts,
-}: Awaited<ReturnType<Client['run']['list']['query']>>[number]): string {
+}: Awaited<ReturnType<Client['run']['list']['query']>>['runs'][number]): string {
   const alerts = openAlerts.map(({ rule, step }) => `, ${rule} at step ${step}`).join('');
   return `${name}: ${status === 'running' ? '' : `${status}, `}step ${lastStep ?? 0}, loss ${loss?.toFixed(3) ?? '–'}${alerts}`;
 }

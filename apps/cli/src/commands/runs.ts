@@ -4,9 +4,10 @@ import { ask, type Client, connect } from '../client.ts';
 import { environment } from '../environment.ts';
 import { printTable } from '../table.ts';
 
-type Run = Awaited<ReturnType<Client['run']['list']['query']>>[number];
+type Run = Awaited<ReturnType<Client['run']['list']['query']>>['runs'][number];
 
 const MOST_RUNS = 10_000;
+const PAGE_RUNS = 500;
 
 export function runsCommand(): Command {
   return new Command('runs')
@@ -15,13 +16,25 @@ export function runsCommand(): Command {
     .option('--project <name>', 'only runs of this project')
     .option('--json', 'print one JSON object a line')
     .action(async ({ server, project, json }) => {
-      const runs = await ask(server, connect(server).run.list.query({ project, limit: MOST_RUNS }));
-      if (runs.length === MOST_RUNS) console.error(`Only the newest ${MOST_RUNS} runs are listed.`);
+      const { runs, hasMore } = await ask(server, readRuns(connect(server), project));
+      if (hasMore) console.error(`Only the newest ${MOST_RUNS} runs are listed.`);
       if (json) for (const run of runs) console.log(JSON.stringify(facts(run)));
       else if (runs.length === 0)
         console.log(`No runs${project ? ` in ${project}` : ''} yet: start one with "evenkeel train".`);
       else printTable([HEADINGS, ...runs.map(row)]);
     });
+}
+
+/** Page after page, so that a long list is no load for the server. */
+async function readRuns(client: Client, project: string | undefined): Promise<{ runs: Run[]; hasMore: boolean }> {
+  const runs: Run[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await client.run.list.query({ project, limit: PAGE_RUNS, cursor });
+    runs.push(...page.runs);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && runs.length < MOST_RUNS);
+  return { runs, hasMore: cursor !== undefined };
 }
 
 function facts({ id, project, name, status, lastStep, loss, tevMean, openAlerts }: Run) {

@@ -7,6 +7,7 @@ import type { inferRouterOutputs } from '@trpc/server';
 import { createTRPCContext } from '@trpc/tanstack-react-query';
 import { type ReactNode, useState } from 'react';
 import superjson from 'superjson';
+import { MAX_BATCH_CALLS } from './batch.ts';
 import { createQueryClient, isSignedOut } from './query-client.ts';
 
 const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
@@ -14,7 +15,7 @@ const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
 export { useTRPC, useTRPCClient };
 
 type Outputs = inferRouterOutputs<AppRouter>;
-export type RunSummary = Outputs['run']['list'][number];
+export type RunSummary = Outputs['run']['list']['runs'][number];
 export type RunDetail = Outputs['run']['get'];
 export type RunCommand = Outputs['run']['commands'][number];
 export type ListedAlert = Outputs['alert']['list'][number];
@@ -32,7 +33,14 @@ export function DataProvider({ children }: { children: ReactNode }) {
   // Streamed: none of what a page asks for together waits for the slowest. By POST, since an address has its limits.
   const [client] = useState(() =>
     createTRPCClient<AppRouter>({
-      links: [httpBatchStreamLink({ url: '/api/trpc', transformer: superjson, methodOverride: 'POST' })],
+      links: [
+        httpBatchStreamLink({
+          url: '/api/trpc',
+          transformer: superjson,
+          methodOverride: 'POST',
+          maxItems: MAX_BATCH_CALLS,
+        }),
+      ],
     }),
   );
   return (

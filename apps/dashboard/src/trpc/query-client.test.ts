@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AppRouter } from '@evenkeel/api';
 import { QueryObserver } from '@tanstack/react-query';
-import { createTRPCClient, httpBatchStreamLink } from '@trpc/client';
+import { createTRPCClient, httpBatchStreamLink, httpLink } from '@trpc/client';
 import superjson from 'superjson';
 import { expect, it, vi } from 'vitest';
 import { createQueryClient, isSignedOut, readAnew } from './query-client.ts';
@@ -29,6 +29,31 @@ it('asks once where the server says to sign in first, and tells', async () => {
   expect(answered).toHaveBeenCalledTimes(1);
   expect(told).toHaveBeenCalledTimes(1);
   expect(isSignedOut(told.mock.calls[0]?.[0])).toBe(true);
+});
+
+it('asks a busy server again, and shows what it says where it stays busy', async () => {
+  let busy = 2;
+  const answered = vi.fn();
+  const http = createServer((_, response) => {
+    answered();
+    const error = { json: { message: 'try again in a moment', code: -32_000, data: { httpStatus: 429 } } };
+    if (busy-- > 0) response.writeHead(429, { 'Retry-After': '0' }).end(JSON.stringify({ error }));
+    else response.end('{"result":{"data":{"json":["base"]}}}');
+  }).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  await using _ = { [Symbol.asyncDispose]: async () => void http.close() };
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const client = createTRPCClient<AppRouter>({ links: [httpLink({ url, transformer: superjson })] });
+  const queries = createQueryClient();
+  const { retry, retryDelay } = queries.getDefaultOptions().queries ?? {};
+  const read = () =>
+    queries.fetchQuery({ queryKey: ['tags'], queryFn: () => client.run.tags.query(), retry, retryDelay });
+  expect(await read()).toEqual(['base']);
+  expect(answered).toHaveBeenCalledTimes(3);
+  busy = Number.POSITIVE_INFINITY;
+  await queries.invalidateQueries();
+  await expect(read()).rejects.toThrow('try again in a moment');
+  expect(answered).toHaveBeenCalledTimes(3 + 7);
 });
 
 it('does not take another failure for it', () => {

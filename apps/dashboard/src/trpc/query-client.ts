@@ -4,11 +4,33 @@ import { TRPCClientError } from '@trpc/client';
 import superjson from 'superjson';
 
 const RETRIES = 3;
+/** Where the server is busy, more often: until then it has answered others. */
+const BUSY_RETRIES = 6;
+const MOST_WAIT_MS = 30_000;
 
 /** The cookie ran out, or the server's access token changed. */
 export function isSignedOut(error: Error): boolean {
   const response = error instanceof TRPCClientError ? error.meta?.response : undefined;
   return response instanceof Response && response.status === 401;
+}
+
+/** Seconds after which the server, which sheds load, wants to be asked again; null where it does not. */
+function retryAfter(error: Error): number | null {
+  const response = error instanceof TRPCClientError ? error.meta?.response : undefined;
+  const isBusy = response instanceof Response && (response.status === 429 || response.status === 503);
+  return isBusy ? Number(response.headers.get('Retry-After') ?? 1) : null;
+}
+
+function mayRetry(failures: number, error: Error): boolean {
+  const most = retryAfter(error) === null ? RETRIES : BUSY_RETRIES;
+  return failures < most && !isSignedOut(error) && !isGone(error);
+}
+
+/** Twice as long each time; not all tabs at once where the server is busy. */
+function retryDelay(failures: number, error: Error): number {
+  const seconds = retryAfter(error);
+  const wait = 1_000 * (seconds ?? 1) * 2 ** failures;
+  return Math.min(MOST_WAIT_MS, seconds === null ? wait : wait * (0.5 + Math.random()));
 }
 
 /** There is no such thing, or no longer. */
@@ -35,7 +57,8 @@ export function createQueryClient(onError?: (error: Error) => void): QueryClient
       // What the server has just rendered need not be asked for again; what changes is told by the live connection.
       queries: {
         staleTime: 5_000,
-        retry: (failures, error) => failures < RETRIES && !isSignedOut(error) && !isGone(error),
+        retry: mayRetry,
+        retryDelay,
       },
       dehydrate: {
         serializeData,

@@ -13,7 +13,7 @@ import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { type ApiContext, procedure, router } from '../trpc.ts';
 
-const MAX_ALERTS_AT_ONCE = 1_000;
+const MAX_ALERTS_AT_ONCE = 200;
 const MS_PER_HOUR = 3_600_000;
 
 const filter = z.object({
@@ -28,7 +28,7 @@ const filter = z.object({
 });
 const listRequest = filter.extend({
   status: z.array(alertStatus).optional(),
-  limit: z.number().int().min(1).max(1_000).default(100),
+  limit: z.number().int().min(1).max(MAX_ALERTS_AT_ONCE).default(100),
   offset: z.number().int().min(0).max(1_000_000).optional(),
 });
 const alertRequest = z.object({ run: runId, id: z.uuid() });

@@ -3,7 +3,7 @@ import { name, ruleSettings } from '@evenkeel/protocol';
 import { DEFAULT_RULES, problemOfRules } from '@evenkeel/stability';
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { procedure, router } from '../trpc.ts';
+import { procedure, router, slowProcedure } from '../trpc.ts';
 import { tryRules } from '../try-rules.ts';
 
 const settings = ruleSettings.superRefine((told, context) => {
@@ -42,7 +42,7 @@ export const projectRouter = router({
     }),
 
   /** What settings that are not saved would have raised in past runs; saves nothing. */
-  tryRules: procedure.input(trialRequest).query(async ({ ctx, input, signal }) => {
+  tryRules: slowProcedure.input(trialRequest).query(async ({ ctx, input, signal }) => {
     await readRules(ctx.db, input.project); // or there is no such project
     return oneAtATime(() => tryRules(ctx.db, input, signal));
   }),

@@ -6,16 +6,21 @@ import {
   describeRun,
   getRun,
   listCommands,
-  listRuns,
   listTags,
+  pageRuns,
   RUN_SORT_KEYS,
 } from '@evenkeel/db';
 import { action, MAX_REASON_LENGTH, name, runId, runNotes, runStatus, runTags, text } from '@evenkeel/protocol';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
-import { procedure, router } from '../trpc.ts';
+import { procedure, router, slowProcedure } from '../trpc.ts';
 
 const text200 = text(200);
+
+const MAX_RUNS_AT_ONCE = 500;
+const MAX_COMMANDS_AT_ONCE = 200;
+/** Room for a value of the configuration that a list is grouped by. */
+const MAX_CURSOR_LENGTH = 200_000;
 
 /** Keys of a configuration that lead to a value. */
 const configPath = z.array(text200).min(1).max(16);
@@ -53,8 +58,17 @@ function withoutNow<Request extends Filter>({ startedWithin, ...request }: Reque
 const listRequest = filter.extend({
   group: configPath.optional(),
   sort: z.object({ by: z.enum(RUN_SORT_KEYS), descending: z.boolean() }).optional(),
-  limit: z.number().int().min(1).max(10_000).default(200),
+  limit: z.number().int().min(1).max(MAX_RUNS_AT_ONCE).default(200),
+  /** `nextCursor` of the page before. */
+  cursor: text(MAX_CURSOR_LENGTH).optional(),
   offset: z.number().int().min(0).max(1_000_000).optional(),
+});
+
+const commandsRequest = z.object({
+  run: runId,
+  /** Only those that answered this alert. */
+  alert: z.uuid().optional(),
+  limit: z.number().int().min(1).max(MAX_COMMANDS_AT_ONCE).default(100),
 });
 
 const commandRequest = z.object({
@@ -80,7 +94,8 @@ const descriptionRequest = z
   });
 
 export const runRouter = router({
-  list: procedure.input(listRequest).query(({ ctx, input }) => listRuns(ctx.db, withoutNow(input, ctx.now()))),
+  /** A page: who reads all of a list hands `nextCursor` back until it is null. */
+  list: procedure.input(listRequest).query(({ ctx, input }) => pageRuns(ctx.db, withoutNow(input, ctx.now()))),
 
   count: procedure.input(filter).query(({ ctx, input }) => countRuns(ctx.db, withoutNow(input, ctx.now()))),
 
@@ -115,10 +130,8 @@ export const runRouter = router({
     ctx.runEdited(input.run);
   }),
 
-  commands: procedure
-    .input(z.object({ run: runId, limit: z.number().int().min(1).max(1_000).default(100) }))
-    .query(({ ctx, input }) => listCommands(ctx.db, input)),
+  commands: procedure.input(commandsRequest).query(({ ctx, input }) => listCommands(ctx.db, input)),
 
   /** Resolves once the trainer has answered, or after some seconds: the command is then pending and goes out later. */
-  command: procedure.input(commandRequest).mutation(({ ctx, input }) => ctx.command(input)),
+  command: slowProcedure.input(commandRequest).mutation(({ ctx, input }) => ctx.command(input)),
 });

@@ -12,7 +12,6 @@ import { SeverityMark } from './alert-mark.tsx';
 import { AlertNote, NoteForm } from './alert-note.tsx';
 import classes from './alert-page.module.css';
 import { AlertStatusMark } from './alert-status.tsx';
-import { commandsRequest } from './commands-request.ts';
 import { EvidenceList } from './evidence-list.tsx';
 import { Failure } from './failure.tsx';
 import { Picture } from './picture.tsx';
@@ -115,8 +114,8 @@ function Note({ alert }: { alert: ListedAlert }) {
 
 /** What became of the alert, and the commands that answered it. */
 function Done({ alert, run }: { alert: ListedAlert; run: RunDetail }) {
-  const given = useQuery(useTRPC().run.commands.queryOptions(commandsRequest(alert.run))).data ?? [];
-  const commands = given.filter((command) => command.alert === alert.id);
+  const request = { run: alert.run, alert: alert.id };
+  const commands = useQuery(useTRPC().run.commands.queryOptions(request)).data ?? [];
   const { openedAt, acknowledgedAt, resolvedAt } = alert;
   const events = [
     ['opened', openedAt] as const,

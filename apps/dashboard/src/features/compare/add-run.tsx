@@ -81,7 +81,7 @@ function Results({ found }: { found: readonly RunSummary[] | undefined }) {
 function useFound(typed: string, isOpen: boolean): RunSummary[] | undefined {
   const [search] = useDebouncedValue(typed.trim(), SEARCH_PAUSE_MS);
   const input = isOpen ? { limit: SHOWN, ...(search && { search }) } : skipToken;
-  return useQuery(useTRPC().run.list.queryOptions(input, { placeholderData: keepPreviousData })).data;
+  return useQuery(useTRPC().run.list.queryOptions(input, { placeholderData: keepPreviousData })).data?.runs;
 }
 
 function Found({ run: { id, name, project, status } }: { run: RunSummary }) {

@@ -25,7 +25,7 @@ export function useFoundRuns(typed: string) {
     gcTime: 0,
   });
   const isAnswer = search === typed.trim() && !isPlaceholderData;
-  const runs = data?.filter(
+  const runs = data?.runs.filter(
     ({ name, project, owner, tags }) => isAnswer || isMentioned([name, project, owner, ...tags], typed),
   );
   const isFirst = data === undefined && !error;

@@ -2,6 +2,8 @@
 export interface BoardGroup {
   value: string | null;
   runs: number;
+  /** Whether it holds the runs of all values that are too many to stand apart. */
+  isRest?: true;
 }
 
 /** What stands at a place of the board: a run, by its number in the list, or the heading of a group. */

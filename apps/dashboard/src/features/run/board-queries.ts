@@ -9,7 +9,10 @@ const REORDER_EVERY_MS = 10_000;
 
 type Queries = TRPCOptionsProxy<AppRouter>;
 
-/** A page of the list; the first is page 0. */
+/**
+ * A page of the list; the first is page 0. By its number and not by cursor: the scrollbar goes anywhere, and a row is the
+ * run of its number, also after others have begun.
+ */
 export function pageQuery(trpc: Queries, { filter, sort, group }: BoardRequest, page: number) {
   const input = { ...filter, sort, group, limit: PAGE_RUNS, offset: page * PAGE_RUNS };
   const moves = sort !== undefined || filter.risk !== undefined;

@@ -139,7 +139,7 @@ export function GroupHeading({ group, by, row }: { group: BoardGroup; by: readon
     <tr aria-rowindex={row} className={classes.group}>
       <th scope="rowgroup" data-column="name">
         <span>
-          {group.value === null ? `no ${key}` : `${key} = ${group.value}`}{' '}
+          {group.isRest ? `other ${key}` : group.value === null ? `no ${key}` : `${key} = ${group.value}`}{' '}
           <small>
             {formatCount(group.runs)} {group.runs === 1 ? 'run' : 'runs'}
           </small>

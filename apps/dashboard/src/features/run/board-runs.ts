@@ -51,7 +51,7 @@ export function useRuns(request: BoardRequest, numbers: readonly number[]) {
   const results = useQueries({ queries: pages.map((page) => pageQuery(trpc, request, page)) });
   const runAt = (number: number): ReadRun | undefined => {
     const page = results[pages.indexOf(Math.floor(number / PAGE_RUNS))];
-    const run = page?.data?.[number % PAGE_RUNS];
+    const run = page?.data?.runs[number % PAGE_RUNS];
     return run && page && { run, readAt: page.dataUpdatedAt };
   };
   const failed = results.find(({ error, data }) => error && !data);

@@ -63,8 +63,8 @@ function useNameOf(): (run: string) => string | undefined {
   const trpc = useTRPC();
   const queries = useQueryClient();
   return (run) => {
-    const lists = queries.getQueriesData<RunSummary[]>(trpc.run.list.pathFilter());
-    return lists.flatMap(([, list = []]) => list).find(({ id }) => id === run)?.name;
+    const lists = queries.getQueriesData<{ runs: RunSummary[] }>(trpc.run.list.pathFilter());
+    return lists.flatMap(([, list]) => list?.runs ?? []).find(({ id }) => id === run)?.name;
   };
 }
 

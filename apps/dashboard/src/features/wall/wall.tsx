@@ -29,7 +29,9 @@ export function Wall() {
   const trpc = useTRPC();
   const lists = useQueries({ queries: [...wallQueries(trpc, request)] });
   const running = useQuery(runningQuery(trpc, request)).data;
-  const read = lists.flatMap(({ data = [], dataUpdatedAt }) => data.map((run) => ({ ...run, readAt: dataUpdatedAt })));
+  const read = lists.flatMap(
+    ({ data, dataUpdatedAt }) => data?.runs.map((run) => ({ ...run, readAt: dataUpdatedAt })) ?? [],
+  );
   const ranked = rankRuns(read, Math.max(...lists.map(({ dataUpdatedAt }) => dataUpdatedAt)));
   const { width, height } = useViewportSize();
   const room = width > 0 ? { width, height: height - FOOTER_HEIGHT } : SCREEN;

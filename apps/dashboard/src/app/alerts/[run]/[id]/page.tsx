@@ -1,7 +1,6 @@
 import type { Metadata } from 'next';
 import { cache } from 'react';
 import { AlertPage } from '../../../../features/alert/alert-page.tsx';
-import { commandsRequest } from '../../../../features/alert/commands-request.ts';
 import { pictureRange, pictureRequest } from '../../../../features/alert/picture-range.ts';
 import { readRange } from '../../../../features/step/view-params.ts';
 import {
@@ -40,7 +39,7 @@ export default async function Page({ params, searchParams }: Props) {
   const [isSketched] = await Promise.all([
     readInTime(queries.prefetchQuery(trpc.step.chart.queryOptions(request))),
     queries.prefetchQuery(trpc.run.get.queryOptions({ run })),
-    queries.prefetchQuery(trpc.run.commands.queryOptions(commandsRequest(run))),
+    queries.prefetchQuery(trpc.run.commands.queryOptions({ run, alert: id })),
   ]);
   void queries.prefetchQuery(trpc.step.forecasts.queryOptions(request)); // streams after the page
   return (

@@ -1,0 +1,97 @@
+import type { ServerResponse } from 'node:http';
+
+/** Requests that are answered at once, and that wait for it; of one viewer and of all together. */
+const LIMITS = { answered: 8, answeredOfOne: 4, waiting: 256, waitingOfOne: 64 };
+/** Milliseconds that an answer may stand still because nobody reads it, and that it may take altogether. */
+const PATIENCE = { stillMs: 60_000, answerMs: 180_000 };
+
+/** 429 where the viewer asks for too much at once, 503 where all together do. */
+export type Refusal = { status: 429 | 503; error: string };
+
+interface Viewer {
+  answered: number;
+  waiting: (() => void)[];
+}
+
+/**
+ * Lets requests in one after another, the viewers taking turns, so that none of them takes the server from the others or
+ * from the trainers. A place is free again once its answer has gone out, or its client has.
+ */
+export class Admission {
+  readonly #limits: typeof LIMITS;
+  /** Those with a request here, whose turn comes first in front. */
+  readonly #viewers = new Map<string, Viewer>();
+  #answered = 0;
+  #waiting = 0;
+
+  constructor(limits = LIMITS) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Resolves when the request may be answered, to null, or to why it is refused. Never where its client goes before: then
+   * nothing is to be done.
+   * @param viewer whom the request counts for.
+   */
+  enter(viewer: string, response: ServerResponse): Promise<Refusal | null> {
+    const own = this.#viewers.get(viewer) ?? { answered: 0, waiting: [] };
+    const refusal = this.#refusal(own);
+    if (refusal) return Promise.resolve(refusal);
+    this.#viewers.set(viewer, own);
+    this.#waiting += 1;
+    return new Promise((resolve) => {
+      const begin = () => {
+        response.off('close', leave);
+        this.#answer(viewer, own, response);
+        resolve(null);
+      };
+      const leave = () => {
+        own.waiting.splice(own.waiting.indexOf(begin), 1);
+        this.#waiting -= 1;
+        this.#forgetIdle(viewer, own);
+      };
+      own.waiting.push(begin);
+      response.once('close', leave);
+      this.#admit();
+    });
+  }
+
+  #refusal(own: Viewer): Refusal | null {
+    const { waiting, waitingOfOne } = this.#limits;
+    if (own.waiting.length >= waitingOfOne)
+      return { status: 429, error: `${waitingOfOne} of your requests are waiting already: try again in a moment` };
+    if (this.#waiting < waiting) return null;
+    return { status: 503, error: 'the server has more requests than it can answer: try again in a moment' };
+  }
+
+  #answer(viewer: string, own: Viewer, response: ServerResponse): void {
+    own.answered += 1;
+    this.#answered += 1;
+    response.setTimeout(PATIENCE.stillMs, () => response.destroy());
+    const tooLong = setTimeout(() => response.destroy(), PATIENCE.answerMs);
+    response.once('close', () => {
+      clearTimeout(tooLong);
+      own.answered -= 1;
+      this.#answered -= 1;
+      this.#forgetIdle(viewer, own);
+      this.#admit();
+    });
+  }
+
+  #admit(): void {
+    for (const [viewer, own] of this.#viewers) {
+      if (this.#answered >= this.#limits.answered) return;
+      if (own.answered >= this.#limits.answeredOfOne) continue;
+      const begin = own.waiting.shift();
+      if (!begin) continue;
+      this.#waiting -= 1;
+      this.#viewers.delete(viewer); // the others come before its next; the loop meets it again at the end
+      this.#viewers.set(viewer, own);
+      begin();
+    }
+  }
+
+  #forgetIdle(viewer: string, { answered, waiting }: Viewer): void {
+    if (answered === 0 && waiting.length === 0) this.#viewers.delete(viewer);
+  }
+}

@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { openDatabase } from '@evenkeel/db';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Assets } from './assets.ts';
+import { Door } from './door.ts';
+import { httpListener } from './http.ts';
+import { Sessions } from './session.ts';
+
+const TOKEN = 'correct-horse-battery';
+/** A path whose answer ends when the test says so. */
+const HELD = '/held';
+
+interface Held {
+  path: string | undefined;
+  response: ServerResponse;
+}
+
+/** The whole of HTTP over an empty database; pages are as the test answers them. */
+async function serve() {
+  const db = await openDatabase({ inMemory: true });
+  let clock = Date.now();
+  const held: Held[] = [];
+  const http = createServer(
+    httpListener({
+      door: new Door([]),
+      sessions: new Sessions(TOKEN, () => new Date(++clock)),
+      api: {
+        db,
+        now: () => new Date(),
+        command: () => Promise.reject(new Error('no trainer is here')),
+        rulesChanged: () => {},
+        runEdited: () => {},
+        alertChanged: () => {},
+        keysChanged: async () => {},
+      },
+      log: () => {},
+      version: '0',
+      pages: ({ url }, response) => void held.push({ path: url, response }),
+      assets: new Assets(new Map()),
+    }),
+  );
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  onTestFinished(async () => {
+    http.closeAllConnections();
+    http.close();
+    await db.close();
+  });
+  const signIn = async () => {
+    const answer = await fetch(`${url}/api/session`, { method: 'POST', body: JSON.stringify({ token: TOKEN }) });
+    return answer.headers.get('set-cookie')?.split(';')[0] ?? '';
+  };
+  /** Sends a request, and resolves with its answer. */
+  const get = (cookie: string, path: string) => send(`${url}${path}`, cookie).answer;
+  return { http, url, held, signIn, get };
+}
+
+function send(url: string, cookie: string) {
+  const sent = request(url, { headers: { cookie }, agent: false });
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.once('response', (response) => resolve(response.resume()));
+    sent.once('error', reject);
+  });
+  answer.catch(() => {}); // those that are still held when the test ends
+  sent.end();
+  return { sent, answer };
+}
+
+const batchOf = (calls: number, input: object) => {
+  const inputs = Object.fromEntries(Array.from({ length: calls }, (_, at) => [at, { json: input }]));
+  const paths = new Array(calls).fill('run.list');
+  return [paths, `?batch=1&input=${encodeURIComponent(JSON.stringify(inputs))}`] as const;
+};
+
+test('one batch of ten lists of 10,000 runs is refused, and so is one of more calls than ten', async () => {
+  const { url, signIn } = await serve();
+  const headers = { cookie: await signIn() };
+  const read = async ([paths, input]: ReturnType<typeof batchOf>, comma = ',') => {
+    const answer = await fetch(`${url}/api/trpc/${paths.join(comma)}${input}`, { headers });
+    return { status: answer.status, body: await answer.text() };
+  };
+  expect(await read(batchOf(10, { limit: 500 }))).toMatchObject({ status: 200 });
+  const tooLong = await read(batchOf(10, { limit: 10_000 }));
+  expect(tooLong).toMatchObject({ status: 400, body: expect.stringContaining('limit: ') });
+  for (const comma of [',', '%2C', '%2c']) {
+    const tooMany = await read(batchOf(11, { limit: 1 }), comma);
+    expect(tooMany).toMatchObject({ status: 400, body: expect.stringContaining('holds 11 calls: 10 at most') });
+  }
+});
+
+test('a viewer who asks for more than may wait is refused with 429, and another viewer is not', async () => {
+  const { held, signIn, get } = await serve();
+  const [greedy, calm] = [await signIn(), await signIn()];
+  for (let at = 0; at < 4 + 64; at++) void get(greedy, HELD);
+  await vi.waitFor(() => expect(held).toHaveLength(4));
+  for (const path of [HELD, '/api/trpc/run.tags']) {
+    const refused = await vi.waitFor(async () => {
+      const answer = await get(greedy, path);
+      expect(answer.statusCode).toBe(429);
+      return answer;
+    });
+    expect(refused.headers['retry-after']).toBe('2');
+  }
+  expect((await get(calm, '/api/trpc/run.tags')).statusCode).toBe(200);
+  held[0]?.response.end();
+  await vi.waitFor(() => expect(held).toHaveLength(5));
+});
+
+test('viewers whose requests wait take turns', async () => {
+  const { http, held, signIn, get } = await serve();
+  const viewers = [await signIn(), await signIn(), await signIn()];
+  for (const [at, viewer] of viewers.slice(0, 2).entries()) {
+    for (let number = 0; number < 8; number++) void get(viewer, `${HELD}/${at}`);
+  }
+  await vi.waitFor(() => expect(held).toHaveLength(8));
+  const cameIn = new Promise<void>((resolve) => http.on('request', ({ url }) => url === '/last' && resolve()));
+  void get(viewers[2] ?? '', '/last');
+  await cameIn;
+  for (const { response } of held.slice(0, 4)) response.end();
+  await vi.waitFor(() => expect(held).toHaveLength(12));
+  expect(held.slice(8).map(({ path }) => path)).toContain('/last');
+});
+
+test('once all viewers together ask for more than can be answered, they are refused with 503', async () => {
+  const { held, signIn, get } = await serve();
+  const answers: (number | undefined)[] = [];
+  for (let viewer = 0; viewer < 5; viewer++) {
+    const cookie = await signIn();
+    for (let at = 0; at < 60; at++)
+      void get(cookie, HELD).then(
+        ({ statusCode }) => answers.push(statusCode),
+        () => {},
+      );
+  }
+  await vi.waitFor(() => expect(answers).toHaveLength(5 * 60 - 8 - 256));
+  expect(new Set(answers)).toEqual(new Set([503]));
+  expect(held).toHaveLength(8);
+});
+
+test('what waits for its turn is not begun once its client has gone', async () => {
+  const { http, url, held, signIn, get } = await serve();
+  const cookie = await signIn();
+  for (let at = 0; at < 4; at++) void get(cookie, HELD);
+  await vi.waitFor(() => expect(held).toHaveLength(4));
+  const cameIn = once(http, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+  const { sent } = send(`${url}/gone`, cookie);
+  const [, response] = await cameIn;
+  sent.destroy();
+  await once(response, 'close');
+  void get(cookie, '/after');
+  held[0]?.response.end();
+  await vi.waitFor(() => expect(held).toHaveLength(5));
+  expect(held[4]?.path).toBe('/after');
+});
