@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { benchDashboardCommand } from './commands/bench-dashboard.ts';
 import { benchForecastCommand } from './commands/bench-forecast.ts';
+import { benchLoadCommand, loadCommand } from './commands/bench-load.ts';
 import { demoCommand } from './commands/demo.ts';
 import { importCommand } from './commands/import.ts';
 import { keyCommand } from './commands/key.ts';
@@ -27,14 +28,16 @@ const program = new Command('evenkeel')
   .addCommand(rebuildCommand())
   .addCommand(runsCommand())
   .addCommand(stopCommand())
-  .addCommand(keyCommand());
+  .addCommand(keyCommand())
+  .addCommand(loadCommand(), { hidden: true });
 
 function benchCommand(): Command {
   return new Command('bench')
     .description('measure Evenkeel on this machine')
     .addCommand(benchTrainCommand())
     .addCommand(benchForecastCommand())
-    .addCommand(benchDashboardCommand());
+    .addCommand(benchDashboardCommand())
+    .addCommand(benchLoadCommand());
 }
 
 try {

@@ -1,0 +1,165 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { openDatabase } from '@evenkeel/db';
+import { Command } from 'commander';
+import { type Acks, measureAcks } from '../bench-load/acks.ts';
+import { storeRunRows } from '../bench-load/fill.ts';
+import { LOADS, type Outcome } from '../bench-load/loads.ts';
+import { startLoadedServer } from '../bench-load/server.ts';
+import { environment } from '../environment.ts';
+import { Failure } from '../failure.ts';
+import { readCount } from '../numbers.ts';
+import { interrupted } from '../server-options.ts';
+import { printTable } from '../table.ts';
+
+const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url)); // seen from dist
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+/** Before a load begins: the server has loaded its pages by then. */
+const SETTLE_MS = 3_000;
+const MEASURED_MS = 12_000;
+/** For acknowledgements that are still out when the measured time ends. */
+const GRACE_MS = 1_000;
+
+interface Options {
+  before?: string;
+  runs: number;
+  json?: true;
+}
+
+/** What one load did to one build. */
+interface Measured {
+  build: string;
+  load: string;
+  /** Milliseconds. */
+  acks: Acks;
+  /** Bytes. */
+  peak: number | null;
+  outcome: Outcome;
+}
+
+export function benchLoadCommand(): Command {
+  return new Command('load')
+    .description("time a calm emitter's acknowledgements while one reader or one emitter does its worst")
+    .option(
+      '--before <ref>',
+      'measure the server of this commit beside the built one: installed and built in a new folder',
+    )
+    .option('--runs <n>', 'runs that are stored', readCount, 9_700)
+    .option('--json', 'print one JSON object a line')
+    .addHelpText('after', '\nDATABASE_URL=postgres://… measures on PostgreSQL, in databases that are made for it.')
+    .action(async (options: Options) => {
+      const folder = await mkdtemp(join(tmpdir(), 'evenkeel-bench-'));
+      try {
+        const builds = [{ name: 'now', tree: ROOT }];
+        if (options.before) builds.unshift({ name: options.before, tree: await buildTree(folder, options.before) });
+        const measured: Measured[] = [];
+        for (const build of builds) measured.push(...(await measureBuild(build, join(folder, build.name), options)));
+        print(measured, options);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+}
+
+/** One load makes itself felt from a process of its own: `measureBuild` runs this command, which nobody else needs. */
+export function loadCommand(): Command {
+  return new Command('load-part')
+    .argument('<url>')
+    .argument('<load>')
+    .action(async (url: string, name: string) => {
+      const load = LOADS.find((known) => known.name === name);
+      if (!load) throw new Failure(`there is no load "${name}"`);
+      const outcome: Outcome = {};
+      await Promise.race([load.run(url, outcome), interrupted()]); // ended from outside, it prints what has come of it so far
+      console.log(JSON.stringify(outcome));
+      process.exit();
+    });
+}
+
+/** The source of a commit, installed and built. */
+async function buildTree(folder: string, ref: string): Promise<string> {
+  const tree = join(folder, 'source');
+  await mkdir(tree);
+  console.error(`building ${ref} …`);
+  const options = { cwd: tree, stdio: ['ignore', 'ignore', 'inherit'] as const, maxBuffer: Number.POSITIVE_INFINITY };
+  const source = execFileSync('git', ['archive', ref], { cwd: ROOT, maxBuffer: Number.POSITIVE_INFINITY });
+  execFileSync('tar', ['-x'], { cwd: tree, input: source });
+  execFileSync('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund'], { ...options, stdio: [...options.stdio] });
+  execFileSync('npm', ['run', 'build'], { ...options, stdio: [...options.stdio] });
+  return tree;
+}
+
+async function measureBuild(
+  { name: build, tree }: { name: string; tree: string },
+  dataDir: string,
+  { runs }: Options,
+): Promise<Measured[]> {
+  const databaseUrl = environment.databaseUrl && (await createDatabase(environment.databaseUrl));
+  await fill(dataDir, databaseUrl, runs);
+  const measured: Measured[] = [];
+  for (const { name: load } of LOADS) {
+    console.error(`${build}: ${load} …`);
+    await using server = await startLoadedServer(tree, dataDir, databaseUrl);
+    await sleep(SETTLE_MS);
+    const ending = new AbortController();
+    const outcome = runLoad(server.url, load, ending.signal);
+    const over = load === 'idle' ? sleep(MEASURED_MS / 2) : Promise.race([outcome, sleep(MEASURED_MS)]);
+    const acks = await measureAcks(server.url, over, GRACE_MS);
+    ending.abort();
+    measured.push({ build, load, acks, peak: server.peak(), outcome: await outcome });
+  }
+  return measured;
+}
+
+async function createDatabase(server: string): Promise<string> {
+  const name = `evenkeel_bench_${Date.now()}`;
+  await using db = await openDatabase({ url: server });
+  await db.sql.execute(`create database ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function fill(dataDir: string, databaseUrl: string | null, runs: number): Promise<void> {
+  await using db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
+  await storeRunRows(db, runs);
+  await db.sql.execute("update run set status = 'finished', ended_at = now()"); // or the sweep would find them lost
+}
+
+async function runLoad(url: string, load: string, signal: AbortSignal): Promise<Outcome> {
+  const child = spawn(process.execPath, [PROGRAM, 'load-part', url, load], { stdio: ['ignore', 'pipe', 'inherit'] });
+  signal.addEventListener('abort', () => child.kill('SIGTERM'));
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  await once(child, 'close');
+  return JSON.parse(text);
+}
+
+function print(measured: readonly Measured[], { json }: Options): void {
+  if (json) {
+    for (const each of measured) console.log(JSON.stringify(each));
+    return;
+  }
+  const rows = LOADS.flatMap(({ name }) =>
+    measured
+      .filter(({ load }) => load === name)
+      .map(({ build, load, acks: { p50, p99, max, missing }, peak, outcome }) => [
+        load,
+        build,
+        ...[p50, p99, max].map((ms) => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`),
+        String(missing),
+        peak === null ? '–' : `${Math.round(peak / 1024 ** 2)} MiB`,
+        Object.entries(outcome)
+          .map(([what, count]) => `${what}: ${count}`)
+          .join(', '),
+      ]),
+  );
+  printTable([['load', 'build', 'ack p50', 'p99', 'max', 'no ack', 'memory', 'answers'], ...rows]);
+}
