@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { type Command, startRun } from '@evenkeel/emit';
 import { expect, test } from 'vitest';
 import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
+import { storeRuns } from './many-runs.ts';
 
 test('serve --json prints where it listens and nothing else; healthz and readyz name the version and the database', async () => {
   using folder = temporaryFolder();
@@ -181,6 +182,20 @@ async function finished(command: ReturnType<typeof evenkeel>) {
   expect([await command.ended, command.output()]).toEqual([0, expect.any(String)]);
   return JSON.parse(command.output());
 }
+
+test('all runs are listed, however many the server answers at once', async () => {
+  using folder = temporaryFolder();
+  await storeRuns(folder.path, 450);
+  await using server = await serve(folder.path);
+  await using listed = evenkeel(['runs', '--json', '--server', server.url]);
+  expect(await listed.ended).toBe(0);
+  const names = listed
+    .facts()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).name);
+  expect(names).toEqual(Array.from({ length: 450 }, (_, at) => `run ${at}`));
+});
 
 test('beyond loopback the server starts only with an access token and an ingest key, and asks viewers for the token', async () => {
   using folder = temporaryFolder();

@@ -23,6 +23,7 @@ export class Admission {
   readonly #viewers = new Map<string, Viewer>();
   #answered = 0;
   #waiting = 0;
+  #isScheduled = false;
 
   constructor(limits = LIMITS) {
     this.#limits = limits;
@@ -52,7 +53,7 @@ export class Admission {
       };
       own.waiting.push(begin);
       response.once('close', leave);
-      this.#admit();
+      this.#scheduleAdmitting();
     });
   }
 
@@ -74,6 +75,16 @@ export class Admission {
       own.answered -= 1;
       this.#answered -= 1;
       this.#forgetIdle(viewer, own);
+      this.#scheduleAdmitting();
+    });
+  }
+
+  /** In another turn of the event loop: a burst of requests would all be answered in one, and everything else wait. */
+  #scheduleAdmitting(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
       this.#admit();
     });
   }

@@ -16,7 +16,7 @@ export const LOADS: readonly Load[] = [
   { name: 'idle', run: async () => {} },
   { name: '1 batch of 10 lists of 10,000 runs', run: (...to) => readLists(...to, 1, 10_000) },
   { name: '150 batches of 10 lists of 10,000 runs', run: (...to) => readLists(...to, 150, 10_000) },
-  { name: '150 batches of 10 lists of 500 runs', run: (...to) => readLists(...to, 150, 500) },
+  { name: '150 batches of 10 lists of 200 runs', run: (...to) => readLists(...to, 150, 200) },
   { name: '32 batches of 4,096 steps', run: (...to) => flood(...to, 32) },
   { name: '600 batches of 4,096 steps', run: (...to) => flood(...to, 600) },
 ];

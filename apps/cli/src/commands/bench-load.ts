@@ -99,7 +99,8 @@ async function measureBuild(
   dataDir: string,
   { runs }: Options,
 ): Promise<Measured[]> {
-  const databaseUrl = environment.databaseUrl && (await createDatabase(environment.databaseUrl));
+  await using database = environment.databaseUrl === null ? null : await createDatabase(environment.databaseUrl);
+  const databaseUrl = database?.url ?? null;
   await fill(dataDir, databaseUrl, runs);
   const measured: Measured[] = [];
   for (const { name: load } of LOADS) {
@@ -116,13 +117,17 @@ async function measureBuild(
   return measured;
 }
 
-async function createDatabase(server: string): Promise<string> {
+/** A new database on the server; dropped when disposed. */
+async function createDatabase(server: string): Promise<{ url: string } & AsyncDisposable> {
   const name = `evenkeel_bench_${Date.now()}`;
-  await using db = await openDatabase({ url: server });
-  await db.sql.execute(`create database ${name}`);
+  const admin = async (statement: string) => {
+    await using db = await openDatabase({ url: server });
+    await db.sql.execute(statement);
+  };
+  await admin(`create database ${name}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  return url.href;
+  return { url: url.href, [Symbol.asyncDispose]: () => admin(`drop database ${name} with (force)`) };
 }
 
 async function fill(dataDir: string, databaseUrl: string | null, runs: number): Promise<void> {

@@ -7,7 +7,7 @@ import { printTable } from '../table.ts';
 type Run = Awaited<ReturnType<Client['run']['list']['query']>>['runs'][number];
 
 const MOST_RUNS = 10_000;
-const PAGE_RUNS = 500;
+const PAGE_RUNS = 200;
 
 export function runsCommand(): Command {
   return new Command('runs')

@@ -17,7 +17,7 @@ import { procedure, router, slowProcedure } from '../trpc.ts';
 
 const text200 = text(200);
 
-const MAX_RUNS_AT_ONCE = 500;
+const MAX_RUNS_AT_ONCE = 200;
 const MAX_COMMANDS_AT_ONCE = 200;
 /** Room for a value of the configuration that a list is grouped by. */
 const MAX_CURSOR_LENGTH = 200_000;
@@ -58,7 +58,7 @@ function withoutNow<Request extends Filter>({ startedWithin, ...request }: Reque
 const listRequest = filter.extend({
   group: configPath.optional(),
   sort: z.object({ by: z.enum(RUN_SORT_KEYS), descending: z.boolean() }).optional(),
-  limit: z.number().int().min(1).max(MAX_RUNS_AT_ONCE).default(200),
+  limit: z.number().int().min(1).max(MAX_RUNS_AT_ONCE).default(MAX_RUNS_AT_ONCE),
   /** `nextCursor` of the page before. */
   cursor: text(MAX_CURSOR_LENGTH).optional(),
   offset: z.number().int().min(0).max(1_000_000).optional(),
