@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@evenkeel/db';
+import type { HealthReport } from '@evenkeel/gateway';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Assets } from './assets.ts';
 import { Door } from './door.ts';
@@ -11,6 +12,18 @@ import { Sessions } from './session.ts';
 const TOKEN = 'correct-horse-battery';
 /** A path whose answer ends when the test says so. */
 const HELD = '/held';
+
+const HEALTHY: HealthReport = {
+  status: 'ok',
+  reasons: [],
+  ingest: {
+    unacknowledgedBatches: 0,
+    unacknowledgedBytes: 0,
+    oldestUnacknowledgedMs: null,
+    commitInFlightMs: null,
+    lastCommit: null,
+  },
+};
 
 interface Held {
   path: string | undefined;
@@ -36,7 +49,7 @@ async function serve() {
         keysChanged: async () => {},
       },
       log: () => {},
-      version: '0',
+      health: { version: '0', database: db.kind, live: () => HEALTHY, ready: async () => HEALTHY },
       pages: ({ url }, response) => void held.push({ path: url, response }),
       assets: new Assets(new Map()),
     }),
