@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeSteps, encodeSteps } from './codec.ts';
@@ -6,12 +7,14 @@ import {
   MAX_BATCH_STEPS,
   MAX_CUSTOM_SCALARS,
   MAX_LAYERS,
-  MAX_NAME_LENGTH,
+  MAX_SCALAR_NAME_LENGTH,
   MAX_STEP,
   MAX_TIME,
+  MIN_STEP,
 } from './limits.ts';
 import { parse, RefusedError } from './refusal.ts';
-import { STEP_ARRAYS, STEP_SCALARS, type StepBatch, type StepEvent, stepBatch, TEV_QUANTILE_COUNT } from './step.ts';
+import { type StepBatch, type StepEvent, stepBatch } from './step.ts';
+import { SCALAR_FIELDS, STEP_FIELDS, TEV_QUANTILE_COUNT } from './step-fields.ts';
 
 const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
 
@@ -30,9 +33,9 @@ const scalarName = fc.oneof(
 );
 const stepArbitrary: fc.Arbitrary<StepEvent> = fc.record(
   {
-    step: fc.oneof(fc.nat(), fc.constantFrom(0, MAX_STEP)),
+    step: fc.oneof(fc.integer(), fc.constantFrom(0, MIN_STEP, MAX_STEP)),
     time: fc.oneof(fc.double({ min: 0, max: MAX_TIME, noNaN: true }), fc.constant(MAX_TIME)),
-    ...Object.fromEntries(STEP_SCALARS.map((name) => [name, scalar])),
+    ...Object.fromEntries(SCALAR_FIELDS.map(({ name }) => [name, scalar])),
     tokens: fc.option(fc.maxSafeNat()),
     tevQuantiles: fc.option(fc.array(number, { minLength: TEV_QUANTILE_COUNT, maxLength: TEV_QUANTILE_COUNT })),
     layerGradVar: layers,
@@ -116,7 +119,7 @@ describe('a batch', () => {
   test('at every limit at once is taken', () => {
     const names = Array.from(
       { length: MAX_CUSTOM_SCALARS },
-      (_, at) => String(at).padStart(3, '0') + '😀'.repeat(MAX_NAME_LENGTH - 3),
+      (_, at) => String(at).padStart(4, '0') + '😀'.repeat(at % 100 ? 6 : MAX_SCALAR_NAME_LENGTH - 4),
     );
     const full: StepEvent = {
       step: MAX_STEP,
@@ -132,8 +135,8 @@ describe('a batch', () => {
   });
 
   test('with more distinct custom names than a run may have is not written', () => {
-    const names = (from: number) => Array.from({ length: 200 }, (_, at) => [`m${from + at}`, 1] as const);
-    const steps = [0, 200].map((from, step) => ({ step, time: 0, custom: Object.fromEntries(names(from)) }));
+    const names = (from: number) => Array.from({ length: 6_000 }, (_, at) => [`m${from + at}`, 1] as const);
+    const steps = [0, 6_000].map((from, step) => ({ step, time: 0, custom: Object.fromEntries(names(from)) }));
     expect(() => encodeSteps({ run: RUN, attempt: 1, steps })).toThrow(RefusedError);
   });
 });
@@ -148,7 +151,7 @@ describe('a value that breaks a limit is refused by its field, in binary and in 
   const cases: [string, StepBatch][] = [
     ['attempt', oneStep({}, 0)],
     ['attempt', oneStep({}, MAX_ATTEMPT + 1)],
-    ...[-1, 0.5, MAX_STEP + 1, Number.NaN, Infinity].map((step): [string, StepBatch] => [
+    ...[MIN_STEP - 1, 0.5, MAX_STEP + 1, Number.NaN, Infinity].map((step): [string, StepBatch] => [
       'steps[0].step',
       oneStep({ step }),
     ]),
@@ -180,7 +183,7 @@ describe('a value that breaks a limit is refused by its field, in binary and in 
 
   test.each([
     ['empty', ''],
-    ['too long', 'x'.repeat(MAX_NAME_LENGTH + 1)],
+    ['too long', 'x'.repeat(MAX_SCALAR_NAME_LENGTH + 1)],
     ['with a NUL', 'a\0b'],
   ])('a custom name that is %s', (_, name) => {
     const batch = oneStep({ custom: { [name]: 1 } });
@@ -194,7 +197,7 @@ describe('a value that breaks a limit is refused by its field, in binary and in 
     ['steps[0].layerGradVar[1]', { layerGradVar: [1, null] }],
     ['steps[0].layerGradVar', { layerGradVar: 'none' }],
     ['steps[0].custom.eval', { custom: { eval: 'good' } }],
-    ['steps[0].custom', { custom: Object.fromEntries(Array.from({ length: 257 }, (_, at) => [`m${at}`, 1])) }],
+    ['steps[0].custom', { custom: Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`m${at}`, 1])) }],
   ])('%s in JSON, where there are types to get wrong', (field, step) => {
     expect(refusedField(() => parse(stepBatch, oneStep(step)))).toBe(field);
   });
@@ -204,7 +207,7 @@ describe('a value that breaks a limit is refused by its field, in binary and in 
 const frame = () => encodeSteps(oneStep({ layerGradVar: [1, 2], custom: { a: 1, b: 2 } }));
 const NAMES = 30;
 const STEP = NAMES + 2 * 3;
-const LAYERS = STEP + 18;
+const LAYERS = STEP + 20;
 const CUSTOM = LAYERS + 2 + 2 * 4;
 
 describe('a damaged frame is refused by its field', () => {
@@ -212,7 +215,8 @@ describe('a damaged frame is refused by its field', () => {
   const byte = (at: number, value: number) => (view: DataView) => view.setUint8(at, value);
   test.each<[string, string, (view: DataView) => void]>([
     ['magic', 'magic', byte(0, 0)],
-    ['version', 'a later version', u16(4, 2)],
+    ['version', 'a later version', u16(4, 3)],
+    ['version', 'a version before the first', u16(4, 0)],
     ['count', 'no steps', u16(6, 0)],
     ['count', 'too many steps', u16(6, MAX_BATCH_STEPS + 1)],
     ['steps[1].step', 'a step that is not there', u16(6, 2)],
@@ -291,11 +295,29 @@ describe('whatever bytes come, they are refused or keep to the schema', () => {
   });
 });
 
-test('the presence bits of the specification are the order of the fields', () => {
-  const field = (name: string) => (name === 'tevQuantiles' ? Array(9).fill(1) : [1]);
-  const presence = (step: Record<string, unknown>) =>
-    new DataView(encodeSteps(oneStep(step)).buffer).getUint16(46, true);
-  const scalars = STEP_SCALARS.map((name) => presence({ [name]: 1 }));
-  const arrays = STEP_ARRAYS.map((name) => presence({ [name]: field(name) }));
-  expect([...scalars, ...arrays, presence({ custom: {} })]).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]);
+const fixture = (file: string) => readFileSync(new URL(`../fixtures/${file}`, import.meta.url));
+
+describe('a frame of an earlier version is read as it was meant', () => {
+  test.each([1, 2])('version %i', (version) => {
+    const bytes = fixture(`batch.v${version}.bin`);
+    expect(new DataView(bytes.buffer, bytes.byteOffset).getUint16(4, true)).toBe(version);
+    const json = parse(stepBatch, JSON.parse(fixture(`batch.v${version}.json`).toString()));
+    expect(decodeSteps(bytes)).toEqual(carried(json));
+  });
+});
+
+test('what is written is the newest version, byte for byte', () => {
+  const bytes = fixture('batch.v2.bin');
+  expect(Buffer.from(encodeSteps(decodeSteps(bytes))).equals(bytes)).toBe(true);
+});
+
+test('no two fields share a bit or a metric, and each bit has the value that the specification gives it', () => {
+  const values = STEP_FIELDS.map(({ name, kind }) => {
+    const value = name === 'tevQuantiles' ? Array(9).fill(1) : kind === 'array' ? [1] : 1;
+    return new DataView(encodeSteps(oneStep({ [name]: value })).buffer).getUint32(46, true);
+  });
+  expect(values).toEqual(STEP_FIELDS.map(({ bit }) => 2 ** bit));
+  for (const key of ['bit', 'metric'] as const) {
+    expect(new Set(STEP_FIELDS.map((field) => field[key])).size).toBe(STEP_FIELDS.length);
+  }
 });

@@ -4,61 +4,77 @@ import {
   MAX_CUSTOM_SCALARS,
   MAX_LAYERS,
   MAX_NAME_LENGTH,
+  MAX_SCALAR_NAME_LENGTH,
   MAX_STEP,
   MAX_TIME,
+  MIN_STEP,
 } from './limits.ts';
 import { RefusedError } from './refusal.ts';
-import {
-  STEP_ARRAYS,
-  STEP_SCALARS,
-  type StepArray,
-  type StepBatch,
-  type StepEvent,
-  TEV_QUANTILE_COUNT,
-  UNNAMEABLE,
-} from './step.ts';
+import { type StepBatch, type StepEvent, UNNAMEABLE } from './step.ts';
+import { ARRAY_FIELDS, arrayLengths, CUSTOM_BIT, SCALAR_FIELDS, STEP_FIELDS, type StepArray } from './step-fields.ts';
 
 // The layout is specified in README.md, section "A step batch"; keep the two in step.
 const MAGIC = 0x42_53_4b_45; // "EKSB" read as a little-endian u32
-const CODEC_VERSION = 1;
 const HEADER_BYTES = 30;
-const CUSTOM_BIT = STEP_SCALARS.length + STEP_ARRAYS.length;
-const KNOWN_BITS = (1 << (CUSTOM_BIT + 1)) - 1;
+const STEP_BYTES = 8 + 8 + 4;
+
+/** What the versions of the binary form differ in. The newest is written; all are read. */
+interface Version {
+  presenceBytes: 2 | 4;
+  minStep: number;
+  maxNames: number;
+  maxNameLength: number;
+}
+
+const VERSIONS: readonly Version[] = [
+  { presenceBytes: 2, minStep: 0, maxNames: 256, maxNameLength: MAX_NAME_LENGTH },
+  { presenceBytes: 4, minStep: MIN_STEP, maxNames: MAX_CUSTOM_SCALARS, maxNameLength: MAX_SCALAR_NAME_LENGTH },
+];
+/** The version of a batch that {@link encodeSteps} writes. */
+const NEWEST = VERSIONS.length;
+
+const KNOWN_BITS = STEP_FIELDS.reduce((mask, { bit }) => mask | (1 << bit), 1 << CUSTOM_BIT);
 
 /**
- * Writes a batch as one binary frame.
+ * Writes a batch as one binary frame of the newest version.
  * The batch must satisfy the `stepBatch` schema; arrays are rounded to float32, all else is exact.
+ * @throws RefusedError where it has more than {@link MAX_CUSTOM_SCALARS} distinct custom scalars.
  */
 export function encodeSteps(batch: StepBatch): Uint8Array<ArrayBuffer> {
   const names = customNames(batch.steps);
   const writer = new Writer(frameBytes(batch.steps, names));
   writer.u32(MAGIC);
-  writer.u16(CODEC_VERSION);
+  writer.u16(NEWEST);
   writer.u16(batch.steps.length);
   writer.uuid(batch.run);
   writer.u32(batch.attempt);
   writer.u16(names.size);
-  for (const bytes of names.values()) writer.name(bytes.utf8);
+  for (const { utf8 } of names.values()) writer.name(utf8);
   for (const step of batch.steps) writeStep(writer, step, names);
   return writer.bytes;
 }
 
 /**
- * Reads a frame written by {@link encodeSteps}.
+ * Reads a frame that {@link encodeSteps} wrote, or one of a former version.
  * @throws RefusedError naming the field that is wrong; a frame is read whole or not at all.
  */
 export function decodeSteps(frame: Uint8Array): StepBatch {
   const reader = new Reader(frame);
   if (reader.u32('magic') !== MAGIC) throw new RefusedError('magic', 'not a step batch');
-  const version = reader.u16('version');
-  if (version !== CODEC_VERSION) {
-    throw new RefusedError('version', `batch of codec version ${version}, this side reads ${CODEC_VERSION}`);
+  const number = reader.u16('version');
+  const version = VERSIONS[number - 1];
+  if (!version) {
+    throw new RefusedError('version', `batch of codec version ${number}, this side reads 1 to ${NEWEST}`);
   }
   const count = within(reader.u16('count'), 1, MAX_BATCH_STEPS, 'count');
   const run = reader.uuid('run');
   const attempt = within(reader.u32('attempt'), 1, MAX_ATTEMPT, 'attempt');
-  const names = readNames(reader);
-  const steps = Array.from({ length: count }, (_, at) => readStep(reader, names, `steps[${at}]`));
+  const names = readNames(reader, version);
+  const steps: StepEvent[] = [];
+  for (let at = 0; at < count; at++) {
+    reader.step = at;
+    steps.push(readStep(reader, version, names));
+  }
   reader.end();
   return { run, attempt, steps };
 }
@@ -87,86 +103,93 @@ function frameBytes(steps: readonly StepEvent[], names: CustomNames): number {
 }
 
 function stepBytes(step: StepEvent): number {
-  let bytes = 8 + 8 + 2;
-  for (const name of STEP_SCALARS) if (step[name] != null) bytes += 8;
-  for (const name of STEP_ARRAYS) bytes += step[name] ? 2 + 4 * step[name].length : 0;
-  if (step.custom) bytes += 2 + 10 * Object.keys(step.custom).length;
+  let bytes = STEP_BYTES;
+  for (const { name } of SCALAR_FIELDS) if (step[name] != null) bytes += 8;
+  for (const { name } of ARRAY_FIELDS) bytes += step[name] ? 2 + 4 * step[name].length : 0;
+  if (step.custom) bytes += 2 + 10 * countKeys(step.custom);
   return bytes;
+}
+
+function countKeys(custom: Record<string, number>): number {
+  let keys = 0;
+  for (const _ in custom) keys++;
+  return keys;
 }
 
 function presence(step: StepEvent): number {
   let mask = 0;
-  STEP_SCALARS.forEach((name, bit) => {
-    if (step[name] != null) mask |= 1 << bit;
-  });
-  STEP_ARRAYS.forEach((name, at) => {
-    if (step[name]) mask |= 1 << (STEP_SCALARS.length + at);
-  });
+  for (const { name, bit } of STEP_FIELDS) if (step[name] != null) mask |= 1 << bit;
   return step.custom ? mask | (1 << CUSTOM_BIT) : mask;
 }
 
 function writeStep(writer: Writer, step: StepEvent, names: CustomNames): void {
   writer.f64(step.step);
   writer.f64(step.time);
-  writer.u16(presence(step));
-  for (const name of STEP_SCALARS) {
+  writer.u32(presence(step));
+  for (const { name } of SCALAR_FIELDS) {
     const value = step[name];
     if (value != null) writer.f64(value);
   }
-  for (const name of STEP_ARRAYS) {
+  for (const { name } of ARRAY_FIELDS) {
     const values = step[name];
     if (!values) continue;
     writer.u16(values.length);
     for (const value of values) writer.f32(value);
   }
-  if (!step.custom) return;
-  const scalars = Object.entries(step.custom);
-  writer.u16(scalars.length);
-  for (const [name, value] of scalars) {
-    writer.u16(names.get(name)?.index ?? 0);
+  if (step.custom) writeCustom(writer, step.custom, names);
+}
+
+function writeCustom(writer: Writer, custom: Record<string, number>, names: CustomNames): void {
+  writer.u16(countKeys(custom));
+  for (const name in custom) {
+    const known = names.get(name);
+    const value = custom[name];
+    if (!known || value === undefined) throw new Error(`the custom scalar ${name} changed while it was written`);
+    writer.u16(known.index);
     writer.f64(value);
   }
 }
 
-function readNames(reader: Reader): string[] {
-  const count = within(reader.u16('custom'), 0, MAX_CUSTOM_SCALARS, 'custom');
-  const names = Array.from({ length: count }, (_, at) => reader.name(`custom[${at}]`));
+function readNames(reader: Reader, { maxNames, maxNameLength }: Version): string[] {
+  const count = within(reader.u16('custom'), 0, maxNames, 'custom');
+  const names = Array.from({ length: count }, (_, at) => reader.name(`custom[${at}]`, maxNameLength));
   if (new Set(names).size !== count) throw new RefusedError('custom', 'the same name stands twice');
   return names;
 }
 
-function readStep(reader: Reader, names: readonly string[], field: string): StepEvent {
+function readStep(reader: Reader, { presenceBytes, minStep }: Version, names: readonly string[]): StepEvent {
   const step: StepEvent = {
-    step: integer(reader.f64(`${field}.step`), MAX_STEP, `${field}.step`),
-    time: within(reader.f64(`${field}.time`), 0, MAX_TIME, `${field}.time`),
+    step: reader.integer('step', minStep, MAX_STEP),
+    time: reader.between('time', 0, MAX_TIME),
   };
-  const mask = reader.u16(`${field}.presence`);
-  if (mask & ~KNOWN_BITS) throw new RefusedError(`${field}.presence`, 'unknown bits are set');
-  STEP_SCALARS.forEach((name, bit) => {
-    if (mask & (1 << bit)) step[name] = reader.f64(`${field}.${name}`);
-  });
-  if (step.tokens != null) integer(step.tokens, Number.MAX_SAFE_INTEGER, `${field}.tokens`);
-  STEP_ARRAYS.forEach((name, at) => {
-    if (mask & (1 << (STEP_SCALARS.length + at))) step[name] = readArray(reader, name, `${field}.${name}`);
-  });
-  if (mask & (1 << CUSTOM_BIT)) step.custom = readCustom(reader, names, `${field}.custom`);
+  const mask = presenceBytes === 2 ? reader.u16('presence') : reader.u32('presence');
+  if (mask & ~KNOWN_BITS) throw reader.refusal('presence', 'unknown bits are set');
+  for (const { name, bit, kind } of SCALAR_FIELDS) {
+    if (!(mask & (1 << bit))) continue;
+    step[name] = kind === 'count' ? reader.integer(name, 0, Number.MAX_SAFE_INTEGER) : reader.f64(name);
+  }
+  for (const { name, bit } of ARRAY_FIELDS) if (mask & (1 << bit)) step[name] = readArray(reader, name);
+  if (mask & (1 << CUSTOM_BIT)) step.custom = readCustom(reader, names);
   return step;
 }
 
-function readArray(reader: Reader, name: StepArray, field: string): number[] {
-  const [min, max] = name === 'tevQuantiles' ? [TEV_QUANTILE_COUNT, TEV_QUANTILE_COUNT] : [0, MAX_LAYERS];
-  const length = within(reader.u16(field), min, max, field);
-  return Array.from({ length }, () => reader.f32(field));
+function readArray(reader: Reader, name: StepArray): number[] {
+  const [min, max] = arrayLengths(name, MAX_LAYERS);
+  const length = within(reader.u16(name), min, max, reader.path(name));
+  const values = new Array<number>(length);
+  for (let at = 0; at < length; at++) values[at] = reader.f32(name);
+  return values;
 }
 
-function readCustom(reader: Reader, names: readonly string[], field: string): Record<string, number> {
-  const count = within(reader.u16(field), 0, names.length, field);
-  const entries = Array.from({ length: count }, (): [string, number] => {
-    const name = names[reader.u16(field)];
-    if (name === undefined) throw new RefusedError(field, 'refers to a name that the batch does not list');
-    return [name, reader.f64(field)];
-  });
-  return Object.fromEntries(entries);
+function readCustom(reader: Reader, names: readonly string[]): Record<string, number> {
+  const count = within(reader.u16('custom'), 0, names.length, reader.path('custom'));
+  const custom: Record<string, number> = {};
+  for (let at = 0; at < count; at++) {
+    const name = names[reader.u16('custom')];
+    if (name === undefined) throw reader.refusal('custom', 'refers to a name that the batch does not list');
+    custom[name] = reader.f64('custom');
+  }
+  return custom;
 }
 
 function within(value: number, min: number, max: number, field: string): number {
@@ -175,11 +198,6 @@ function within(value: number, min: number, max: number, field: string): number 
     field,
     min === max ? `must be ${min}, not ${value}` : `must be ${min} to ${max}, not ${value}`,
   );
-}
-
-function integer(value: number, max: number, field: string): number {
-  if (!Number.isInteger(value)) throw new RefusedError(field, `must be a whole number, not ${value}`);
-  return within(value, 0, max, field);
 }
 
 class Writer {
@@ -225,6 +243,8 @@ class Writer {
 }
 
 class Reader {
+  /** The index of the step that is being read; null before the first. Paths of fields are put together only when one is wrong. */
+  step: number | null = null;
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
   private at = 0;
@@ -232,6 +252,14 @@ class Reader {
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  path(field: string): string {
+    return this.step === null ? field : `steps[${this.step}].${field}`;
+  }
+
+  refusal(field: string, problem: string): RefusedError {
+    return new RefusedError(this.path(field), problem);
   }
 
   u16(field: string): number {
@@ -250,19 +278,30 @@ class Reader {
     return this.view.getFloat64(this.take(8, field), true);
   }
 
+  between(field: string, min: number, max: number): number {
+    const value = this.f64(field);
+    return value >= min && value <= max ? value : within(value, min, max, this.path(field));
+  }
+
+  integer(field: string, min: number, max: number): number {
+    const value = this.f64(field);
+    if (!Number.isInteger(value)) throw this.refusal(field, `must be a whole number, not ${value}`);
+    return value >= min && value <= max ? value : within(value, min, max, this.path(field));
+  }
+
   uuid(field: string): string {
     const start = this.take(16, field);
     const hex = Array.from(this.bytes.subarray(start, start + 16), (byte) => byte.toString(16).padStart(2, '0'));
     return hex.join('').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   }
 
-  name(field: string): string {
+  name(field: string, maxLength: number): string {
     const length = this.u16(field);
     const start = this.take(length, field);
     const name = decodeUtf8(this.bytes.subarray(start, start + length), field);
     if (name.includes('\0')) throw new RefusedError(field, 'contains a NUL character');
     if (name === UNNAMEABLE) throw new RefusedError(field, `"${UNNAMEABLE}" cannot be a name`);
-    within([...name].length, 1, MAX_NAME_LENGTH, `${field}.length`); // in code points, as the schemas count
+    within([...name].length, 1, maxLength, `${field}.length`); // in code points, as the schemas count
     return name;
   }
 
@@ -274,7 +313,7 @@ class Reader {
 
   private take(size: number, field: string): number {
     const start = this.at;
-    if (start + size > this.bytes.byteLength) throw new RefusedError(field, 'the frame ends too early');
+    if (start + size > this.bytes.byteLength) throw this.refusal(field, 'the frame ends too early');
     this.at = start + size;
     return start;
   }

@@ -10,5 +10,6 @@ export * from './refusal.ts';
 export * from './rule-settings.ts';
 export * from './run.ts';
 export * from './step.ts';
+export * from './step-fields.ts';
 export * from './text.ts';
 export * from './version.ts';

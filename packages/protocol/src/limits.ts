@@ -5,8 +5,10 @@ export const MAX_BATCH_STEPS = 4096;
 /** Layers a run may name, and values a per-layer field may hold. */
 export const MAX_LAYERS = 512;
 /** Distinct custom scalars of one run. */
-export const MAX_CUSTOM_SCALARS = 256;
-/** Characters of a name: project, run, owner, layer, custom scalar, key. */
+export const MAX_CUSTOM_SCALARS = 10_000;
+/** Characters of the name of a custom scalar: frameworks make them of a module's whole path. */
+export const MAX_SCALAR_NAME_LENGTH = 500;
+/** Characters of any other name: project, run, owner, layer, key. */
 export const MAX_NAME_LENGTH = 200;
 export const MAX_TAGS = 64;
 export const MAX_TAG_LENGTH = 100;
@@ -18,6 +20,8 @@ export const MAX_REASON_LENGTH = 2_000;
 export const MAX_NOTE_LENGTH = 2_000;
 /** The largest step number: it stays exact in float64 and leaves room for bucket arithmetic. */
 export const MAX_STEP = 2 ** 40;
+/** The smallest: other trackers have negative steps, so imports of their runs do. */
+export const MIN_STEP = -MAX_STEP;
 /** 9999-12-31T23:59:59.999Z, the last instant of four-digit years, in milliseconds since 1970. */
 export const MAX_TIME = 253_402_300_799_999;
 export const MAX_ATTEMPT = 1_000_000;

@@ -5,6 +5,7 @@ import { decodeSteps, encodeSteps } from './codec.ts';
 import * as limits from './limits.ts';
 import { readRecordedLine, writeRecordedLine } from './recording.ts';
 import type { StepBatch } from './step.ts';
+import { ARRAY_FIELDS, CUSTOM_BIT, SCALAR_FIELDS, STEP_FIELDS } from './step-fields.ts';
 
 // The specification is what clients in other languages are written from, so it is held to the code.
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
@@ -47,9 +48,26 @@ test('the example of a recording is read, and written as it is printed', () => {
 });
 
 test('the limits are those of the code', () => {
-  const rows = readme.matchAll(/^\|[^|\n]*\| ([\d,]+) *\| `(MAX_\w+)` *\|$/gm);
+  const rows = readme.matchAll(/^\|[^|\n]*\| (-?[\d,]+) *\| `(M(?:AX|IN)_\w+)` *\|$/gm);
   const written = Array.from(rows, ([, value, name]) => [name, Number(value?.replaceAll(',', ''))]);
   expect(Object.fromEntries(written)).toEqual({ ...limits });
+});
+
+test('the fields of a step, their bits and their order are those of the code', () => {
+  const section = readme.slice(readme.indexOf('## A step batch'));
+  const rows = section.matchAll(/^\|[^|]*\|[^|]*\| +([^|]*?) +\| +(\w+) +\| bit (\d+) /gm);
+  const written = Array.from(rows, ([, type, name, bit]) => [
+    name,
+    Number(bit),
+    type?.startsWith('u16') ? 'array' : 'scalar',
+  ]);
+  const fields = [...SCALAR_FIELDS, ...ARRAY_FIELDS].map(({ name, bit, kind }) => [
+    name,
+    bit,
+    kind === 'array' ? kind : 'scalar',
+  ]);
+  expect(written).toEqual([...fields, ['custom', CUSTOM_BIT, 'array']]);
+  for (const { name } of STEP_FIELDS) expect(readme).toMatch(new RegExp(`^\\|[^|]*\`${name}\`[^|]*\\|`, 'm'));
 });
 
 const python = inject('python');

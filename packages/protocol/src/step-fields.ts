@@ -1,0 +1,68 @@
+/**
+ * One named value of a step. Both numbers are its own for ever: a field that goes leaves its numbers unused, and a new
+ * one takes the next, so that no older frame and no stored chart changes its meaning.
+ */
+interface StepField {
+  name: string;
+  /** `count` is a whole number from 0 on; an `array` holds as many values as its `length` says. */
+  kind: 'scalar' | 'count' | 'array';
+  /** Of the presence mask of a binary step, from 0; see README.md, "A step batch". */
+  bit: number;
+  /** The number under which rollups hold it. Of an array they hold the first step that carries it. */
+  metric: number;
+  /** For people, as a chart's title. */
+  title: string;
+  /** Null where it has none. */
+  unit: string | null;
+  /** Whether every run has a chart of it. */
+  charted: boolean;
+}
+
+/** Number of values of `tevQuantiles`: at 0, 1, 5, 25, 50, 75, 95, 99 and 100 % of the vocabulary. */
+export const TEV_QUANTILE_COUNT = 9;
+
+/**
+ * Every field of a step but its number, its time and its custom scalars. The one list: the codec, the schemas, the
+ * charts, the rollups and the recordings derive from it; the specification and the table `step` are tested against it.
+ * Loss is in nats, so gradients are in nats per unit of a weight; weights, and with them TEV, have no unit.
+ */
+export const STEP_FIELDS = [
+  { name: 'loss', kind: 'scalar', bit: 0, metric: 1, title: 'Loss', unit: 'nats', charted: true },
+  { name: 'tevMean', kind: 'scalar', bit: 1, metric: 2, title: 'TEV, mean', unit: null, charted: true },
+  { name: 'tevStd', kind: 'scalar', bit: 2, metric: 3, title: 'TEV, deviation', unit: null, charted: true },
+  { name: 'gradVar', kind: 'scalar', bit: 3, metric: 4, title: 'Gradient variance', unit: 'nats²', charted: true },
+  { name: 'gradNorm', kind: 'scalar', bit: 4, metric: 5, title: 'Gradient norm', unit: 'nats', charted: true },
+  { name: 'lr', kind: 'scalar', bit: 5, metric: 6, title: 'Learning rate', unit: null, charted: true },
+  { name: 'tokens', kind: 'count', bit: 6, metric: 7, title: 'Tokens', unit: 'tokens', charted: false },
+  { name: 'tevQuantiles', kind: 'array', bit: 7, metric: 8, title: 'TEV by quantile', unit: null, charted: false },
+  { name: 'layerGradVar', kind: 'array', bit: 8, metric: 9, title: 'Gradient variance', unit: 'nats²', charted: false },
+  { name: 'layerOutVar', kind: 'array', bit: 9, metric: 10, title: 'Output variance', unit: null, charted: false },
+] as const satisfies readonly StepField[];
+
+/** The bit of `custom` in the presence mask. */
+export const CUSTOM_BIT = 10;
+/** Under which rollups hold the time of a step. */
+export const TIME_METRIC = 0;
+/** The number of a run's first custom scalar in rollups; the others follow in the order in which they were first seen. */
+export const FIRST_CUSTOM_METRIC = 1000;
+
+type Field = (typeof STEP_FIELDS)[number];
+type ScalarField = Extract<Field, { kind: 'scalar' | 'count' }>;
+type ArrayField = Extract<Field, { kind: 'array' }>;
+type ChartedField = Extract<Field, { charted: true }>;
+
+export type StepScalar = ScalarField['name'];
+export type StepArray = ArrayField['name'];
+/** A scalar of which every run has a chart. */
+export type ChartMetric = ChartedField['name'];
+
+export const SCALAR_FIELDS = STEP_FIELDS.filter((field): field is ScalarField => field.kind !== 'array');
+export const ARRAY_FIELDS = STEP_FIELDS.filter((field): field is ArrayField => field.kind === 'array');
+export const CHARTED_FIELDS = STEP_FIELDS.filter((field): field is ChartedField => field.charted);
+
+export const STEP_ARRAYS: readonly StepArray[] = ARRAY_FIELDS.map(({ name }) => name);
+
+/** How many values an array field may have, both bounds included; `layers` are those of its run. */
+export function arrayLengths(name: StepArray, maxLayers: number): [min: number, max: number] {
+  return name === 'tevQuantiles' ? [TEV_QUANTILE_COUNT, TEV_QUANTILE_COUNT] : [0, maxLayers];
+}
