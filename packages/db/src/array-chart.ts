@@ -1,7 +1,7 @@
-import { STEP_ARRAYS, type StepArray } from '@evenkeel/protocol';
+import { ARRAY_FIELDS, type StepArray } from '@evenkeel/protocol';
 import { sql } from 'drizzle-orm';
 import { arrayOf, INT4, INT8 } from './array-wire.ts';
-import { ARRAY_STEPS, bucketsOf } from './bucket-sql.ts';
+import { readBuckets } from './buckets.ts';
 import { type ChartQuery, type Columns, planColumns } from './columns.ts';
 import type { Database, Sql } from './database.ts';
 import { step } from './schema.ts';
@@ -14,6 +14,8 @@ export interface ArrayChart {
   /** By column and element; NaN and infinities are null. */
   values: (number | null)[][];
 }
+
+const METRICS = new Map(ARRAY_FIELDS.map(({ name, metric }) => [name, metric]));
 
 /** Buckets know the first of their steps that carries an array, so that only the steps drawn are read. */
 export async function readArrayChart(db: Database, query: ChartQuery & { array: StepArray }): Promise<ArrayChart> {
@@ -28,13 +30,11 @@ export async function readArrayChart(db: Database, query: ChartQuery & { array: 
 
 type ArrayQuery = Parameters<typeof readArrayChart>[1];
 
-async function readCarriers(db: Sql, query: ArrayQuery, { origin, width, pieces }: Columns): Promise<number[]> {
-  const carrier = sql.raw(`${ARRAY_STEPS[STEP_ARRAYS.indexOf(query.array)]}`);
-  const { rows } = await db.execute<{ step: number | string }>(sql`
-    select min(${carrier}) as step from ${bucketsOf(query.run, pieces, [])} as bucket
-    where ${carrier} is not null
-    group by (at - ${origin}::int8) / ${width}::int8 order by 1`);
-  return rows.map((row) => Number(row.step));
+async function readCarriers(db: Sql, { run, array }: ArrayQuery, plan: Columns): Promise<number[]> {
+  const metric = METRICS.get(array);
+  if (metric === undefined) throw new Error(`no array ${array}`);
+  const carriers = (await readBuckets(db, run, plan, [metric])).get(metric) ?? new Map();
+  return [...carriers.values()].map(({ min }) => Number(min)).sort((one, other) => one - other);
 }
 
 async function readArrays(db: Sql, { run, array }: ArrayQuery, { timeline }: Columns, steps: readonly number[]) {

@@ -1,26 +1,80 @@
-import { STEP_ARRAYS } from '@evenkeel/protocol';
+import { ARRAY_FIELDS, CHARTED_FIELDS, FIRST_CUSTOM_METRIC, STEP_FIELDS, TIME_METRIC } from '@evenkeel/protocol';
 import { type SQL, sql } from 'drizzle-orm';
 import { arrayOf, INT4, INT8 } from './array-wire.ts';
-import { metricSql } from './metric.ts';
-import { rollup, step } from './schema.ts';
+import { RAW_SIZE, rollup, rowSpan, scalarSet, scalarValues, step } from './schema.ts';
 import type { Piece } from './timeline.ts';
 
-/** What a bucket says of each metric: the columns `min_0`, `max_0`, …, by the metric's place (see `metric.ts`). */
+/** What a bucket says of a metric. */
 export const PARTS = ['min', 'max', 'sum', 'finite', 'non_finite'] as const;
 type Part = (typeof PARTS)[number];
 
-/** The first step that carries each array of a step: the columns `array_0`, …, in the order of `STEP_ARRAYS`. */
-export const ARRAY_STEPS = STEP_ARRAYS.map((_, at) => `array_${at}`);
+/** A bucket of one metric, as the functions below give rows of them. */
+export const BUCKET_COLUMNS = sql.raw(['metric', 'at', ...PARTS].join(', '));
+
+/** What adds up buckets to larger ones. */
+export const TOTALS = sql.raw(PARTS.map((part) => `${total(part, part)} as ${part}`).join(', '));
+
+function total(part: Part, column: string): string {
+  return part === 'min' || part === 'max' ? `${part}(${column})` : `sum(${column})`;
+}
+
+/** A multiple of `size` at or below a step, as SQL: steps may be negative. */
+export function floorSql(column: string, size: number): SQL {
+  return sql.raw(`(${column} - ((${column} % ${size}) + ${size}) % ${size})`);
+}
+
+/** A scalar as a column of `step` has it. */
+interface RawMetric {
+  metric: number;
+  /** The value as float8; null where the step does not carry it. */
+  value: string;
+}
+
+/** Of every step: what all charts need, whichever metric they draw. */
+const ALWAYS: readonly RawMetric[] = [
+  { metric: TIME_METRIC, value: 'extract(epoch from time)::float8 * 1000' },
+  ...STEP_FIELDS.filter(({ kind }) => kind === 'count').map(({ name, metric }) => ({
+    metric,
+    value: `${step[name].name}::float8`,
+  })),
+];
+const CHARTED: readonly RawMetric[] = CHARTED_FIELDS.map(({ name, metric }) => ({ metric, value: step[name].name }));
+/** The step itself, where it carries an array. */
+const CARRIERS: readonly RawMetric[] = ARRAY_FIELDS.map(({ name, metric }) => ({
+  metric,
+  value: `case when ${step[name].name} is not null then step::float8 end`,
+}));
+/** Every metric that is made from the columns of `step`. */
+export const STEP_METRICS: readonly number[] = [...ALWAYS, ...CHARTED, ...CARRIERS].map(({ metric }) => metric);
+
+export function isCustom(metric: number): boolean {
+  return metric >= FIRST_CUSTOM_METRIC;
+}
 
 /**
- * The buckets of pieces as rows (at, time, tokens, array_0, …, min_0, max_0, …), a raw step being a bucket of one.
- * Every piece is looked up by its index range: `offset 0` keeps the planner from turning the look-ups into a scan of
- * the run.
+ * The steps of raw pieces as buckets of a width, counted from an origin, as rows of {@link BUCKET_COLUMNS}. They are
+ * added up by column before there is a row for each metric, which is some three times as fast.
  */
-export function bucketsOf(run: string, pieces: readonly Piece[], metrics: readonly number[]): SQL {
-  const raw = pieces.filter(({ size }) => size === 1);
-  const rolled = pieces.filter(({ size }) => size > 1);
-  return sql`(${stepsOf(run, raw, stepColumns(metrics))} union all ${rollupsOf(run, rolled, metrics)})`;
+export function stepBuckets(
+  run: string,
+  pieces: readonly Piece[],
+  metrics: readonly number[],
+  at: (column: string) => SQL,
+): SQL {
+  const wanted = [...ALWAYS, ...CHARTED, ...CARRIERS].filter(({ metric }) => metrics.includes(metric));
+  const columns = wanted.map(({ metric, value }) => `${value} as value_${metric}`);
+  const totals = wanted.flatMap(({ metric }) =>
+    PARTS.map((part) => `${total(part, rawPart(part, `value_${metric}`))} as ${part}_${metric}`),
+  );
+  const rows = wanted.map(({ metric }) => `(${[metric, ...PARTS.map((part) => `${part}_${metric}`)].join(', ')})`);
+  return sql`
+    select metric, at, ${sql.raw(PARTS.map((part) => `parts.${part}`).join(', '))} from (
+      select ${at('step')} as at, ${sql.raw(totals.join(', '))}
+      from (${stepsOf(run, pieces, sql.raw(['step', ...columns].join(', ')))}) as raw
+      group by 1
+    ) as added cross join lateral (values ${sql.raw(rows.join(', '))})
+      as parts (metric, ${sql.raw(PARTS.join(', '))})
+    where parts.finite + parts.non_finite > 0`;
 }
 
 /** Some columns of the raw steps of pieces. */
@@ -33,72 +87,91 @@ export function stepsOf(run: string, pieces: readonly Piece[], columns: SQL): SQ
     ) as read`;
 }
 
-function rollupsOf(run: string, pieces: readonly Piece[], metrics: readonly number[]): SQL {
+/**
+ * The buckets of pieces that are rolled up, raw values of level 1 among them, as rows of {@link BUCKET_COLUMNS}. Every
+ * piece of every metric is looked up by its index range: `offset 0` keeps the planner from turning the look-ups into a
+ * scan of the run.
+ */
+export function rolledBuckets(run: string, pieces: readonly Piece[], metrics: readonly number[]): SQL {
+  const parts = PARTS.map((part) => {
+    return `case when read.size = ${RAW_SIZE} then ${rawPart(part, 'bucket.min')} else bucket.${part} end as ${part}`;
+  });
+  return sql`
+    select read.metric, bucket_at.at, ${sql.raw(parts.join(', '))}
+    from ${unnestPieces(pieces)}
+    cross join unnest(${arrayOf(INT4, metrics)}::int4[]) as wanted (metric)
+    cross join lateral (
+      select metric, size, start, offsets, min, max, sum, finite, non_finite from ${rollup}
+      where run = ${run}::uuid and attempt = piece.attempt and metric = wanted.metric and size = piece.size
+        and start > piece.from_step - piece.span and start < piece.until
+      offset 0
+    ) as read
+    cross join lateral unnest(read.offsets, read.min, read.max, read.sum, read.finite, read.non_finite)
+      with ordinality as bucket (offset_in_row, min, max, sum, finite, non_finite, place)
+    cross join lateral (
+      select read.start + coalesce(bucket.offset_in_row, bucket.place - 1) * read.size as at
+    ) as bucket_at
+    where bucket_at.at >= piece.from_step and bucket_at.at < piece.until`;
+}
+
+/** Some custom scalars of the raw steps of pieces as buckets of one, as rows of {@link BUCKET_COLUMNS}. */
+export function customBuckets(run: string, pieces: readonly Piece[], metrics: readonly number[]): SQL {
+  const parts = PARTS.map((part) => `${rawPart(part, 'value')} as ${part}`);
+  const reports = sql`
+    select wanted.metric, read.step as at, read.values[wanted.place] as value, read.version
+    from (${rowsOf(run, pieces)}) as read
+    join (
+      select id as set, metric, array_position(names, metric - ${FIRST_CUSTOM_METRIC}::int4) as place
+      from ${scalarSet} cross join unnest(${arrayOf(INT4, metrics)}::int4[]) as asked (metric)
+      where run = ${run}::uuid and names && array(select metric - ${FIRST_CUSTOM_METRIC}::int4 from unnest(${arrayOf(INT4, metrics)}::int4[]) as asked (metric))
+    ) as wanted on wanted.set = read.set and wanted.place is not null`;
+  return sql`select metric, at, ${sql.raw(parts.join(', '))} from (${newestOf(reports)}) as raw`;
+}
+
+/** All custom scalars of the raw steps of pieces as rows (metric, at, value). */
+export function customValues(run: string, pieces: readonly Piece[]): SQL {
+  return newestOf(sql`
+    select reported.name + ${FIRST_CUSTOM_METRIC}::int4 as metric, read.step as at, reported.value, read.version
+    from (${rowsOf(run, pieces)}) as read
+    join ${scalarSet} on scalar_set.run = ${run}::uuid and scalar_set.id = read.set
+    cross join lateral unnest(scalar_set.names, read.values) as reported (name, value)`);
+}
+
+function rowsOf(run: string, pieces: readonly Piece[]): SQL {
   return sql`
     select read.* from ${unnestPieces(pieces)} cross join lateral (
-      select ${rollupColumns(metrics)} from ${rollup}
-      where run = ${run}::uuid and attempt = piece.attempt and size = piece.size
-        and start >= piece.from_step and start < piece.until
+      select step, set, values, version from ${scalarValues}
+      where run = ${run}::uuid and attempt = piece.attempt and step >= piece.from_step and step < piece.until
       offset 0
     ) as read`;
 }
 
+/** Of reports of one metric at one step, which differ only where a trainer corrects itself, the newest. */
+function newestOf(reports: SQL): SQL {
+  return sql`
+    select distinct on (metric, at) metric, at, value from (${reports}) as reports
+    order by metric, at, version desc`;
+}
+
 function unnestPieces(pieces: readonly Piece[]): SQL {
-  const attempts = arrayOf(
-    INT4,
-    pieces.map(({ attempt }) => attempt),
-  );
-  const sizes = arrayOf(
-    INT4,
-    pieces.map(({ size }) => size),
-  );
-  const from = arrayOf(
-    INT8,
-    pieces.map((piece) => piece.from),
-  );
-  const until = arrayOf(
-    INT8,
-    pieces.map((piece) => piece.until),
-  );
-  return sql`unnest(${attempts}::int4[], ${sizes}::int4[], ${from}::int8[], ${until}::int8[])
-    as piece (attempt, size, from_step, until)`;
-}
-
-/** How a part of a metric adds up over buckets. */
-export function total(part: Part, metric: number): string {
-  const column = `${part}_${metric}`;
-  return part === 'min' || part === 'max' ? `${part}(${column})` : `sum(${column})`;
-}
-
-function stepColumns(metrics: readonly number[]): SQL {
-  const arrays = STEP_ARRAYS.map((name, at) => `case when ${step[name].name} is not null then step end as array_${at}`);
-  return columnsOf(['step as at', 'time', 'tokens', ...arrays], metrics, (part, metric) =>
-    stepPart(part, metricSql(metric)),
-  );
-}
-
-function rollupColumns(metrics: readonly number[]): SQL {
-  const arrays = ARRAY_STEPS.map((name, at) => `array_steps[${at + 1}] as ${name}`);
-  return columnsOf(['start as at', 'time', 'tokens', ...arrays], metrics, (part, metric) => `${part}[${metric + 1}]`);
-}
-
-function columnsOf(
-  first: readonly string[],
-  metrics: readonly number[],
-  write: (part: Part, metric: number) => string,
-): SQL {
-  const parts = metrics.flatMap((at) => PARTS.map((part) => `${write(part, at)} as ${part}_${at}`));
-  return sql.raw([...first, ...parts].join(', '));
+  const column = (type: typeof INT4, read: (piece: Piece) => number) => arrayOf(type, pieces.map(read));
+  return sql`unnest(
+    ${column(INT4, ({ attempt }) => attempt)}::int4[],
+    ${column(INT4, ({ size }) => size)}::int4[],
+    ${column(INT8, ({ size }) => rowSpan(size))}::int8[],
+    ${column(INT8, ({ from }) => from)}::int8[],
+    ${column(INT8, ({ until }) => until)}::int8[])
+    as piece (attempt, size, span, from_step, until)`;
 }
 
 /**
  * A raw value as a bucket of one. NaN sorts above every number, infinity included. PostgreSQL refuses a sum that
  * overflows, so what is summed keeps to ±1e150, and a mean beyond is drawn there.
  */
-function stepPart(part: Part, column: string): string {
-  const within = `${column} > '-infinity' and ${column} < 'infinity'`;
-  if (part === 'sum') return `case when ${within} then greatest(least(${column}, 1e150), -1e150) end`;
+function rawPart(part: Part, value: string): string {
+  const within = `${value} > '-infinity' and ${value} < 'infinity'`;
+  if (part === 'sum') return `case when ${within} then greatest(least(${value}, 1e150), -1e150) end`;
   if (part === 'finite') return `case when ${within} then 1 else 0 end`;
-  if (part === 'non_finite') return `case when ${within} or ${column} is null then 0 else 1 end`;
-  return `case when ${within} then ${column} end`;
+  if (part === 'non_finite') return `case when ${within} or ${value} is null then 0 else 1 end`;
+  return `case when ${within} then ${value} end`;
 }

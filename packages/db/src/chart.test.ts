@@ -1,4 +1,4 @@
-import { STEP_ARRAYS, type StepArray, type StepEvent } from '@evenkeel/protocol';
+import { mergeStep, STEP_ARRAYS, type StepArray, type StepEvent } from '@evenkeel/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type ArrayChart, readArrayChart } from './array-chart.ts';
@@ -109,7 +109,7 @@ const view = fc.record({
 function customAt(step: number, salt: number, first: number): Record<string, number> | null {
   if (step % 4 !== salt % 4) return null;
   const value = measured(step, salt + 13);
-  return { ...(value !== null && { speed: Math.fround(value) }), ...(first > 4000 && { late: step % 10 }) };
+  return { ...(value !== null && { speed: value }), ...(first > 4000 && { late: step % 10 }) };
 }
 
 async function insertStretch(db: Database, run: string, model: Model, stretch: Stretch): Promise<void> {
@@ -135,7 +135,7 @@ async function insertStretch(db: Database, run: string, model: Model, stretch: S
   expect(await inserting).toEqual([null]);
   const known = model.get(attempt) ?? new Map();
   model.set(attempt, known);
-  for (const step of steps) known.set(step.step, step);
+  for (const step of steps) known.set(step.step, mergeStep(known.get(step.step) ?? step, step));
 }
 
 async function insertRepeat(db: Database, run: string, model: Model, { place, ...rest }: Repeat): Promise<void> {

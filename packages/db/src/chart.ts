@@ -1,9 +1,8 @@
-import { eq, sql } from 'drizzle-orm';
-import { bucketsOf, PARTS, total } from './bucket-sql.ts';
-import { type ChartQuery, type Columns, planColumns } from './columns.ts';
-import type { Database, Sql } from './database.ts';
-import { metricOf, type SeriesKey } from './metric.ts';
-import { CHART_METRICS, run } from './schema.ts';
+import { TIME_METRIC, TOKENS_METRIC } from '@evenkeel/protocol';
+import { type Bucket, readBuckets } from './buckets.ts';
+import { type ChartQuery, planColumns } from './columns.ts';
+import type { Database } from './database.ts';
+import { CHARTED, metricsOf, type SeriesKey } from './metric.ts';
 
 /** A metric by column. */
 export interface ChartSeries {
@@ -24,7 +23,7 @@ export interface Chart {
   columnSteps: number;
   /** First step of each column that has data. */
   steps: number[];
-  /** When each column began, in milliseconds since 1970, and the tokens seen then; null where that was not told. */
+  /** When each column began, in milliseconds since 1970, and the tokens seen then; null where that was not reported. */
   times: number[];
   tokens: (number | null)[];
   /** By what was asked for; without those custom scalars that the run does not have. */
@@ -36,72 +35,43 @@ export interface SeriesQuery extends ChartQuery {
   series?: readonly SeriesKey[] | undefined;
 }
 
-/** A value of every column in turn. */
-type Values = (number | null)[];
-
-/** Draws the run's timeline. Every column keeps its least and greatest value, so that no spike is sampled away. */
+/** Draws the run's timeline. Every column keeps its minimum and maximum, so that no spike is sampled away. */
 export async function readChart(db: Database, query: SeriesQuery): Promise<Chart> {
-  const metrics = await metricsOf(db.sql, query);
+  const metrics = await metricsOf(db.sql, query.run, query.series ?? CHARTED);
   const plan = await planColumns(db.sql, query);
-  const read = await readColumns(db.sql, query.run, plan, [...new Set(metrics.values())]);
-  const numbers = (name: string) => read[name] ?? [];
+  const wanted = new Set([TIME_METRIC, TOKENS_METRIC, ...metrics.values()]);
+  const buckets = await readBuckets(db.sql, query.run, plan, [...wanted]);
+  const times = [...(buckets.get(TIME_METRIC) ?? [])].sort(([one], [other]) => one - other);
+  const columns = times.map(([column]) => column);
+  const tokens = buckets.get(TOKENS_METRIC);
   return {
     firstStep: plan.timeline[0]?.first ?? null,
     lastStep: plan.timeline.at(-1)?.last ?? null,
     columnSteps: plan.width,
-    steps: numbers('column').map((column) => Math.max(plan.first, plan.origin + (column ?? 0) * plan.width)),
-    times: numbers('time').map((time) => time ?? 0),
-    tokens: numbers('tokens'),
-    series: Object.fromEntries([...metrics].map(([key, at]) => [key, seriesOf(numbers, at, plan.width > 1)])),
+    steps: columns.map((column) => Math.max(plan.first, plan.origin + column * plan.width)),
+    times: times.map(([, { min }]) => Number(min)), // every step has one
+    tokens: columns.map((column) => tokens?.get(column)?.min ?? null),
+    series: Object.fromEntries(
+      [...metrics].map(([key, metric]) => [key, seriesOf(columns, buckets.get(metric), plan.width > 1)]),
+    ),
   };
 }
 
-async function metricsOf(db: Sql, query: SeriesQuery): Promise<Map<SeriesKey, number>> {
-  const keys = query.series ?? CHART_METRICS;
-  const names = keys.some((key) => key.startsWith('custom:')) ? await customNamesOf(db, query.run) : [];
-  const metrics = keys.map((key) => [key, metricOf(key, names)] as const);
-  return new Map(metrics.filter((metric): metric is [SeriesKey, number] => metric[1] !== null));
-}
-
-/** In the order of `step.custom`. */
-export async function customNamesOf(db: Sql, id: string): Promise<string[]> {
-  const [found] = await db.select({ names: run.customNames }).from(run).where(eq(run.id, id));
-  return found?.names ?? [];
-}
-
-/** A list for each part of each metric: as rows, a driver would take as long to read the fields as the database to find them. */
-async function readColumns(
-  db: Sql,
-  run: string,
-  { origin, width, pieces }: Columns,
-  metrics: readonly number[],
-): Promise<Record<string, Values | null>> {
-  const parts = metrics.flatMap((at) =>
-    PARTS.map((part) => ({ name: `${part}_${at}`, value: `${total(part, at)}::float8` })),
-  );
-  const values = [
-    { name: 'time', value: 'extract(epoch from min(time))::float8 * 1000' },
-    { name: 'tokens', value: 'min(tokens)::float8' },
-    ...parts,
-  ];
-  const lists = ['"column"', ...values.map(({ name }) => name)].map((name) => `json_agg(${name}) as ${name}`);
-  const { rows } = await db.execute<Record<string, Values | null>>(sql`
-    select ${sql.raw(lists.join(', '))} from (
-      select (at - ${origin}::int8) / ${width}::int8 as "column",
-        ${sql.raw(values.map(({ name, value }) => `${value} as ${name}`).join(', '))}
-      from ${bucketsOf(run, pieces, metrics)} as bucket
-      group by 1 order by 1) as column_values`);
-  return rows[0] ?? {};
-}
-
-function seriesOf(numbers: (name: string) => Values, metric: number, isRange: boolean): ChartSeries {
-  const part = (name: (typeof PARTS)[number]) => numbers(`${name}_${metric}`);
-  const [min, finite] = [part('min'), part('finite')];
-  const mean = part('sum').map((sum, at) => (sum === null ? null : sum / (finite[at] ?? 1)));
+function seriesOf(
+  columns: readonly number[],
+  buckets: ReadonlyMap<number, Bucket> | undefined,
+  isRange: boolean,
+): ChartSeries {
+  const found = columns.map((column) => buckets?.get(column) ?? null);
+  const min = found.map((bucket) => bucket?.min ?? null);
   return {
-    mean: isRange ? mean : min, // of one value, exact however great
+    mean: isRange ? found.map(meanOf) : min, // of one value, exact however great
     min: isRange ? min : null,
-    max: isRange ? part('max') : null,
-    nonFinite: part('non_finite').map((count) => count ?? 0),
+    max: isRange ? found.map((bucket) => bucket?.max ?? null) : null,
+    nonFinite: found.map((bucket) => bucket?.nonFinite ?? 0),
   };
+}
+
+function meanOf(bucket: Bucket | null): number | null {
+  return bucket?.sum == null ? null : bucket.sum / bucket.finite;
 }

@@ -2,7 +2,8 @@ import type { StepEvent } from '@evenkeel/protocol';
 import { sql } from 'drizzle-orm';
 import { arrayOf, INT4, INT8, UUID } from './array-wire.ts';
 import type { Sql } from './database.ts';
-import { attempt, ROLLUP_SIZES } from './schema.ts';
+import { attempt, STALE_SPAN } from './schema.ts';
+import { floorTo } from './timeline.ts';
 
 /** Beyond, all rollups from the first stale bucket on are made again, since reading around each costs more. */
 const MAX_STALE = 256;
@@ -73,7 +74,7 @@ interface TouchedBucket {
 function touchedBuckets({ run, attempt, steps }: AttemptSteps): TouchedBucket[] {
   const buckets = new Map<number, TouchedBucket>();
   for (const step of steps.keys()) {
-    const bucket = step - (step % ROLLUP_SIZES[0]);
+    const bucket = floorTo(step, STALE_SPAN);
     const { first, last } = buckets.get(bucket) ?? { first: step, last: step };
     buckets.set(bucket, { run, attempt, bucket, first: Math.min(first, step), last: Math.max(last, step) });
   }

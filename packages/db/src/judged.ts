@@ -61,7 +61,12 @@ export async function runsToJudge(db: Database): Promise<string[]> {
     .select({ id: run.id })
     .from(run)
     .innerJoin(attempt, eq(attempt.run, run.id))
-    .where(and(sql`${attempt.lastStep} > coalesce(${attempt.judgedTo}, -1)`, isNewest))
+    .where(
+      and(
+        sql`${attempt.lastStep} is not null and (${attempt.judgedTo} is null or ${attempt.lastStep} > ${attempt.judgedTo})`,
+        isNewest,
+      ),
+    )
     .orderBy(desc(run.startedAt), desc(run.id))
     .limit(MAX_RUNS_TO_JUDGE);
   return rows.map(({ id }) => id);

@@ -1,22 +1,42 @@
-import { CHART_METRICS, type ChartMetric, step } from './schema.ts';
+import { CHARTED_FIELDS, type ChartMetric, FIRST_CUSTOM_METRIC, STEP_FIELDS } from '@evenkeel/protocol';
+import { and, asc, eq, inArray } from 'drizzle-orm';
+import type { Sql } from './database.ts';
+import { scalarName } from './schema.ts';
+
+const CUSTOM = 'custom:';
 
 /** What a chart has a series of: a scalar of every step, or a custom scalar by its name. */
-export type SeriesKey = ChartMetric | `custom:${string}`;
+export type SeriesKey = ChartMetric | `${typeof CUSTOM}${string}`;
 
-/** A metric's place in the arrays of `rollup`; null where the run has no such custom scalar. */
-export function metricOf(key: SeriesKey, customNames: readonly string[]): number | null {
-  if (!key.startsWith('custom:')) return CHART_METRICS.indexOf(key as ChartMetric);
-  const at = customNames.indexOf(key.slice('custom:'.length));
-  return at < 0 ? null : CHART_METRICS.length + at;
+export const CHARTED: readonly ChartMetric[] = CHARTED_FIELDS.map(({ name }) => name);
+
+const FIELD_METRICS = new Map<string, number>(STEP_FIELDS.map(({ name, metric }) => [name, metric]));
+
+/** The number under which rollups hold each series, without the custom scalars that the run does not have. */
+export async function metricsOf(db: Sql, run: string, keys: readonly SeriesKey[]): Promise<Map<SeriesKey, number>> {
+  const names = keys.filter((key) => key.startsWith(CUSTOM)).map((key) => key.slice(CUSTOM.length));
+  const ids = await idsOf(db, run, names);
+  const metrics = keys.map((key): [SeriesKey, number | undefined] => {
+    return [key, key.startsWith(CUSTOM) ? ids.get(key.slice(CUSTOM.length)) : FIELD_METRICS.get(key)];
+  });
+  return new Map(metrics.filter((metric): metric is [SeriesKey, number] => metric[1] !== undefined));
 }
 
-/** The place of every metric that a run may have. */
-export function allMetrics(customNames: readonly string[]): number[] {
-  return Array.from({ length: CHART_METRICS.length + customNames.length }, (_, at) => at);
+async function idsOf(db: Sql, run: string, names: readonly string[]): Promise<Map<string, number>> {
+  if (names.length === 0) return new Map();
+  const rows = await db
+    .select({ name: scalarName.name, id: scalarName.id })
+    .from(scalarName)
+    .where(and(eq(scalarName.run, run), inArray(scalarName.name, [...names])));
+  return new Map(rows.map(({ name, id }) => [name, FIRST_CUSTOM_METRIC + id]));
 }
 
-/** The metric of a raw step, as SQL. */
-export function metricSql(metric: number): string {
-  const name = CHART_METRICS[metric];
-  return name ? step[name].name : `${step.custom.name}[${metric - CHART_METRICS.length + 1}]::float8`;
+/** In the order in which they were first seen. */
+export async function customNamesOf(db: Sql, run: string): Promise<string[]> {
+  const rows = await db
+    .select({ name: scalarName.name })
+    .from(scalarName)
+    .where(eq(scalarName.run, run))
+    .orderBy(asc(scalarName.id));
+  return rows.map(({ name }) => name);
 }

@@ -1,37 +1,62 @@
 import type { StepEvent } from '@evenkeel/protocol';
-import { and, desc, eq, gte, lte, type SQL } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, lte, type SQL } from 'drizzle-orm';
 import type { Database } from './database.ts';
-import { run, step } from './schema.ts';
+import { customNamesOf } from './metric.ts';
+import { scalarSet, scalarValues, step } from './schema.ts';
 import { readTimeline, type Segment } from './timeline.ts';
 
 /** The last steps of a run's timeline, the oldest first. */
 export async function recentSteps(db: Database, query: { run: string; limit: number }): Promise<StepEvent[]> {
-  const [found] = await db.sql.select({ names: run.customNames }).from(run).where(eq(run.id, query.run));
-  if (!found) return [];
   const timeline = await readTimeline(db.sql, query.run);
+  const names = await customNamesOf(db.sql, query.run);
   const newest: StepEvent[] = [];
   for (const segment of timeline.reverse()) {
     if (newest.length >= query.limit) break;
     const rows = await db.sql
       .select()
       .from(step)
-      .where(isIn(query.run, segment))
+      .where(isIn(step, query.run, segment))
       .orderBy(desc(step.step))
       .limit(query.limit - newest.length);
-    for (const row of rows) newest.push(eventOf(row, found.names));
+    const first = rows.at(-1)?.step ?? segment.last;
+    const custom = await readCustom(db, query.run, { ...segment, first }, names);
+    for (const row of rows) newest.push(eventOf(row, custom.get(row.step) ?? null));
   }
   return newest.reverse();
 }
 
-function isIn(id: string, { attempt, first, last }: Segment): SQL | undefined {
-  return and(eq(step.run, id), eq(step.attempt, attempt), gte(step.step, first), lte(step.step, last));
+type Custom = Record<string, number>;
+
+/** The custom scalars of a segment's steps by step; of two values of one name the newer. */
+async function readCustom(
+  db: Database,
+  run: string,
+  segment: Segment,
+  names: readonly string[],
+): Promise<Map<number, Custom>> {
+  if (names.length === 0) return new Map();
+  const rows = await db.sql
+    .select({ step: scalarValues.step, values: scalarValues.values, ids: scalarSet.names })
+    .from(scalarValues)
+    .innerJoin(scalarSet, and(eq(scalarSet.run, scalarValues.run), eq(scalarSet.id, scalarValues.set)))
+    .where(isIn(scalarValues, run, segment))
+    .orderBy(asc(scalarValues.version));
+  const bySteps = new Map<number, Custom>();
+  for (const { step, values, ids } of rows) {
+    const custom = Object.fromEntries(ids.map((id, at) => [names[id], values[at]]));
+    bySteps.set(step, { ...bySteps.get(step), ...custom });
+  }
+  return bySteps;
 }
 
-function eventOf({ run: _run, attempt: _attempt, ...row }: typeof step.$inferSelect, names: string[]): StepEvent {
-  return { ...row, time: row.time.getTime(), custom: row.custom && customOf(row.custom, names) };
+function isIn(
+  table: typeof step | typeof scalarValues,
+  run: string,
+  { attempt, first, last }: Segment,
+): SQL | undefined {
+  return and(eq(table.run, run), eq(table.attempt, attempt), gte(table.step, first), lte(table.step, last));
 }
 
-function customOf(values: readonly (number | null)[], names: readonly string[]): Record<string, number> {
-  const entries = names.map((name, at) => [name, values[at]] as const);
-  return Object.fromEntries(entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
+function eventOf({ run: _run, attempt: _attempt, ...row }: typeof step.$inferSelect, custom: Custom | null): StepEvent {
+  return { ...row, time: row.time.getTime(), custom };
 }

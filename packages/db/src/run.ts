@@ -8,10 +8,11 @@ import {
   type RunStart,
   type RunStatus,
 } from '@evenkeel/protocol';
-import { and, asc, eq, getTableColumns, max, sql } from 'drizzle-orm';
+import { and, asc, eq, max, sql } from 'drizzle-orm';
 import { openAlertsOf } from './alert-list.ts';
 import { endCommands, endCommandsBefore } from './command.ts';
 import type { Database, Sql } from './database.ts';
+import { customNamesOf } from './metric.ts';
 import { projectOf } from './project.ts';
 import { descriptionOf } from './run-description.ts';
 import { type AttemptKey, checkOwner, namesOfKeys } from './run-owner.ts';
@@ -90,7 +91,6 @@ export async function startRun(
         id: start.run,
         projectId,
         keyId: key,
-        customNames: [],
         startedAt: startedAt(start),
       })
       .onConflictDoNothing()
@@ -117,8 +117,6 @@ async function openAttempt(tx: Sql, start: RunStart, key: string | null): Promis
     keyIds: key === null ? [] : [key],
     startedAt: startedAt(start),
     policy: start.policy,
-    rolledTo: 0,
-    stale: [],
   });
   if (key === null) await opened.onConflictDoNothing();
   else
@@ -231,11 +229,10 @@ export const SUMMARY = {
   archivedAt: run.archivedAt,
 };
 
-const { projectId: _projectId, keyId: _keyId, ...OWN } = getTableColumns(run);
-
 export async function getRun(db: Database, id: string): Promise<RunDetail | null> {
+  const { config, notes, notesEditedAt, tagsEditedAt, editedBy, layers } = run;
   const [found] = await db.sql
-    .select({ ...OWN, project: project.name })
+    .select({ ...SUMMARY, config, notes, notesEditedAt, tagsEditedAt, editedBy, layers })
     .from(run)
     .innerJoin(project, eq(project.id, run.projectId))
     .where(eq(run.id, id));
@@ -259,9 +256,11 @@ export async function getRun(db: Database, id: string): Promise<RunDetail | null
     attempts.flatMap(({ keyIds }) => keyIds),
   );
   const alerts = await openAlertsOf(db, [id]);
+  const customNames = await customNamesOf(db.sql, id);
   return {
     ...found,
     openAlerts: alerts.get(id) ?? [],
     attempts: attempts.map(({ keyIds, ...rest }) => ({ ...rest, keys: keyIds.map(keyOf) })),
+    customNames,
   };
 }

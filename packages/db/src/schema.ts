@@ -9,9 +9,11 @@ import type {
   RunStatus,
   Severity,
 } from '@evenkeel/protocol';
+import { MIN_STEP } from '@evenkeel/protocol';
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  bigserial,
   doublePrecision,
   index,
   integer,
@@ -60,8 +62,11 @@ export const run = pgTable(
     editedBy: text('edited_by'),
     /** Names of the layers, in the order of `step.layer_grad_var` and `step.layer_out_var`. */
     layers: text().array().notNull(),
-    /** Names of the custom scalars, in the order of `step.custom`; grows, never reorders. */
-    customNames: text('custom_names').array().notNull(),
+    /** Tells the run from one of the same id that was deleted. */
+    serial: bigint({ mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
+    /** How many rows the run has in `scalar_name` and `scalar_set`. */
+    scalarNames: integer('scalar_names').notNull().default(0),
+    scalarSets: integer('scalar_sets').notNull().default(0),
     startedAt: instant('started_at').notNull(),
     endedAt: instant('ended_at'),
     /** When the server last heard of the run. */
@@ -69,10 +74,16 @@ export const run = pgTable(
     /** The key that it belongs to; null where it was started without one, until the first key goes on with it. */
     keyId: uuid('key_id').references(() => apiKey.id),
     archivedAt: instant('archived_at'),
-    /** The newest step of the newest attempt, repeated here so that a list of runs reads no steps. */
+    /** What the newest attempt reported last by its own clock, repeated here so that a list of runs reads no steps. */
+    latestAttempt: integer('latest_attempt'),
     lastStep: count('last_step'),
+    lastTime: doublePrecision('last_time'),
     loss: doublePrecision(),
+    lossStep: count('loss_step'),
+    lossTime: doublePrecision('loss_time'),
     tevMean: doublePrecision('tev_mean'),
+    tevMeanStep: count('tev_mean_step'),
+    tevMeanTime: doublePrecision('tev_mean_time'),
     /** The newest row of `forecast`, likewise. */
     risk: doublePrecision(),
     divergenceStep: count('divergence_step'),
@@ -101,10 +112,10 @@ export const attempt = pgTable(
     /** The attempt owns the run's timeline from here on, until a later attempt's first step. */
     firstStep: count('first_step'),
     lastStep: count('last_step'),
-    /** Every rollup bucket that ends at or below this step is right, except those that hold a stale one. */
-    rolledTo: count('rolled_to').notNull(),
-    /** Starts of the smallest buckets below `rolledTo` whose steps changed since. */
-    stale: count('stale').array().notNull(),
+    /** Every row of `rollup` whose span ends at or below this step is right, except those that hold a stale span. */
+    rolledTo: count('rolled_to').notNull().default(MIN_STEP),
+    /** Starts of the spans of {@link STALE_SPAN} steps below `rolledTo` whose steps changed since. */
+    stale: count('stale').array().notNull().default([]),
     /** The last step that was judged. */
     judgedTo: count('judged_to'),
     /** What the detector remembered then; after a restart it goes on from here. */
@@ -113,7 +124,10 @@ export const attempt = pgTable(
   (t) => [primaryKey({ columns: [t.run, t.number] })],
 );
 
-/** One optimiser update. Null is what the step did not carry; NaN and infinities are values. */
+/**
+ * One optimizer update: a column for each of `STEP_FIELDS`. Null is what the step did not carry; NaN and infinities are
+ * values.
+ */
 export const step = pgTable(
   'step',
   {
@@ -132,48 +146,100 @@ export const step = pgTable(
     tevQuantiles: real('tev_quantiles').array(),
     layerGradVar: real('layer_grad_var').array(),
     layerOutVar: real('layer_out_var').array(),
-    /** By the run's `custom_names`; an element is null where the step lacks that scalar. */
-    custom: real().array(),
   },
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.step] })],
 );
 
-/** The scalars of a step that are charted, in the order of the arrays of `rollup`. */
-export const CHART_METRICS = ['loss', 'tevMean', 'tevStd', 'gradVar', 'gradNorm', 'lr'] as const;
-export type ChartMetric = (typeof CHART_METRICS)[number];
+/** The name of a custom scalar of a run. */
+export const scalarName = pgTable(
+  'scalar_name',
+  {
+    run: uuid()
+      .notNull()
+      .references(() => run.id, { onDelete: 'cascade' }),
+    /** From 0, in the order in which the names were first seen. */
+    id: integer().notNull(),
+    name: text().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.id] }), uniqueIndex('scalar_name_once').on(t.run, t.name)],
+);
 
-/** Steps in a bucket of each level; each level is made from the one before it. */
+/** Custom scalars that were reported together, so that rows of values need not repeat which they are of. */
+export const scalarSet = pgTable(
+  'scalar_set',
+  {
+    run: uuid()
+      .notNull()
+      .references(() => run.id, { onDelete: 'cascade' }),
+    id: integer().notNull(),
+    /** Ids of `scalar_name`, ascending. */
+    names: integer().array().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.id] })],
+);
+
+/** Custom scalars of one step that were reported together. A step that was reported in parts has a row for each. */
+export const scalarValues = pgTable(
+  'scalar_values',
+  {
+    run: uuid().notNull(),
+    attempt: integer().notNull(),
+    step: count('step').notNull(),
+    set: integer().notNull(),
+    /** Of the set's names, in their order. */
+    values: doublePrecision().array().notNull(),
+    /** Rises with every report: of two values of one name in one step the one with the greater version counts. */
+    version: bigserial({ mode: 'number' }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.attempt, t.step, t.set] })],
+);
+
+/** Steps in a bucket of each level above the raw values; each level is made from the one before it. */
 export const ROLLUP_SIZES = [64, 512, 4096] as const;
 
+/** Level 1 holds raw values, of custom scalars alone: the row of one of thousands is found without reading the others. */
+export const RAW_SIZE = 1;
+
+/** Buckets in a row of each level, so that a row stays well below the 2 KB from which PostgreSQL stores it apart. */
+const RAW_ROW = 128;
+const ROLLUP_ROW = 32;
+
+/** Steps that a row of a level spans. */
+export function rowSpan(size: number): number {
+  return size * (size === RAW_SIZE ? RAW_ROW : ROLLUP_ROW);
+}
+
+/** The shortest span of a row: what changed below `rolled_to` is remembered by spans of as many steps. */
+export const STALE_SPAN = rowSpan(RAW_SIZE);
+
 /**
- * What a bucket of `size` steps held. Arrays are by metric, in the order of `CHART_METRICS`, then of the run's
- * `custom_names`, as far as they were known; what lies beyond an array's end was not there.
- * Double precision, because a finite loss may lie beyond the range of `real`; a sum, because it adds up to the next
- * level's without a division.
+ * A row is one metric over many buckets, so that a chart reads its own metrics alone. Arrays are by bucket, without the
+ * buckets that have no value. Double precision, because a finite loss may lie beyond the range of `real`; a sum, because
+ * it adds up to the next level's without a division.
  */
 export const rollup = pgTable(
   'rollup',
   {
     run: uuid().notNull(),
     attempt: integer().notNull(),
+    /** Of a field's row in `STEP_FIELDS`, or 1000 and the id of a `scalar_name`. */
+    metric: integer().notNull(),
+    /** Steps in a bucket. */
     size: smallint().notNull(),
-    /** The first step of the bucket, a multiple of `size`. */
+    /** The first step of the row, a multiple of the steps that it spans. */
     start: count('start').notNull(),
-    /** Least, greatest and sum of the finite values; null where there is none. */
+    /** Which buckets there are, counted from the row's first; null where all are. */
+    offsets: smallint().array(),
+    /** Of the finite values of each bucket, null where there is none. At level 1 the values themselves. */
     min: doublePrecision().array().notNull(),
-    max: doublePrecision().array().notNull(),
-    sum: doublePrecision().array().notNull(),
+    /** Null at level 1, like the three after it. */
+    max: doublePrecision().array(),
+    sum: doublePrecision().array(),
     /** How many values were finite, and how many were not. */
-    finite: smallint().array().notNull(),
-    nonFinite: smallint('non_finite').array().notNull(),
-    /** Of the first of its steps. */
-    time: instant('time').notNull(),
-    /** Of the first of its steps that tells. */
-    tokens: count('tokens'),
-    /** The first of its steps that carries each of the arrays of a step, in the order of `STEP_ARRAYS`. */
-    arraySteps: count('array_steps').array().notNull(),
+    finite: smallint().array(),
+    nonFinite: smallint('non_finite').array(),
   },
-  (t) => [primaryKey({ columns: [t.run, t.attempt, t.size, t.start] })],
+  (t) => [primaryKey({ columns: [t.run, t.attempt, t.metric, t.size, t.start] })],
 );
 
 export const alert = pgTable(

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { MAX_CUSTOM_SCALARS, MAX_STEP, MAX_TIME, type StepEvent } from '@evenkeel/protocol';
+import { MAX_CUSTOM_SCALARS, MAX_STEP, MAX_TIME, MIN_STEP, STEP_FIELDS, type StepEvent } from '@evenkeel/protocol';
+import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { recentSteps } from './recent-steps.ts';
-import { getRun, startRun } from './run.ts';
+import { finishRun, getRun, startRun } from './run.ts';
+import { deleteRun } from './run-removal.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
 import { aRun, aStep, begin, later, NOW } from './testing-data.ts';
@@ -51,7 +53,7 @@ describeDatabases('steps', (db) => {
     const step = aStep(0, { layerGradVar: [1e300, 1e-300], custom: { big: -1e300, small: 1e-300 } });
     expect(await insert(run, [step])).toEqual([null]);
     expect(await all(run)).toMatchObject([
-      { layerGradVar: [Number.POSITIVE_INFINITY, 0], custom: { big: Number.NEGATIVE_INFINITY, small: 0 } },
+      { layerGradVar: [Number.POSITIVE_INFINITY, 0], custom: { big: -1e300, small: 1e-300 } },
     ]);
   });
 
@@ -61,15 +63,34 @@ describeDatabases('steps', (db) => {
     expect(await all(run)).toMatchObject([{ layerGradVar: [], layerOutVar: null }]);
   });
 
-  test('of repeated steps the last wins, within a batch, a group and over time', async () => {
-    const run = await begin(db());
-    await insert(run, [aStep(1, { loss: 1 }), aStep(1, { loss: 2 })]);
-    expect(await all(run)).toMatchObject([{ loss: 2 }]);
-    const batches = [3, 4].map((loss) => ({ run, attempt: 1, steps: [aStep(1, { loss })] }));
+  test('a step that is sent again is merged with, within a batch, a group and over time', async () => {
+    const run = await begin(db(), { layers: ['h0', 'h1'] });
+    await insert(run, [aStep(1, { loss: 1, lr: 0.5 }), aStep(1, { loss: 2, custom: { a: 1, b: 2 } })]);
+    expect(await all(run)).toMatchObject([{ loss: 2, lr: 0.5, custom: { a: 1, b: 2 } }]);
+    const batches = [3, 4].map((loss) => ({ run, attempt: 1, steps: [aStep(1, { loss, custom: { b: loss } })] }));
     await insertSteps(db(), batches, NOW);
-    expect(await all(run)).toMatchObject([{ loss: 4 }]);
-    await insert(run, [aStep(1, { tevMean: 1 })]);
-    expect(await all(run)).toMatchObject([{ loss: null, tevMean: 1 }]);
+    expect(await all(run)).toMatchObject([{ loss: 4, lr: 0.5, custom: { a: 1, b: 4 } }]);
+    await insert(run, [aStep(1, { time: NOW.getTime() + 900, tevMean: 1, layerGradVar: [1, 2] })]);
+    await insert(run, [aStep(1, { custom: { a: 5, c: 6 } })]);
+    const merged = { time: NOW.getTime() + 1, loss: 4, lr: 0.5, tevMean: 1, layerGradVar: [1, 2] };
+    expect(await all(run)).toMatchObject([{ ...merged, custom: { a: 5, b: 4, c: 6 } }]);
+  });
+
+  test('training and evaluation of one step in two calls keep both, in either order', async () => {
+    for (const turned of [false, true]) {
+      const run = await begin(db());
+      const parts = [aStep(0, { loss: 1 }), aStep(0, { custom: { evalLoss: 1 } })];
+      for (const part of turned ? parts.toReversed() : parts) await insert(run, [part]);
+      expect(await all(run)).toMatchObject([{ step: 0, loss: 1, custom: { evalLoss: 1 } }]);
+    }
+  });
+
+  test('steps may be negative, and steps of one run may lie on both sides of zero', async () => {
+    const run = await begin(db());
+    const steps = [MIN_STEP, -200, -1, 0, 1].map((step) => aStep(step, { time: NOW.getTime(), loss: 1 }));
+    expect(await insert(run, steps)).toEqual([null]);
+    expect((await all(run)).map(({ step }) => step)).toEqual([MIN_STEP, -200, -1, 0, 1]);
+    expect((await getRun(db(), run))?.attempts).toMatchObject([{ firstStep: MIN_STEP, lastStep: 1 }]);
   });
 
   test('a refused batch is not stored, names its field and does not hurt the others', async () => {
@@ -99,16 +120,51 @@ describeDatabases('steps', (db) => {
     expect(await insertSteps(db(), [], NOW)).toEqual([]);
   });
 
-  test('a run has at most 256 custom scalars over its life, and a refused batch adds none', async () => {
+  const scalars = (count: number, prefix: string) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`${prefix}${at}`, at]));
+
+  test('a run has thousands of custom scalars, a limit over its life, and a refused batch adds none', async () => {
     const run = await begin(db());
-    const scalars = (count: number, prefix: string) =>
-      Object.fromEntries(Array.from({ length: count }, (_, at) => [`${prefix}${at}`, at]));
     await insert(run, [aStep(0, { custom: scalars(MAX_CUSTOM_SCALARS - 1, 'a') })]);
     const [refusal] = await insert(run, [aStep(1, { custom: { a0: 1 } }), aStep(2, { custom: scalars(2, 'b') })]);
     expect(refusal).toMatchObject({ field: 'steps[1].custom' });
     expect(await insert(run, [aStep(3, { custom: { last: 7, a0: 8 } })])).toEqual([null]);
     expect((await getRun(db(), run))?.customNames).toHaveLength(MAX_CUSTOM_SCALARS);
     expect((await all(run)).at(-1)).toMatchObject({ step: 3, custom: { a0: 8, last: 7 } });
+  });
+
+  test('steps that each report other names are kept without a new set of names for each', async () => {
+    const run = await begin(db());
+    const steps = Array.from({ length: 1_100 }, (_, step) =>
+      aStep(step, { custom: { [`n${step % 40}`]: step, [`m${step % 37}`]: -step, [`k${step % 3}`]: 0.1 } }),
+    );
+    await insert(run, steps);
+    expect(await all(run)).toEqual(steps.map((step) => ({ ...ABSENT, ...step })));
+    const { rows } = await db().sql.execute<{ sets: number }>(
+      sql`select count(*)::int as sets from scalar_set where run = ${run}`,
+    );
+    expect(rows[0]?.sets).toBeLessThanOrEqual(1_000 + 40 + 37 + 3);
+  });
+
+  test('names are known again by a process that did not see them, and those of a deleted run are forgotten', async () => {
+    const id = randomUUID();
+    for (const prefix of ['first', 'second']) {
+      await startRun(db(), aRun({ run: id }), NOW);
+      await insert(id, [aStep(0, { custom: scalars(3, prefix) })]);
+      await insert(id, [aStep(1, { custom: scalars(3, prefix) })]);
+      expect((await all(id)).map(({ custom }) => custom)).toEqual([scalars(3, prefix), scalars(3, prefix)]);
+      await finishRun(db(), { run: id, attempt: 1, status: 'finished', reason: null }, NOW);
+      await deleteRun(db(), { run: id, name: 'even' });
+    }
+  });
+
+  test('every field of a step has a column that keeps it', async () => {
+    const run = await begin(db(), { layers: ['h0', 'h1'] });
+    const value = ({ name, kind, bit }: (typeof STEP_FIELDS)[number]) =>
+      kind !== 'array' ? bit + 1 : name === 'tevQuantiles' ? Array.from({ length: 9 }, (_, at) => at) : [bit, 0.5];
+    const fields = Object.fromEntries(STEP_FIELDS.map((field) => [field.name, value(field)]));
+    await insert(run, [aStep(7, fields)]);
+    expect(await all(run)).toMatchObject([fields]);
   });
 
   test('a run is summed up by the newest step of its newest attempt', async () => {
@@ -123,16 +179,39 @@ describeDatabases('steps', (db) => {
     await insert(start.run, [aStep(5, { loss: 5 })]);
     expect(await summary()).toEqual([9, 9, 0.9]);
     await insert(start.run, [aStep(9, { loss: Number.NaN })]);
-    expect(await summary()).toEqual([9, Number.NaN, null]);
+    expect(await summary()).toEqual([9, Number.NaN, 0.9]);
     await startRun(db(), { ...start, attempt: 2 }, NOW);
     await insert(start.run, [aStep(10, { loss: 10 })]);
-    expect(await summary()).toEqual([9, Number.NaN, null]);
+    expect(await summary()).toEqual([9, Number.NaN, 0.9]);
     await insert(start.run, [aStep(3, { loss: 3, tevMean: 0.3 })], 2);
     expect(await summary()).toEqual([3, 3, 0.3]);
     expect((await getRun(db(), start.run))?.attempts).toMatchObject([
       { firstStep: 5, lastStep: 10 },
       { firstStep: 3, lastStep: 3 },
     ]);
+  });
+
+  test('one step with a wrong, huge number does not freeze what is newest of the run', async () => {
+    const run = await begin(db());
+    const time = NOW.getTime();
+    await insert(run, [aStep(49, { time, loss: 3 }), aStep(10_000_000, { time: time + 10, loss: 2.9 })]);
+    await insert(run, [aStep(50, { time: time + 20, loss: 2.8 })]);
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 50, loss: 2.8 });
+  });
+
+  test('a run is summed up the same, however its reports are split and in whatever order they arrive', async () => {
+    const time = NOW.getTime();
+    const reports = [
+      aStep(1, { time, loss: 1, tevMean: 0.1 }),
+      aStep(2, { time: time + 1, loss: 2 }),
+      aStep(3, { time: time + 2, custom: { evalLoss: 9 } }),
+      aStep(2, { time: time + 3, tevMean: 0.2 }),
+    ];
+    for (let turn = 0; turn < 4; turn++) {
+      const run = await begin(db());
+      for (const at of [0, 1, 2, 3]) await insert(run, [reports[(at + turn) % 4] ?? aStep(0)]);
+      expect(await getRun(db(), run)).toMatchObject({ lastStep: 2, loss: 2, tevMean: 0.2 });
+    }
   });
 
   test('the recent steps are those of the timeline, without what was superseded', async () => {

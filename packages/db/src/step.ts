@@ -1,10 +1,12 @@
-import { MAX_CUSTOM_SCALARS, RefusedError, type StepBatch, type StepEvent } from '@evenkeel/protocol';
+import { MAX_CUSTOM_SCALARS, mergeStep, RefusedError, type StepBatch, type StepEvent } from '@evenkeel/protocol';
 import { asc, inArray, sql } from 'drizzle-orm';
 import { arrayOf, FLOAT8, INT4, INT8, UUID } from './array-wire.ts';
 import { type Database, type Sql, tellCause } from './database.ts';
 import { type AttemptSteps, extendAttempts } from './extend-attempts.ts';
+import type { ScalarDictionary } from './scalar-dictionary.ts';
+import { keepDictionaries, storeDictionary, takeDictionaries } from './scalar-store.ts';
 import { attempt, run } from './schema.ts';
-import { type StepRow, upsertSteps } from './step-rows.ts';
+import { type ScalarValues, type StepRow, upsertScalars, upsertSteps } from './step-rows.ts';
 
 /** Steps of one batch that are stored together. */
 export interface StepSlice extends StepBatch {
@@ -15,9 +17,7 @@ export interface StepSlice extends StepBatch {
 /** What a run's steps must keep to, and what they change of it. */
 interface RunState {
   layers: number;
-  /** Index of each custom scalar by name. */
-  customNames: Map<string, number>;
-  storedNames: number;
+  dictionary: ScalarDictionary;
   newest: number;
   /** Last step of each attempt. */
   attempts: Map<number, number | null>;
@@ -25,7 +25,7 @@ interface RunState {
 
 /**
  * Stores batches of any runs, or slices of them, in one transaction, each whole or not at all. A step that is stored
- * already is replaced.
+ * already is merged with: what the batch carries of it is overwritten, the rest stays.
  * @returns for each batch null, or why it was refused; that does not hurt the others.
  */
 export async function insertSteps(
@@ -33,32 +33,43 @@ export async function insertSteps(
   batches: (StepBatch | StepSlice)[],
   now: Date,
 ): Promise<(RefusedError | null)[]> {
-  return db.sql.transaction(async (tx) => {
-    const states = await lockRuns(tx, [...new Set(batches.map((batch) => batch.run))]);
+  const { refusals, runs, states } = await db.sql.transaction(async (tx) => {
+    const runs = await lockRuns(tx, [...new Set(batches.map((batch) => batch.run))]);
+    const states = await readStates(db, tx, runs);
     const refusals = batches.map((batch) => admit(states.get(batch.run), batch));
     const admitted = batches.filter((_, at) => refusals[at] === null);
     if (admitted.length > 0) await store(tx, states, mergeByAttempt(admitted), now);
-    return refusals;
+    return { refusals, runs, states };
   });
+  keepDictionaries(db, runs, new Map([...states].map(([id, { dictionary }]) => [id, dictionary])));
+  return refusals;
 }
 
 /** Locks in the order of ids, so that two commits with some of the same runs wait instead of deadlocking. */
-async function lockRuns(tx: Sql, ids: string[]): Promise<Map<string, RunState>> {
-  const runs = await tx
-    .select({ id: run.id, layers: run.layers, customNames: run.customNames })
+function lockRuns(tx: Sql, ids: string[]) {
+  const { id, serial, layers, scalarNames, scalarSets } = run;
+  return tx
+    .select({ id, serial, layers: sql<number>`cardinality(${layers})`, scalarNames, scalarSets })
     .from(run)
     .where(inArray(run.id, ids))
     .orderBy(asc(run.id))
     .for('update');
+}
+
+type LockedRun = Awaited<ReturnType<typeof lockRuns>>[number];
+
+async function readStates(db: Database, tx: Sql, runs: readonly LockedRun[]): Promise<Map<string, RunState>> {
+  const ids = runs.map(({ id }) => id);
   const attempts = await tx
     .select({ run: attempt.run, number: attempt.number, lastStep: attempt.lastStep })
     .from(attempt)
     .where(inArray(attempt.run, ids));
+  const dictionaries = await takeDictionaries(db, tx, runs);
   const states = new Map<string, RunState>();
-  for (const { id, layers, customNames } of runs) {
-    const indexes = new Map(customNames.map((name, index) => [name, index]));
-    const storedNames = customNames.length;
-    states.set(id, { layers: layers.length, customNames: indexes, storedNames, newest: 0, attempts: new Map() });
+  for (const { id, layers } of runs) {
+    const dictionary = dictionaries.get(id);
+    if (!dictionary) throw new Error(`no dictionary of run ${id}`);
+    states.set(id, { layers, dictionary, newest: 0, attempts: new Map() });
   }
   for (const { run: id, number, lastStep } of attempts) {
     const state = states.get(id);
@@ -68,7 +79,7 @@ async function lockRuns(tx: Sql, ids: string[]): Promise<Map<string, RunState>> 
   return states;
 }
 
-/** @returns why the batch is refused, or null where it is not, and then its custom names are the run's. */
+/** @returns why the batch is refused, or null where it is not. */
 function admit(state: RunState | undefined, batch: StepBatch | StepSlice): RefusedError | null {
   if (!state) return new RefusedError('run', 'no such run');
   if (!state.attempts.has(batch.attempt)) return new RefusedError('attempt', 'the run has no such attempt');
@@ -77,12 +88,12 @@ function admit(state: RunState | undefined, batch: StepBatch | StepSlice): Refus
   for (const [at, step] of whole.entries()) {
     const refusal = refuseLayers(state, step, at);
     if (refusal) return refusal;
-    for (const name in step.custom) if (!state.customNames.has(name)) names.add(name);
-    if (state.customNames.size + names.size > MAX_CUSTOM_SCALARS) {
+    for (const name in step.custom) if (!state.dictionary.has(name)) names.add(name);
+    if (state.dictionary.nameCount + names.size > MAX_CUSTOM_SCALARS) {
       return new RefusedError(`steps[${at}].custom`, `the run would have more than ${MAX_CUSTOM_SCALARS} scalars`);
     }
   }
-  for (const name of names) state.customNames.set(name, state.customNames.size);
+  for (const name of names) state.dictionary.add(name);
   return null;
 }
 
@@ -98,98 +109,113 @@ function mergeByAttempt(batches: readonly StepBatch[]): AttemptSteps[] {
     const key = `${run} ${attempt}`;
     const known = merged.get(key) ?? { run, attempt, steps: new Map() };
     merged.set(key, known);
-    for (const step of steps) known.steps.set(step.step, step);
+    for (const step of steps) {
+      const former = known.steps.get(step.step);
+      known.steps.set(step.step, former ? mergeStep(former, step) : step);
+    }
   }
   return [...merged.values()];
 }
 
 async function store(tx: Sql, states: Map<string, RunState>, merged: AttemptSteps[], now: Date): Promise<void> {
-  const rows = merged.flatMap(({ run, attempt, steps }) => rowsOf(states.get(run), run, attempt, [...steps.values()]));
+  const rows = merged.flatMap(({ run, attempt, steps }) => rowsOf(run, attempt, steps));
   await tx.execute(upsertSteps(rows)).catch(tellCause);
+  await storeScalars(tx, states, rows);
   await extendAttempts(tx, merged);
-  await appendNames(tx, states);
   await updateRuns(tx, states, merged, now);
 }
 
-function rowsOf(state: RunState | undefined, run: string, attempt: number, events: StepEvent[]): StepRow[] {
-  return events.map((event) => ({ run, attempt, event, custom: customOf(state, event) }));
+function rowsOf(run: string, attempt: number, steps: ReadonlyMap<number, StepEvent>): StepRow[] {
+  return Array.from(steps.values(), (event) => ({ run, attempt, event }));
 }
 
-function customOf(state: RunState | undefined, { custom }: StepEvent): (number | null)[] | null {
-  if (!custom) return null;
-  const values: (number | null)[] = [];
-  for (const name in custom) {
-    const index = state?.customNames.get(name) ?? 0;
-    while (values.length <= index) values.push(null);
-    values[index] = custom[name] ?? null;
-  }
-  return values;
+async function storeScalars(tx: Sql, states: Map<string, RunState>, rows: readonly StepRow[]): Promise<void> {
+  const values = rows.flatMap(({ run, attempt, event: { step, custom } }): ScalarValues[] => {
+    const rows = custom ? (states.get(run)?.dictionary.rowsOf(custom) ?? []) : [];
+    return rows.map((row) => ({ run, attempt, step, ...row }));
+  });
+  if (values.length === 0) return;
+  for (const [id, { dictionary }] of states) await storeDictionary(tx, id, dictionary);
+  await tx.execute(upsertScalars(values)).catch(tellCause);
 }
 
-async function appendNames(tx: Sql, states: Map<string, RunState>): Promise<void> {
-  for (const [id, { customNames, storedNames }] of states) {
-    if (customNames.size === storedNames) continue;
-    await tx
-      .update(run)
-      .set({ customNames: [...customNames.keys()] })
-      .where(sql`${run.id} = ${id}`);
-  }
+/** A value, and when it was measured: of two, the one that is later by the trainer's clock sums the run up. */
+interface Report {
+  value: number | null;
+  step: number;
+  /** Milliseconds since 1970. */
+  time: number;
 }
 
-interface Newest {
+/** The columns of `run` that sum it up, each beside the step and the time of its report. */
+const SUMMED_UP = ['last', 'loss', 'tev_mean'] as const;
+
+interface Summary extends Partial<Record<(typeof SUMMED_UP)[number], Report>> {
   run: string;
-  /** Whether these steps are of the newest attempt, which shows that the run lives. */
-  isNewest: boolean;
-  /** The step that the run is summed up by from now on; null where that stays. */
-  step: StepEvent | null;
+  attempt: number;
+  /** Whether that is the newest attempt, which shows that the run lives. */
+  lives: boolean;
 }
 
+/** By time and not by the greatest step: one wrong, huge number must not stand on the board for ever. */
 async function updateRuns(tx: Sql, states: Map<string, RunState>, merged: AttemptSteps[], now: Date): Promise<void> {
-  const newest = newestOf(states, merged);
+  const summaries = summariesOf(states, merged);
+  const column = (type: typeof INT4, read: (summary: Summary) => number | null | undefined) =>
+    arrayOf(type, summaries.map(read));
+  const reports = SUMMED_UP.flatMap((name) => [
+    sql`${column(FLOAT8, (summary) => summary[name]?.value)}::float8[]`,
+    sql`${column(INT8, (summary) => summary[name]?.step)}::int8[]`,
+    sql`${column(FLOAT8, (summary) => summary[name]?.time)}::float8[]`,
+  ]);
+  const names = SUMMED_UP.flatMap((name) => [name, `${name}_step`, `${name}_time`]);
   await tx.execute(sql`
     update ${run} set
       heard_at = greatest(heard_at, ${now.toISOString()}::timestamptz),
       status = case when status = 'lost' and lives then 'running' else status end,
       ended_at = case when status = 'lost' and lives then null else ended_at end,
-      last_step = coalesce(stored.step, last_step),
-      loss = case when stored.step is null then run.loss else stored.loss end,
-      tev_mean = case when stored.step is null then run.tev_mean else stored.tev_mean end
+      latest_attempt = case when lives then stored.attempt else latest_attempt end,
+      ${sql.raw(SUMMED_UP.flatMap(assignments).join(', '))}
     from unnest(
       ${arrayOf(
         UUID,
-        newest.map(({ run }) => run),
+        summaries.map(({ run }) => run),
       )}::uuid[],
-      ${arrayOf(
-        INT4,
-        newest.map(({ isNewest }) => Number(isNewest)),
-      )}::int4[]::bool[],
-      ${arrayOf(
-        INT8,
-        newest.map(({ step }) => step?.step),
-      )}::int8[],
-      ${arrayOf(
-        FLOAT8,
-        newest.map(({ step }) => step?.loss),
-      )}::float8[],
-      ${arrayOf(
-        FLOAT8,
-        newest.map(({ step }) => step?.tevMean),
-      )}::float8[]
-    ) as stored (id, lives, step, loss, tev_mean)
+      ${column(INT4, ({ attempt }) => attempt)}::int4[],
+      ${column(INT4, ({ lives }) => Number(lives))}::int4[]::bool[],
+      ${sql.join(reports, sql`, `)}
+    ) as stored (id, attempt, lives, ${sql.raw(names.join(', '))})
     where run.id = stored.id`);
 }
 
-function newestOf(states: Map<string, RunState>, merged: readonly AttemptSteps[]): Newest[] {
-  const newest = new Map<string, Newest>();
+/** An attempt that has just begun to measure is summed up by its own reports alone. */
+function assignments(name: (typeof SUMMED_UP)[number]): string[] {
+  const key = `(stored.${name}_time, stored.${name}_step) >= (run.${name}_time, run.${name}_step)`;
+  const isTaken = `lives and (stored.attempt > coalesce(latest_attempt, 0)
+    or stored.${name}_time is not null and (run.${name}_time is null or ${key}))`;
+  const columns = name === 'last' ? [] : [name]; // the value of "last" is its step
+  return [...columns, `${name}_step`, `${name}_time`].map(
+    (column) => `${column} = case when ${isTaken} then stored.${column} else run.${column} end`,
+  );
+}
+
+function summariesOf(states: Map<string, RunState>, merged: readonly AttemptSteps[]): Summary[] {
+  const summaries = new Map<string, Summary>();
   for (const { run, attempt, steps } of merged) {
-    const state = states.get(run);
-    if (state?.newest !== attempt) {
-      if (!newest.has(run)) newest.set(run, { run, isNewest: false, step: null });
-      continue;
+    const lives = states.get(run)?.newest === attempt;
+    if (!lives && summaries.has(run)) continue;
+    const summary: Summary = { run, attempt, lives };
+    for (const { step, time, loss, tevMean } of steps.values()) {
+      takeLater(summary, 'last', { value: step, step, time });
+      if (loss != null) takeLater(summary, 'loss', { value: loss, step, time });
+      if (tevMean != null) takeLater(summary, 'tev_mean', { value: tevMean, step, time });
     }
-    const last = Math.max(...steps.keys());
-    const leads = last >= (state.attempts.get(attempt) ?? 0);
-    newest.set(run, { run, isNewest: true, step: (leads && steps.get(last)) || null });
+    summaries.set(run, summary);
   }
-  return [...newest.values()];
+  return [...summaries.values()];
+}
+
+function takeLater(summary: Summary, name: (typeof SUMMED_UP)[number], report: Report): void {
+  const known = summary[name];
+  const isLater = !known || report.time > known.time || (report.time === known.time && report.step >= known.step);
+  if (isLater) summary[name] = report;
 }

@@ -1,6 +1,6 @@
 import { and, asc, eq, lte } from 'drizzle-orm';
 import type { Sql } from './database.ts';
-import { attempt, ROLLUP_SIZES } from './schema.ts';
+import { attempt, RAW_SIZE, ROLLUP_SIZES, rowSpan, STALE_SPAN } from './schema.ts';
 
 /** The steps that an attempt owns: from its first step until the first step of any later attempt. */
 export interface Segment {
@@ -12,7 +12,10 @@ export interface Segment {
   stale: readonly number[];
 }
 
-/** Steps of one attempt from `from` until before `until`, to be read from buckets of `size`, or as they are (1). */
+/** The size of a piece that is read from the steps as they were stored. */
+export const UNROLLED = 0;
+
+/** Steps of one attempt from `from` until before `until`, to be read from buckets of `size`, or as they are ({@link UNROLLED}). */
 export interface Piece {
   attempt: number;
   size: number;
@@ -53,16 +56,21 @@ export function clip(segments: readonly Segment[], from: number, to: number): Se
     .filter(({ first, last }) => first <= last);
 }
 
-/** How to read segments with the fewest rows, from buckets of at most `size` steps, none reaching past its segment. */
-export function cover(segments: readonly Segment[], size: number): Piece[] {
-  const sizes = ROLLUP_SIZES.filter((each) => each <= size);
+/**
+ * How to read segments with the fewest rows, from buckets of at most `size` steps, none reaching past its segment.
+ * @param smallest the smallest level that there is of what is read; below it, and where nothing is rolled up yet, a
+ * piece has the size 0: it is read from the steps themselves.
+ */
+export function cover(segments: readonly Segment[], size: number, smallest: 'raw values' | 'rollups'): Piece[] {
+  const levels = smallest === 'raw values' ? [RAW_SIZE, ...ROLLUP_SIZES] : ROLLUP_SIZES;
+  const sizes = levels.filter((each) => each <= size);
   return segments.flatMap((segment) => coverRange(segment, segment.first, segment.last + 1, sizes));
 }
 
 function coverRange(segment: Segment, from: number, until: number, sizes: readonly number[]): Piece[] {
   if (from >= until) return [];
   const size = sizes.at(-1);
-  if (size === undefined) return [{ attempt: segment.attempt, size: 1, from, until }];
+  if (size === undefined) return [{ attempt: segment.attempt, size: UNROLLED, from, until }];
   const smaller = sizes.slice(0, -1);
   const pieces: Piece[] = [];
   let at = from;
@@ -74,18 +82,25 @@ function coverRange(segment: Segment, from: number, until: number, sizes: readon
   return [...pieces, ...coverRange(segment, at, until, smaller)];
 }
 
-/** The whole buckets of a range that are rolled up and hold no stale one. */
+/** The whole buckets of a range that lie in rows which are rolled up, without those that hold a stale span. */
 function rightRanges({ rolledTo, stale }: Segment, from: number, until: number, size: number) {
   const ranges: Pick<Piece, 'from' | 'until'>[] = [];
-  const end = Math.floor(Math.min(until, rolledTo) / size) * size;
-  let at = Math.ceil(from / size) * size;
+  const end = Math.min(floorTo(until, size), floorTo(rolledTo, rowSpan(size)));
+  const stride = Math.max(size, STALE_SPAN);
+  let at = -floorTo(-from, size);
   for (const start of stale) {
-    const bucket = start - (start % size);
-    if (bucket < at) continue;
-    if (bucket >= end) break;
-    if (at < bucket) ranges.push({ from: at, until: bucket });
-    at = bucket + size;
+    const left = floorTo(start, stride);
+    const right = left + stride;
+    if (right <= at) continue;
+    if (left >= end) break;
+    if (at < left) ranges.push({ from: at, until: left });
+    at = right;
   }
   if (at < end) ranges.push({ from: at, until: end });
   return ranges;
+}
+
+/** A multiple of `size` at or below a step. */
+export function floorTo(step: number, size: number): number {
+  return Math.floor(step / size) * size;
 }

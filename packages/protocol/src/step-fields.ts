@@ -41,8 +41,9 @@ export const STEP_FIELDS = [
 
 /** The bit of `custom` in the presence mask. */
 export const CUSTOM_BIT = 10;
-/** Under which rollups hold the time of a step. */
+/** Under which rollups hold the time of a step, and the tokens seen by then. */
 export const TIME_METRIC = 0;
+export const TOKENS_METRIC = STEP_FIELDS[6].metric;
 /** The number of a run's first custom scalar in rollups; the others follow in the order in which they were first seen. */
 export const FIRST_CUSTOM_METRIC = 1000;
 
