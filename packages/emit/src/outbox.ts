@@ -1,4 +1,4 @@
-import { MAX_BATCH_STEPS, STEP_ARRAYS, STEP_SCALARS, type StepEvent } from '@evenkeel/protocol';
+import { ARRAY_FIELDS, MAX_BATCH_STEPS, SCALAR_FIELDS, type StepEvent } from '@evenkeel/protocol';
 
 /** What a buffer may hold; the oldest steps go first when either is reached. */
 export interface OutboxLimits {
@@ -131,21 +131,21 @@ export class Outbox {
 
 /**
  * The heap that a step takes, as measured on Node 20: an object, boxed doubles, arrays of doubles, named scalars.
- * On the wire it takes at most half of that (18 bytes, 8 a scalar, 2 an array, 4 a value, 10 a custom scalar),
- * besides the names of custom scalars, which a batch lists once: at most 256 of 802 bytes, 201 KiB.
+ * On the wire it takes at most half of that (20 bytes, 8 a scalar, 2 an array, 4 a value, 10 a custom scalar), besides
+ * the names of custom scalars, which a batch lists once.
  */
 function heapBytes(step: StepEvent): number {
   let bytes = 104;
-  for (const name of STEP_SCALARS) if (step[name] != null) bytes += 24;
-  for (const name of STEP_ARRAYS) bytes += step[name] ? 48 + 8 * step[name].length : 0;
+  for (const { name } of SCALAR_FIELDS) if (step[name] != null) bytes += 24;
+  for (const { name } of ARRAY_FIELDS) bytes += step[name] ? 48 + 8 * step[name].length : 0;
   return step.custom ? bytes + 64 * Object.keys(step.custom).length : bytes;
 }
 
 /** What a step adds to a frame; `names` are those that the frame has listed so far, and gains those of the step. */
 function wireBytes(step: StepEvent, names: Set<string>): number {
-  let bytes = 18;
-  for (const name of STEP_SCALARS) if (step[name] != null) bytes += 8;
-  for (const name of STEP_ARRAYS) bytes += step[name] ? 2 + 4 * step[name].length : 0;
+  let bytes = 20;
+  for (const { name } of SCALAR_FIELDS) if (step[name] != null) bytes += 8;
+  for (const { name } of ARRAY_FIELDS) bytes += step[name] ? 2 + 4 * step[name].length : 0;
   if (!step.custom) return bytes;
   for (const name of Object.keys(step.custom)) {
     bytes += names.has(name) ? 10 : 12 + Buffer.byteLength(name);

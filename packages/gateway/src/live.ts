@@ -5,6 +5,7 @@ import {
   encodeSteps,
   jsonNumber,
   MAX_BATCH_STEPS,
+  mergeStep,
   parse,
   RefusedError,
   type StepBatch,
@@ -161,12 +162,15 @@ export class Live {
   }
 }
 
-/** Joins a tick's batches of one run: one frame per attempt, within a batch's limit; the last of a repeated step wins. */
+/** Joins a tick's batches of one run: one frame per attempt, within a batch's limit; reports of one step are merged. */
 function coalesce(batches: readonly StepBatch[]): StepBatch[] {
   const attempts = new Map<number, Map<number, StepEvent>>();
   for (const { attempt, steps } of batches) {
     const bySteps = attempts.get(attempt) ?? new Map<number, StepEvent>();
-    for (const step of steps) bySteps.set(step.step, step);
+    for (const step of steps) {
+      const known = bySteps.get(step.step);
+      bySteps.set(step.step, known ? mergeStep(known, step) : step);
+    }
     attempts.set(attempt, bySteps);
   }
   const run = batches[0]?.run ?? '';

@@ -1,6 +1,7 @@
 export * from './alert.ts';
 export * from './codec.ts';
 export * from './command.ts';
+export * from './drop-count.ts';
 export * from './json.ts';
 export * from './limits.ts';
 export * from './live.ts';
@@ -11,5 +12,6 @@ export * from './rule-settings.ts';
 export * from './run.ts';
 export * from './step.ts';
 export * from './step-fields.ts';
+export * from './step-intake.ts';
 export * from './text.ts';
 export * from './version.ts';

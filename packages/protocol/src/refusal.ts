@@ -11,7 +11,22 @@ export const refusal = z.object({
 });
 export type Refusal = z.infer<typeof refusal>;
 
-export const accepted = z.object({ ok: z.literal(true) });
+/** A value that was left out of steps that were stored otherwise. */
+export const droppedValue = z.object({
+  /** Such as `loss` or `custom.accuracy`. */
+  field: z.string(),
+  /** One of `DROP_REASONS`; a later server may have others. */
+  reason: z.string(),
+  /** In how many steps. */
+  count: z.number().int().min(1),
+});
+export type DroppedValue = z.infer<typeof droppedValue>;
+
+export const accepted = z.object({
+  ok: z.literal(true),
+  /** What was left out; absent where nothing was. */
+  dropped: z.array(droppedValue).optional(),
+});
 export type Accepted = z.infer<typeof accepted>;
 
 /** The answer to every message on `/ingest`. */

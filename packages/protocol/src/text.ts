@@ -18,9 +18,14 @@ export function isStorable(json: string): boolean {
   return !/\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}/.test(json.replaceAll('\\\\', ''));
 }
 
+/** What can be stored of any string, at most so long. */
+export function storableText(text: string, maxLength: number): string {
+  return text.slice(0, maxLength).replaceAll(new RegExp(unstorable, 'gu'), '\uFFFD');
+}
+
 /** What can be stored of a reason, which is often an error's long stack. */
 export function storableReason(reason: string): string {
-  return reason.slice(0, MAX_REASON_LENGTH).replaceAll(new RegExp(unstorable, 'gu'), '\uFFFD');
+  return storableText(reason, MAX_REASON_LENGTH);
 }
 
 // What moves a terminal's cursor or colors it, ends a line, or turns the direction of what follows.

@@ -1,9 +1,10 @@
-import { CHART_METRICS, readArrayChart, readChart, readForecasts, type SeriesKey } from '@evenkeel/db';
-import { attemptNumber, MAX_CUSTOM_SCALARS, MAX_STEP, name, runId, STEP_ARRAYS } from '@evenkeel/protocol';
+import { readArrayChart, readChart, readForecasts, type SeriesKey } from '@evenkeel/db';
+import { attemptNumber, CHARTED_FIELDS, runId, STEP_ARRAYS, scalarName, stepNumber } from '@evenkeel/protocol';
 import { z } from 'zod';
 import { procedure, router } from '../trpc.ts';
 
-const stepNumber = z.number().int().min(0).max(MAX_STEP);
+/** Series of one chart query; a page asks for a dozen at a time. */
+const MAX_SERIES = 256;
 
 const rangeRequest = z
   .object({
@@ -26,17 +27,14 @@ const CUSTOM = 'custom:';
 const seriesKey = z.custom<SeriesKey>(
   (key) =>
     typeof key === 'string' &&
-    (CHART_METRICS.some((metric) => metric === key) ||
-      (key.startsWith(CUSTOM) && name.safeParse(key.slice(CUSTOM.length)).success)),
-  `expected ${CHART_METRICS.join(', ')} or ${CUSTOM}NAME`,
+    (CHARTED_FIELDS.some(({ name }) => name === key) ||
+      (key.startsWith(CUSTOM) && scalarName.safeParse(key.slice(CUSTOM.length)).success)),
+  `expected ${CHARTED_FIELDS.map(({ name }) => name).join(', ')} or ${CUSTOM}NAME`,
 );
 
 /** Without `series`, all but custom scalars. */
 const chartRequest = rangeRequest.safeExtend({
-  series: z
-    .array(seriesKey)
-    .max(CHART_METRICS.length + MAX_CUSTOM_SCALARS)
-    .optional(),
+  series: z.array(seriesKey).max(MAX_SERIES).optional(),
 });
 
 const arrayRequest = rangeRequest.safeExtend({ array: z.enum(STEP_ARRAYS) });

@@ -6,12 +6,12 @@ import type { StepRange } from './view-params.ts';
 
 /** A chart as it was read, with the steps that streamed in since, in columns as wide as the chart's own. */
 export function extendChart(chart: Chart, tail: readonly StepEvent[], range: StepRange): Chart {
-  const after = chart.lastStep ?? -1;
+  const after = chart.lastStep ?? Number.NEGATIVE_INFINITY;
   const columns = columnsOf(tail.filter(isWithin(range)), chart.columnSteps, after);
-  const lastStep = Math.max(after, tail.at(-1)?.step ?? -1);
+  const lastStep = Math.max(after, tail.at(-1)?.step ?? after);
   return {
     firstStep: chart.firstStep ?? tail[0]?.step ?? null,
-    lastStep: lastStep < 0 ? null : lastStep,
+    lastStep: Number.isFinite(lastStep) ? lastStep : null,
     columnSteps: chart.columnSteps,
     steps: [...chart.steps, ...columns.map(({ start }) => start)],
     times: [...chart.times, ...columns.map(({ steps }) => steps[0]?.time ?? 0)],
@@ -65,10 +65,11 @@ function concatenate(series: ChartSeries, added: readonly Summary[]): ChartSerie
 /** What is left of a chart when a new attempt starts at `first`: that step and all after it are superseded. */
 export function cutChart(chart: Chart, first: number): Chart {
   const kept = countBelow(chart.steps, first);
+  const isCutWhole = chart.firstStep === null || chart.firstStep >= first;
   return {
     ...chart,
-    firstStep: chart.firstStep !== null && chart.firstStep < first ? chart.firstStep : null,
-    lastStep: first > 0 ? Math.min(chart.lastStep ?? first - 1, first - 1) : null,
+    firstStep: isCutWhole ? null : chart.firstStep,
+    lastStep: isCutWhole ? null : Math.min(chart.lastStep ?? first - 1, first - 1),
     steps: chart.steps.slice(0, kept),
     times: chart.times.slice(0, kept),
     tokens: chart.tokens.slice(0, kept),
@@ -90,7 +91,7 @@ export function extendArray(
   after: number,
 ): ArrayChart {
   const carrying = tail.filter((event) => event[array]?.length && isWithin(range)(event));
-  const columns = columnsOf(carrying, columnStepsOf(chart.steps), Math.max(after, chart.steps.at(-1) ?? -1));
+  const columns = columnsOf(carrying, columnStepsOf(chart.steps), Math.max(after, chart.steps.at(-1) ?? after));
   return {
     steps: [...chart.steps, ...columns.map(({ start }) => start)],
     values: [...chart.values, ...columns.map(({ steps }) => finiteValues(steps[0]?.[array]))],

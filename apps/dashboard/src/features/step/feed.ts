@@ -96,7 +96,7 @@ export class StepFeed {
 
   load(chart: Chart): void {
     this.chart = chart;
-    const last = chart.lastStep ?? -1;
+    const last = chart.lastStep ?? Number.NEGATIVE_INFINITY;
     this.tail = this.tail.filter(({ step }) => step > last);
     this.changed(this.isNewView ? 'at once' : 'in turn');
     this.isNewView = false;
@@ -126,7 +126,7 @@ export class StepFeed {
 
   private extendedArrays({ lastStep }: Chart): Map<StepArray, ArrayChart> {
     const extended = [...this.arrays].map(([array, chart]): [StepArray, ArrayChart] => {
-      return [array, extendArray(chart, array, this.tail, this.range, lastStep ?? -1)];
+      return [array, extendArray(chart, array, this.tail, this.range, lastStep ?? Number.NEGATIVE_INFINITY)];
     });
     return new Map(extended);
   }
@@ -159,7 +159,7 @@ export class StepFeed {
   private rewind(attempt: number, first: number): void {
     this.attempt = attempt;
     this.tail = this.tail.filter(({ step }) => step < first);
-    if (!this.chart || (this.chart.lastStep ?? -1) < first) return;
+    if (!this.chart || (this.chart.lastStep ?? Number.NEGATIVE_INFINITY) < first) return;
     this.chart = cutChart(this.chart, first);
     for (const [array, chart] of this.arrays) this.arrays.set(array, cutArray(chart, first));
     this.readAgain(); // the column that the cut goes through still holds superseded steps

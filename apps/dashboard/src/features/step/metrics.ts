@@ -1,9 +1,9 @@
+import { CHARTED_FIELDS, type ChartMetric } from '@evenkeel/protocol';
 import type { SeriesKey } from '../../trpc/client.tsx';
 
 export interface MetricView {
   metric: SeriesKey;
   title: string;
-  /** Loss is in nats; weights, and with them TEV, have no unit, so gradients are in nats too. */
   unit: string | null;
   /** The y axis until somebody asks for another; `auto` is linear until the line spans decades. */
   scale: 'linear' | 'log' | 'auto';
@@ -15,19 +15,19 @@ export interface MetricView {
 
 const EVAL_LOSS = 'evalLoss';
 
-export const METRIC_VIEWS: readonly MetricView[] = [
-  {
-    metric: 'loss',
-    title: 'Loss',
-    unit: 'nats',
-    scale: 'auto',
-    beside: { metric: `custom:${EVAL_LOSS}`, name: 'evaluation' },
-  },
-  { metric: 'tevMean', title: 'TEV, mean ± deviation', unit: null, scale: 'auto', deviation: 'tevStd' },
-  { metric: 'gradVar', title: 'Gradient variance', unit: 'nats²', scale: 'log' },
-  { metric: 'gradNorm', title: 'Gradient norm', unit: 'nats', scale: 'log' },
-  { metric: 'lr', title: 'Learning rate', unit: null, scale: 'linear' },
-];
+/** How a field of a step is drawn, where that is not as its row in `STEP_FIELDS` says. */
+const DRAWN: Partial<Record<ChartMetric, Partial<MetricView>>> = {
+  loss: { beside: { metric: `custom:${EVAL_LOSS}`, name: 'evaluation' } },
+  tevMean: { title: 'TEV, mean ± deviation', deviation: 'tevStd' },
+  gradVar: { scale: 'log' },
+  gradNorm: { scale: 'log' },
+  lr: { scale: 'linear' },
+};
+
+/** A chart for every field that has one, but those that are drawn as another's deviation. */
+export const METRIC_VIEWS: readonly MetricView[] = CHARTED_FIELDS.filter(
+  ({ name }) => !Object.values(DRAWN).some(({ deviation }) => deviation === name),
+).map(({ name, title, unit }) => ({ metric: name, title, unit, scale: 'auto', ...DRAWN[name] }));
 
 /** What the charts above read. */
 export const METRIC_SERIES: readonly SeriesKey[] = METRIC_VIEWS.flatMap(({ metric, deviation, beside }) =>

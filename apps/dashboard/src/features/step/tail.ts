@@ -1,14 +1,19 @@
-import type { StepEvent } from '@evenkeel/protocol';
+import { mergeStep, type StepEvent } from '@evenkeel/protocol';
 
 /**
- * Adds steps that streamed in to those kept, ascending; a repeated step replaces. New steps nearly always come last,
+ * Adds steps that streamed in to those kept, ascending; a repeated step is
+ * merged with. New steps nearly always come last,
  * so that is the quick way.
  */
 export function mergeSteps(kept: readonly StepEvent[], incoming: readonly StepEvent[]): StepEvent[] {
-  const last = kept.at(-1)?.step ?? -1;
+  const last = kept.at(-1)?.step ?? Number.NEGATIVE_INFINITY;
   const inOrder = incoming.every(({ step }, at) => step > (incoming[at - 1]?.step ?? last));
   if (inOrder) return [...kept, ...incoming];
-  const byStep = new Map([...kept, ...incoming].map((event) => [event.step, event]));
+  const byStep = new Map(kept.map((event) => [event.step, event]));
+  for (const event of incoming) {
+    const known = byStep.get(event.step);
+    byStep.set(event.step, known ? mergeStep(known, event) : event);
+  }
   return [...byStep.values()].sort((a, b) => a.step - b.step);
 }
 
