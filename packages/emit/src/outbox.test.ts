@@ -73,7 +73,7 @@ test('a batch stays within the bytes it may take, and has one step however large
 
 test('steps of a recalled batch are cut again, ahead of all others', () => {
   const outbox = filled(300);
-  expect(numbers(outbox.nextBatch(1_000))).toHaveLength(38); // 26 bytes a step
+  expect(numbers(outbox.nextBatch(1_000))).toHaveLength(35); // 28 bytes a step
   outbox.add(plain(300));
   outbox.recall();
   expect(outbox.pending).toBe(301);
