@@ -1,6 +1,14 @@
 -- Rollups are laid out by metric now: those there are go, and are rebuilt from the steps.
 DELETE FROM "rollup";--> statement-breakpoint
 UPDATE "attempt" SET "rolled_to" = -1099511627776, "stale" = '{}';--> statement-breakpoint
+CREATE TABLE "dropped_value" (
+	"run" uuid NOT NULL,
+	"attempt" integer NOT NULL,
+	"field" text NOT NULL,
+	"reason" text NOT NULL,
+	"count" bigint NOT NULL,
+	CONSTRAINT "dropped_value_run_attempt_field_reason_pk" PRIMARY KEY("run","attempt","field","reason")
+);--> statement-breakpoint
 CREATE TABLE "scalar_name" (
 	"run" uuid NOT NULL,
 	"id" integer NOT NULL,
@@ -41,6 +49,7 @@ ALTER TABLE "run" ADD COLUMN "loss_step" bigint;--> statement-breakpoint
 ALTER TABLE "run" ADD COLUMN "loss_time" double precision;--> statement-breakpoint
 ALTER TABLE "run" ADD COLUMN "tev_mean_step" bigint;--> statement-breakpoint
 ALTER TABLE "run" ADD COLUMN "tev_mean_time" double precision;--> statement-breakpoint
+ALTER TABLE "dropped_value" ADD CONSTRAINT "dropped_value_run_run_id_fk" FOREIGN KEY ("run") REFERENCES "public"."run"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "scalar_name" ADD CONSTRAINT "scalar_name_run_run_id_fk" FOREIGN KEY ("run") REFERENCES "public"."run"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "scalar_set" ADD CONSTRAINT "scalar_set_run_run_id_fk" FOREIGN KEY ("run") REFERENCES "public"."run"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "scalar_name_once" ON "scalar_name" USING btree ("run","name");--> statement-breakpoint

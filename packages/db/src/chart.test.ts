@@ -132,7 +132,7 @@ async function insertStretch(db: Database, run: string, model: Model, stretch: S
   });
   const inserting = insertSteps(db, [{ run, attempt, steps }], NOW);
   if (stretch.rollUp === 'meanwhile') await rollUp(db, run);
-  expect(await inserting).toEqual([null]);
+  expect(await inserting).toEqual([[]]);
   const known = model.get(attempt) ?? new Map();
   model.set(attempt, known);
   for (const step of steps) known.set(step.step, mergeStep(known.get(step.step) ?? step, step));

@@ -51,5 +51,5 @@ export { describeRun } from './run-description.ts';
 export { countGroups, countRuns, listRuns, listTags, pageRuns, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { readSignals, startOfNewest } from './signals.ts';
-export { insertSteps, type StepSlice } from './step.ts';
+export { insertSteps, type StoredSteps, type TakenBatch } from './step.ts';
 export { deleteView, listViews, saveView } from './view.ts';

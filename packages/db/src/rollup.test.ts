@@ -26,7 +26,7 @@ describeDatabases('rollups', (db, url) => {
     custom: Record<string, number> | null = null,
   ) => {
     const steps = Array.from({ length: count }, (_, at) => aStep(from + at, { loss, custom }));
-    expect(await insertSteps(db(), [{ run, attempt: 1, steps }], NOW)).toEqual([null]);
+    expect(await insertSteps(db(), [{ run, attempt: 1, steps }], NOW)).toEqual([[]]);
   };
 
   test('a row is built once all that it spans is complete, of every level', async () => {

@@ -136,7 +136,7 @@ describeDatabases('runs', (db) => {
         await startRun(db(), aRun({ run, attempt, name: `life ${attempt}` }), now);
         for (const from of [first, first + 50]) {
           const steps = Array.from({ length: 50 }, (_, at) => aStep(from + at, { loss: 1 / (from + at + 1) }));
-          expect(await insertSteps(db(), [{ run, attempt, steps }], now)).toEqual([null]);
+          expect(await insertSteps(db(), [{ run, attempt, steps }], now)).toEqual([[]]);
         }
         await finishRun(db(), { run, attempt, status: attempt === 1 ? 'stopped' : 'failed', reason: 'why' }, now);
       }

@@ -1,4 +1,5 @@
 import {
+  type DroppedValue,
   type EndStatus,
   MAX_FIRST_ATTEMPT,
   type OpenAlert,
@@ -12,6 +13,7 @@ import { and, asc, eq, max, sql } from 'drizzle-orm';
 import { openAlertsOf } from './alert-list.ts';
 import { endCommands, endCommandsBefore } from './command.ts';
 import type { Database, Sql } from './database.ts';
+import { readDropped } from './dropped.ts';
 import { customNamesOf } from './metric.ts';
 import { projectOf } from './project.ts';
 import { descriptionOf } from './run-description.ts';
@@ -65,6 +67,8 @@ export interface RunDetail extends RunSummary {
   editedBy: string | null;
   layers: string[];
   customNames: string[];
+  /** Values that were left out of its steps. */
+  dropped: DroppedValue[];
   attempts: AttemptSummary[];
 }
 
@@ -257,10 +261,12 @@ export async function getRun(db: Database, id: string): Promise<RunDetail | null
   );
   const alerts = await openAlertsOf(db, [id]);
   const customNames = await customNamesOf(db.sql, id);
+  const dropped = await readDropped(db, id);
   return {
     ...found,
     openAlerts: alerts.get(id) ?? [],
     attempts: attempts.map(({ keyIds, ...rest }) => ({ ...rest, keys: keyIds.map(keyOf) })),
     customNames,
+    dropped,
   };
 }

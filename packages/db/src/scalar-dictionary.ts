@@ -1,3 +1,5 @@
+import { MAX_CUSTOM_SCALARS } from '@evenkeel/protocol';
+
 /**
  * Sets of names beyond these are not remembered one by one: each value is then stored by itself, so that a run whose
  * every step reports other names needs no new set for each.
@@ -40,15 +42,21 @@ export class ScalarDictionary {
     return this.#sets.size;
   }
 
-  has(name: string): boolean {
-    return this.#names.has(name);
-  }
-
-  /** Makes a name the run's, if it is not yet. */
-  add(name: string): void {
-    if (this.#names.has(name)) return;
-    this.#names.set(name, this.#names.size);
-    this.#newNames.push(name);
+  /**
+   * Makes the names of a report the run's, as far as there is room.
+   * @returns those for which there is none.
+   */
+  add(custom: Record<string, number> | null | undefined): string[] {
+    const excess: string[] = [];
+    for (const name in custom) {
+      if (this.#names.has(name)) continue;
+      if (this.#names.size >= MAX_CUSTOM_SCALARS) excess.push(name);
+      else {
+        this.#names.set(name, this.#names.size);
+        this.#newNames.push(name);
+      }
+    }
+    return excess;
   }
 
   /** The rows that hold the custom scalars of a step, whose names have been added. */

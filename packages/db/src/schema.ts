@@ -194,6 +194,22 @@ export const scalarValues = pgTable(
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.step, t.set] })],
 );
 
+/** Values that were left out of the steps of an attempt, by field and reason. */
+export const droppedValue = pgTable(
+  'dropped_value',
+  {
+    run: uuid()
+      .notNull()
+      .references(() => run.id, { onDelete: 'cascade' }),
+    attempt: integer().notNull(),
+    field: text().notNull(),
+    /** One of the protocol's `DROP_REASONS`. */
+    reason: text().notNull(),
+    count: count('count').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.attempt, t.field, t.reason] })],
+);
+
 /** Steps in a bucket of each level above the raw values; each level is made from the one before it. */
 export const ROLLUP_SIZES = [64, 512, 4096] as const;
 

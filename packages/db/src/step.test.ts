@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { MAX_CUSTOM_SCALARS, MAX_STEP, MAX_TIME, MIN_STEP, STEP_FIELDS, type StepEvent } from '@evenkeel/protocol';
+import {
+  MAX_CUSTOM_SCALARS,
+  MAX_STEP,
+  MAX_TIME,
+  MIN_STEP,
+  OTHER_FIELDS,
+  STEP_FIELDS,
+  type StepEvent,
+} from '@evenkeel/protocol';
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { recentSteps } from './recent-steps.ts';
@@ -44,14 +52,14 @@ describeDatabases('steps', (db) => {
       custom: { 'eval, "loss"': 0.5, 'naïve\\': Number.NaN },
     });
     const steps = [whole, aStep(1), aStep(MAX_STEP, { time: 0, custom: { zero: 0 } })];
-    expect(await insert(run, steps)).toEqual([null]);
+    expect(await insert(run, steps)).toEqual([[]]);
     expect(await all(run)).toEqual(steps.map((step) => ({ ...ABSENT, ...step })));
   });
 
   test('values too great or too small for float32 do not break a batch', async () => {
     const run = await begin(db(), { layers: ['h0', 'h1'] });
     const step = aStep(0, { layerGradVar: [1e300, 1e-300], custom: { big: -1e300, small: 1e-300 } });
-    expect(await insert(run, [step])).toEqual([null]);
+    expect(await insert(run, [step])).toEqual([[]]);
     expect(await all(run)).toMatchObject([
       { layerGradVar: [Number.POSITIVE_INFINITY, 0], custom: { big: -1e300, small: 1e-300 } },
     ]);
@@ -88,49 +96,78 @@ describeDatabases('steps', (db) => {
   test('steps may be negative, and steps of one run may lie on both sides of zero', async () => {
     const run = await begin(db());
     const steps = [MIN_STEP, -200, -1, 0, 1].map((step) => aStep(step, { time: NOW.getTime(), loss: 1 }));
-    expect(await insert(run, steps)).toEqual([null]);
+    expect(await insert(run, steps)).toEqual([[]]);
     expect((await all(run)).map(({ step }) => step)).toEqual([MIN_STEP, -200, -1, 0, 1]);
     expect((await getRun(db(), run))?.attempts).toMatchObject([{ firstStep: MIN_STEP, lastStep: 1 }]);
   });
 
   test('a refused batch is not stored, names its field and does not hurt the others', async () => {
-    const run = await begin(db(), { layers: ['h0', 'h1'] });
+    const run = await begin(db());
     const steps = [aStep(0, { loss: 1 })];
-    const refusals = await insertSteps(
+    const results = await insertSteps(
       db(),
       [
         { run, attempt: 1, steps },
         { run: randomUUID(), attempt: 1, steps },
         { run, attempt: 2, steps },
-        { run, attempt: 1, steps: [aStep(1), aStep(2, { layerGradVar: [1] })] },
-        { run, attempt: 1, steps: [aStep(3, { layerOutVar: [1, 2, 3] })] },
-        { run, attempt: 1, steps: [aStep(4, { layerGradVar: [1, 2] })] },
+        { run, attempt: 1, steps: [aStep(4)] },
       ],
       NOW,
     );
-    expect(refusals.map((refusal) => refusal && [refusal.name, refusal.field, refusal.retry])).toEqual([
-      null,
-      ['RefusedError', 'run', false],
-      ['RefusedError', 'attempt', false],
-      ['RefusedError', 'steps[1].layerGradVar', false],
-      ['RefusedError', 'steps[0].layerOutVar', false],
-      null,
-    ]);
+    const refusal = (field: string) => expect.objectContaining({ name: 'RefusedError', field, retry: false });
+    expect(results).toEqual([[], refusal('run'), refusal('attempt'), []]);
     expect((await all(run)).map(({ step }) => step)).toEqual([0, 4]);
     expect(await insertSteps(db(), [], NOW)).toEqual([]);
+  });
+
+  test('a value that the run cannot have costs itself, is reported, and counted with the run', async () => {
+    const run = await begin(db(), { layers: ['h0', 'h1'] });
+    const wrong = [
+      aStep(1, { loss: 1, layerGradVar: [1] }),
+      aStep(2, { layerGradVar: [1, 2, 3], layerOutVar: [1, 2] }),
+    ];
+    const count = (count: number) => ({ field: 'layerGradVar', reason: 'wrong length', count });
+    expect(await insert(run, wrong)).toEqual([[count(2)]]);
+    expect(await all(run)).toMatchObject([
+      { loss: 1, layerGradVar: null },
+      { layerGradVar: null, layerOutVar: [1, 2] },
+    ]);
+    const before = [{ field: 'loss', reason: 'not a number', count: 7 }];
+    await insertSteps(db(), [{ run, attempt: 1, steps: wrong, dropped: before }], NOW);
+    await insertSteps(db(), [{ run, attempt: 1, steps: [], dropped: before }], NOW);
+    expect((await getRun(db(), run))?.dropped).toEqual([{ ...before[0], count: 14 }, count(4)]);
+  });
+
+  test('what is left out of thousands of fields is counted together', async () => {
+    const run = await begin(db());
+    const dropped = (prefix: string) =>
+      Array.from({ length: 900 }, (_, at) => ({ field: `custom.${prefix}${at}`, reason: 'not a number', count: 1 }));
+    for (const prefix of ['a', 'a', 'b']) {
+      await insertSteps(db(), [{ run, attempt: 1, steps: [], dropped: dropped(prefix) }], NOW);
+    }
+    const found = (await getRun(db(), run))?.dropped ?? [];
+    expect(found).toHaveLength(901);
+    expect(found[0]).toEqual({ field: OTHER_FIELDS, reason: 'not a number', count: 900 });
+    expect(found.slice(1).every(({ count }) => count === 2)).toBe(true);
   });
 
   const scalars = (count: number, prefix: string) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`${prefix}${at}`, at]));
 
-  test('a run has thousands of custom scalars, a limit over its life, and a refused batch adds none', async () => {
+  test('a run has thousands of custom scalars, and further ones are left out', async () => {
     const run = await begin(db());
     await insert(run, [aStep(0, { custom: scalars(MAX_CUSTOM_SCALARS - 1, 'a') })]);
-    const [refusal] = await insert(run, [aStep(1, { custom: { a0: 1 } }), aStep(2, { custom: scalars(2, 'b') })]);
-    expect(refusal).toMatchObject({ field: 'steps[1].custom' });
-    expect(await insert(run, [aStep(3, { custom: { last: 7, a0: 8 } })])).toEqual([null]);
+    const beyond = { field: 'custom.b1', reason: 'too many names', count: 1 };
+    expect(await insert(run, [aStep(1, { custom: { a0: 1 } }), aStep(2, { custom: scalars(2, 'b') })])).toEqual([
+      [beyond],
+    ]);
+    expect(await insert(run, [aStep(3, { custom: { b0: 7, a0: 8 } })])).toEqual([[]]);
     expect((await getRun(db(), run))?.customNames).toHaveLength(MAX_CUSTOM_SCALARS);
-    expect((await all(run)).at(-1)).toMatchObject({ step: 3, custom: { a0: 8, last: 7 } });
+    expect((await all(run)).slice(1)).toMatchObject([
+      { custom: { a0: 1 } },
+      { custom: { b0: 0 } },
+      { step: 3, custom: { a0: 8, b0: 7 } },
+    ]);
   });
 
   test('steps that each report other names are kept without a new set of names for each', async () => {

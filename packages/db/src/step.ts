@@ -1,17 +1,29 @@
-import { MAX_CUSTOM_SCALARS, mergeStep, RefusedError, type StepBatch, type StepEvent } from '@evenkeel/protocol';
+import {
+  DropCount,
+  type DroppedValue,
+  type DropReason,
+  mergeStep,
+  RefusedError,
+  type StepArray,
+  type StepBatch,
+  type StepEvent,
+} from '@evenkeel/protocol';
 import { asc, inArray, sql } from 'drizzle-orm';
 import { arrayOf, FLOAT8, INT4, INT8, UUID } from './array-wire.ts';
 import { type Database, type Sql, tellCause } from './database.ts';
+import { countDropped } from './dropped.ts';
 import { type AttemptSteps, extendAttempts } from './extend-attempts.ts';
 import type { ScalarDictionary } from './scalar-dictionary.ts';
 import { keepDictionaries, storeDictionary, takeDictionaries } from './scalar-store.ts';
 import { attempt, run } from './schema.ts';
 import { type ScalarValues, type StepRow, upsertScalars, upsertSteps } from './step-rows.ts';
 
-/** Steps of one batch that are stored together. */
-export interface StepSlice extends StepBatch {
-  /** Every step of the batch where these are its first: one that is refused refuses all. These steps where not. */
-  whole: StepEvent[];
+/** What became of a batch: why it was refused, or the values that were left out of what was stored. */
+export type StoredSteps = RefusedError | DroppedValue[];
+
+/** A batch, and what was left out of it before it came here. */
+export interface TakenBatch extends StepBatch {
+  dropped?: readonly DroppedValue[];
 }
 
 /** What a run's steps must keep to, and what they change of it. */
@@ -24,25 +36,26 @@ interface RunState {
 }
 
 /**
- * Stores batches of any runs, or slices of them, in one transaction, each whole or not at all. A step that is stored
- * already is merged with: what the batch carries of it is overwritten, the rest stays.
- * @returns for each batch null, or why it was refused; that does not hurt the others.
+ * Stores batches of any runs in one transaction, each whole or not at all. A step that is stored already is merged with:
+ * what the batch carries of it is overwritten, the rest stays. A value that the run cannot have is left out and counted.
+ * @returns what became of each batch; that one is refused does not hurt the others.
  */
-export async function insertSteps(
-  db: Database,
-  batches: (StepBatch | StepSlice)[],
-  now: Date,
-): Promise<(RefusedError | null)[]> {
-  const { refusals, runs, states } = await db.sql.transaction(async (tx) => {
+export async function insertSteps(db: Database, batches: readonly TakenBatch[], now: Date): Promise<StoredSteps[]> {
+  const { results, runs, states } = await db.sql.transaction(async (tx) => {
     const runs = await lockRuns(tx, [...new Set(batches.map((batch) => batch.run))]);
     const states = await readStates(db, tx, runs);
-    const refusals = batches.map((batch) => admit(states.get(batch.run), batch));
-    const admitted = batches.filter((_, at) => refusals[at] === null);
+    const taken = batches.map((batch) => admit(states, batch));
+    const admitted = taken.filter((batch): batch is Fitted => !(batch instanceof RefusedError));
     if (admitted.length > 0) await store(tx, states, mergeByAttempt(admitted), now);
-    return { refusals, runs, states };
+    await countDropped(
+      tx,
+      admitted.map(({ run, attempt, dropped }) => ({ run, attempt, values: dropped.values() })),
+    );
+    const results = taken.map((batch) => (batch instanceof RefusedError ? batch : batch.dropped.values()));
+    return { results, runs, states };
   });
   keepDictionaries(db, runs, new Map([...states].map(([id, { dictionary }]) => [id, dictionary])));
-  return refusals;
+  return results;
 }
 
 /** Locks in the order of ids, so that two commits with some of the same runs wait instead of deadlocking. */
@@ -79,29 +92,42 @@ async function readStates(db: Database, tx: Sql, runs: readonly LockedRun[]): Pr
   return states;
 }
 
-/** @returns why the batch is refused, or null where it is not. */
-function admit(state: RunState | undefined, batch: StepBatch | StepSlice): RefusedError | null {
-  if (!state) return new RefusedError('run', 'no such run');
-  if (!state.attempts.has(batch.attempt)) return new RefusedError('attempt', 'the run has no such attempt');
-  const names = new Set<string>();
-  const whole = 'whole' in batch ? batch.whole : batch.steps;
-  for (const [at, step] of whole.entries()) {
-    const refusal = refuseLayers(state, step, at);
-    if (refusal) return refusal;
-    for (const name in step.custom) if (!state.dictionary.has(name)) names.add(name);
-    if (state.dictionary.nameCount + names.size > MAX_CUSTOM_SCALARS) {
-      return new RefusedError(`steps[${at}].custom`, `the run would have more than ${MAX_CUSTOM_SCALARS} scalars`);
-    }
-  }
-  for (const name of names) state.dictionary.add(name);
-  return null;
+/** A batch as its run can have it. */
+interface Fitted extends StepBatch {
+  dropped: DropCount;
 }
 
-function refuseLayers({ layers }: RunState, step: StepEvent, at: number): RefusedError | null {
-  const wrong = (['layerGradVar', 'layerOutVar'] as const).find((name) => step[name] && step[name].length !== layers);
-  if (!wrong) return null;
-  return new RefusedError(`steps[${at}].${wrong}`, `the run names ${layers} layers, not ${step[wrong]?.length}`);
+function admit(
+  states: Map<string, RunState>,
+  { run, attempt, steps, dropped = [] }: TakenBatch,
+): Fitted | RefusedError {
+  const state = states.get(run);
+  if (!state) return new RefusedError('run', 'no such run');
+  if (!state.attempts.has(attempt)) return new RefusedError('attempt', 'the run has no such attempt');
+  const count = new DropCount();
+  for (const { field, reason, count: times } of dropped) count.add(field, reason, times);
+  return { run, attempt, steps: steps.map((step) => fit(state, step, count)), dropped: count };
 }
+
+/** The step without what its run has no room for; itself where that is nothing. Its new names are the run's from now on. */
+function fit({ layers, dictionary }: RunState, step: StepEvent, dropped: DropCount): StepEvent {
+  let fitted = step;
+  for (const name of BY_LAYER) {
+    if (!step[name] || step[name].length === layers) continue;
+    fitted = { ...fitted, [name]: null };
+    dropped.add(name, 'wrong length' satisfies DropReason);
+  }
+  const excess = dictionary.add(step.custom);
+  if (excess.length === 0) return fitted;
+  const custom = { ...step.custom };
+  for (const name of excess) {
+    delete custom[name];
+    dropped.add(`custom.${name}`, 'too many names' satisfies DropReason);
+  }
+  return { ...fitted, custom };
+}
+
+const BY_LAYER = ['layerGradVar', 'layerOutVar'] as const satisfies readonly StepArray[];
 
 function mergeByAttempt(batches: readonly StepBatch[]): AttemptSteps[] {
   const merged = new Map<string, AttemptSteps>();
@@ -119,6 +145,7 @@ function mergeByAttempt(batches: readonly StepBatch[]): AttemptSteps[] {
 
 async function store(tx: Sql, states: Map<string, RunState>, merged: AttemptSteps[], now: Date): Promise<void> {
   const rows = merged.flatMap(({ run, attempt, steps }) => rowsOf(run, attempt, steps));
+  if (rows.length === 0) return;
   await tx.execute(upsertSteps(rows)).catch(tellCause);
   await storeScalars(tx, states, rows);
   await extendAttempts(tx, merged);

@@ -43,14 +43,42 @@ test('batches of many connections at once are all stored', async () => {
 
 test('one refused batch does not harm the others of its group', async () => {
   const [good, bad] = await Promise.all([server.emitter(), server.emitter()]);
-  const wrongLayers = [{ step: 0, time: 1, layerGradVar: [1, 2, 3] }];
   const [stored, refused] = await Promise.all([
     send(good.socket, 'steps', encodeSteps({ run: good.run, attempt: 1, steps: stepsFrom(0, 3) })),
-    send(bad.socket, 'steps', encodeSteps({ run: bad.run, attempt: 1, steps: wrongLayers })),
+    send(bad.socket, 'steps', encodeSteps({ run: bad.run, attempt: 7, steps: stepsFrom(0, 3) })),
   ]);
   expect(stored).toEqual({ ok: true });
-  expect(refused).toMatchObject({ field: 'steps[0].layerGradVar', retry: false });
+  expect(refused).toMatchObject({ field: 'attempt', retry: false });
   expect(await recentSteps(server.db, { run: bad.run, limit: 10 })).toEqual([]);
+});
+
+test('a value that the run cannot have is left out, named in the ack, and not sent to viewers', async () => {
+  const { run, socket } = await server.emitter();
+  const viewer = server.client('/live');
+  await connected(viewer);
+  await send(viewer, 'watch', { run });
+  const frame = new Promise<Uint8Array>((resolve) => viewer.once('steps', resolve));
+  const steps = [{ step: 0, time: 1, loss: 2, layerGradVar: [1, 2, 3] }];
+  const ack = await send(socket, 'steps', encodeSteps({ run, attempt: 1, steps }));
+  expect(ack).toEqual({ ok: true, dropped: [{ field: 'layerGradVar', reason: 'wrong length', count: 1 }] });
+  expect(await recentSteps(server.db, { run, limit: 10 })).toMatchObject([{ loss: 2, layerGradVar: null }]);
+  expect(decodeSteps(await frame).steps).toEqual([{ step: 0, time: 1, loss: 2 }]);
+});
+
+test('training and evaluation of one step in two messages are both kept, and drawn as one step', async () => {
+  const { run, socket } = await server.emitter();
+  const viewer = server.client('/live');
+  await connected(viewer);
+  await send(viewer, 'watch', { run });
+  const frame = new Promise<Uint8Array>((resolve) => viewer.once('steps', resolve));
+  const parts = [
+    { step: 0, time: 1, loss: 1 },
+    { step: 0, time: 2, custom: { evalLoss: 1 } },
+  ];
+  await Promise.all(parts.map((step) => send(socket, 'steps', { run, attempt: 1, steps: [step] })));
+  const whole = { step: 0, time: 1, loss: 1, custom: { evalLoss: 1 } };
+  expect(await recentSteps(server.db, { run, limit: 10 })).toMatchObject([whole]);
+  expect(decodeSteps(await frame).steps).toEqual([whole]);
 });
 
 test('steps of a run that this connection did not start are refused', async () => {

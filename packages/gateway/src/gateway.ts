@@ -10,9 +10,11 @@ import {
   rollUp,
   runsToJudge,
   runsToRollUp,
+  type StoredSteps,
+  type TakenBatch,
   touchRuns,
 } from '@evenkeel/db';
-import type { Action, Alert, Command, RefusedError, RuleSettings, StepBatch } from '@evenkeel/protocol';
+import { type Action, type Alert, type Command, RefusedError, type RuleSettings } from '@evenkeel/protocol';
 import type { Server } from 'socket.io';
 import { CommitWatch, HELD_UP_MS } from './commit-watch.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -23,6 +25,7 @@ import { Judge } from './judge.ts';
 import { Live } from './live.ts';
 import type { Log } from './log.ts';
 import { Reception } from './reception.ts';
+import { withoutDropped } from './without-dropped.ts';
 
 const SWEEP_MS = 10_000;
 const ROLL_UP_MS = 1_000;
@@ -168,13 +171,13 @@ export class Gateway {
     await this.#health.idle();
   }
 
-  async #store(batch: StepBatch): Promise<RefusedError | null> {
-    const refused = await this.#commits.add(batch);
-    if (refused) return refused;
-    this.#live.publish(batch);
+  async #store(batch: TakenBatch): Promise<StoredSteps> {
+    const result = await this.#commits.add(batch);
+    if (result instanceof RefusedError) return result;
+    this.#live.publish(withoutDropped(batch, result));
     this.#toRollUp.add(batch.run);
     this.#judge.observe(batch);
-    return null;
+    return result;
   }
 
   #deliver(command: CommandRow): Promise<void> {

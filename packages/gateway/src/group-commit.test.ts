@@ -1,3 +1,4 @@
+import type { StoredSteps } from '@evenkeel/db';
 import { RefusedError, type StepBatch } from '@evenkeel/protocol';
 import { expect, test } from 'vitest';
 import { GroupCommit } from './group-commit.ts';
@@ -16,13 +17,13 @@ test('what comes while a commit is in flight goes in one group after it', async 
   const commits = new GroupCommit(async (batches) => {
     groups.push(runsOf(batches));
     if (groups.length === 1) await new Promise<void>((resolve) => (release = resolve));
-    return batches.map(() => null);
+    return batches.map(() => []);
   }, silent);
   const first = commits.add(batch('a'));
   await new Promise((resolve) => setImmediate(resolve));
   const rest = ['b', 'c', 'd'].map((run) => commits.add(batch(run)));
   release();
-  expect(await Promise.all([first, ...rest])).toEqual([null, null, null, null]);
+  expect(await Promise.all([first, ...rest])).toEqual([[], [], [], []]);
   expect(groups).toEqual(['a', 'bcd']);
 });
 
@@ -31,10 +32,10 @@ test('a batch that the database rejects is refused for good, the others of its g
   const commits = new GroupCommit(async (batches) => {
     if (batches.some(({ run }) => run === 'bad')) throw Object.assign(new Error('out of range'), { code: '22003' });
     stored.push(...batches.map(({ run }) => run));
-    return batches.map(() => null);
+    return batches.map(() => []);
   }, silent);
   const answers = await Promise.all(['a', 'bad', 'b'].map((run) => commits.add(batch(run))));
-  expect(answers).toMatchObject([null, { field: 'steps', retry: false }, null]);
+  expect(answers).toMatchObject([[], { field: 'steps', retry: false }, []]);
   expect(stored).toEqual(['a', 'b']);
 });
 
@@ -54,7 +55,7 @@ test('what waits is bounded by its size, and room is made again', async () => {
   const blocked = new Promise<void>((resolve) => (release = resolve));
   const commits = new GroupCommit(async (batches) => {
     await blocked;
-    return batches.map(() => null);
+    return batches.map(() => []);
   }, silent);
   const wide = batch('a', 4_096, 512);
   const answers = Array.from({ length: 20 }, () => commits.add(wide));
@@ -63,19 +64,19 @@ test('what waits is bounded by its size, and room is made again', async () => {
   expect(refusal).toMatchObject({ retry: true });
   release();
   await Promise.all(answers);
-  expect(await commits.add(wide)).toBeNull();
+  expect(await commits.add(wide)).toEqual([]);
 });
 
 test('one greedy run: another’s batch is in the next commit, however many large ones wait', async () => {
   const groups: StepBatch[][] = [];
-  let second: Promise<RefusedError | null> | null = null;
+  let second: Promise<StoredSteps> | null = null;
   const commits = new GroupCommit(async (batches) => {
     groups.push(batches);
     if (groups.length === 3) second = commits.add(batch('b', 4));
-    return batches.map(() => null);
+    return batches.map(() => []);
   }, silent);
   await Promise.all(Array.from({ length: 32 }, () => commits.add(batch('a', 4_096))));
-  expect(await second).toBeNull();
+  expect(await second).toEqual([]);
   expect(groups.findIndex((group) => group.some(({ run }) => run === 'b'))).toBe(3);
   const sizes = groups.map((group) => group.reduce((sum, { steps }) => sum + steps.length, 0));
   expect(Math.max(...sizes)).toBeLessThanOrEqual(512);
@@ -89,7 +90,7 @@ test('runs take turns with parts of their batches, and each keeps the order of i
     groups++;
     for (const { run, steps } of slices) stored.push(...steps.map(({ step }): [string, number] => [run, step]));
     if (groups === 1) expect(new Set(slices.map(({ run }) => run)).size).toBe(8);
-    return slices.map(() => null);
+    return slices.map(() => []);
   }, silent);
   const runs = [...'abcdefgh'];
   await Promise.all(runs.flatMap((run) => [commits.add(batch(run, 700)), commits.add(batch(run, 3))]));
@@ -101,10 +102,24 @@ test('a commit of wide steps holds fewer of them', async () => {
   const sizes: number[] = [];
   const commits = new GroupCommit(async (slices) => {
     sizes.push(slices.reduce((sum, { steps }) => sum + steps.length, 0));
-    return slices.map(() => null);
+    return slices.map(() => []);
   }, silent);
   await commits.add(batch('a', 4_096, 512));
   expect(Math.max(...sizes)).toBeLessThan(100);
+});
+
+test('what is left out of the parts of a batch is reported with the whole of it', async () => {
+  const commits = new GroupCommit(async (slices) => {
+    return slices.map(({ steps, dropped = [] }) => [
+      ...dropped,
+      { field: 'lr', reason: 'not a number', count: steps.length },
+    ]);
+  }, silent);
+  const before = { field: 'loss', reason: 'not a number', count: 2 };
+  expect(await commits.add({ ...batch('a', 1_300), dropped: [before] })).toEqual([
+    before,
+    { field: 'lr', reason: 'not a number', count: 1_300 },
+  ]);
 });
 
 test('a batch of which a part is refused is refused, and the rest of it is not stored', async () => {
@@ -112,9 +127,9 @@ test('a batch of which a part is refused is refused, and the rest of it is not s
   const commits = new GroupCommit(async (slices) => {
     if (stored > 1_000) throw new Error('connection refused');
     for (const { steps } of slices) stored += steps.length;
-    return slices.map(() => null);
+    return slices.map(() => []);
   }, silent);
   const answers = await Promise.all([commits.add(batch('a', 4_096)), commits.add(batch('b', 1))]);
-  expect(answers).toMatchObject([{ retry: true }, null]);
+  expect(answers).toMatchObject([{ retry: true }, []]);
   expect(stored).toBeLessThan(2_000);
 });

@@ -1,10 +1,10 @@
-import type { StepSlice } from '@evenkeel/db';
-import { RefusedError, type StepBatch, type StepEvent } from '@evenkeel/protocol';
+import type { StoredSteps, TakenBatch } from '@evenkeel/db';
+import { DropCount, RefusedError, type StepEvent } from '@evenkeel/protocol';
 import type { Log } from './log.ts';
 import { TurnQueue } from './turn-queue.ts';
 
-/** Stores all slices in one transaction; answers each with null, or why that one was not stored. */
-export type StoreBatches = (slices: StepSlice[]) => Promise<(RefusedError | null)[]>;
+/** Stores all batches in one transaction, and tells what became of each. */
+export type StoreBatches = (batches: TakenBatch[]) => Promise<StoredSteps[]>;
 
 /**
  * What one commit stores: whoever sends a batch waits for the commit in flight and for its own, however much others
@@ -21,10 +21,12 @@ const WAITING_NUMBERS = 20_000_000;
 const DATA_REJECTED = /^2[23]/;
 
 interface Waiting {
-  batch: StepBatch;
+  batch: TakenBatch;
   /** Steps that are stored or in the group that is. */
   taken: number;
-  settle: (refused: RefusedError | null) => void;
+  /** What was left out of the steps that are stored. */
+  dropped: DropCount;
+  settle: (result: StoredSteps) => void;
 }
 
 /** The steps of a batch that go into a group, from one index up to another. */
@@ -36,8 +38,9 @@ interface Part {
 
 /**
  * Gathers the batches of all runs while the previous commit is in flight, then stores them in one statement: in turn by
- * run, and in order within a run. A large batch is stored by several commits, refused as a whole by the first of them.
- * A batch is durable once its promise has resolved with null.
+ * run, and in order within a run. A large batch is stored by several commits; one that fails midway leaves the first of
+ * its steps stored, which does no harm, as it merges with them when it comes again.
+ * A batch is durable once its promise has resolved with what was left out of it.
  */
 export class GroupCommit {
   readonly #store: StoreBatches;
@@ -51,19 +54,19 @@ export class GroupCommit {
     this.#log = log;
   }
 
-  /** Resolves once the batch is stored (null) or refused; never rejects. */
-  add(batch: StepBatch): Promise<RefusedError | null> {
+  /** Resolves once the batch is stored or refused; never rejects. */
+  add(batch: TakenBatch): Promise<StoredSteps> {
     const numbers = batch.steps.reduce((sum, step) => sum + numbersIn(step), 0);
     if (this.#waitingNumbers + numbers > WAITING_NUMBERS) {
       return Promise.resolve(new RefusedError('', 'the server is behind with storing steps: try again', true));
     }
     this.#waitingNumbers += numbers;
     return new Promise((resolve) => {
-      const settle = (refused: RefusedError | null) => {
+      const settle = (result: StoredSteps) => {
         this.#waitingNumbers -= numbers;
-        resolve(refused);
+        resolve(result);
       };
-      this.#queue.add(batch.run, { batch, taken: 0, settle });
+      this.#queue.add(batch.run, { batch, taken: 0, dropped: new DropCount(), settle });
       this.#draining ??= this.#drain();
     });
   }
@@ -77,15 +80,18 @@ export class GroupCommit {
     await null; // let what arrives in the same turn join the first group
     for (let group = this.#takeGroup(); group.length > 0; group = this.#takeGroup()) {
       const answers = await this.#commit(group.map(sliceOf));
-      for (const [at, { waiting, until }] of group.entries()) this.#settle(waiting, until, answers[at] ?? null);
+      for (const [at, { waiting, until }] of group.entries()) this.#settle(waiting, until, answerAt(answers, at));
     }
     this.#draining = null;
   }
 
-  #settle(waiting: Waiting, stored: number, refused: RefusedError | null): void {
-    if (!refused && stored < waiting.batch.steps.length) return;
-    this.#queue.remove(waiting.batch.run, waiting);
-    waiting.settle(refused);
+  #settle(waiting: Waiting, stored: number, result: StoredSteps): void {
+    const { batch, dropped, settle } = waiting;
+    const isRefused = result instanceof RefusedError;
+    if (!isRefused) for (const { field, reason, count } of result) dropped.add(field, reason, count);
+    if (!isRefused && stored < batch.steps.length) return;
+    this.#queue.remove(batch.run, waiting);
+    settle(isRefused ? result : dropped.values());
   }
 
   #takeGroup(): Part[] {
@@ -105,16 +111,18 @@ export class GroupCommit {
     return [...parts.values()];
   }
 
-  async #commit(slices: StepSlice[]): Promise<(RefusedError | null)[]> {
+  async #commit(slices: TakenBatch[]): Promise<StoredSteps[]> {
     try {
-      return await this.#store(slices);
+      const answers = await this.#store(slices);
+      if (answers.length === slices.length) return answers;
+      throw new Error(`the database answered ${answers.length} batches of ${slices.length}`);
     } catch (error) {
       this.#log('error', `storing ${slices.length} batches failed`, error);
       if (!isDataRejected(error))
         return slices.map(() => new RefusedError('', 'the database did not answer: try again', true));
       if (slices.length === 1) return [new RefusedError('steps', 'the database rejects it')];
       // One batch has spoilt the transaction of all: give each its own.
-      const answers = [];
+      const answers: StoredSteps[] = [];
       for (const slice of slices) answers.push(...(await this.#commit([slice])));
       return answers;
     }
@@ -132,9 +140,17 @@ function take(waiting: Waiting, mostSteps: number, mostNumbers: number): number 
   return numbers;
 }
 
-function sliceOf({ waiting: { batch }, from, until }: Part): StepSlice {
-  const steps = batch.steps.slice(from, until);
-  return { run: batch.run, attempt: batch.attempt, steps, whole: from === 0 ? batch.steps : steps };
+/** What was left out of a batch before it came here goes with its first steps. */
+function sliceOf({ waiting: { batch }, from, until }: Part): TakenBatch {
+  const { run, attempt, dropped = [] } = batch;
+  return { run, attempt, steps: batch.steps.slice(from, until), dropped: from === 0 ? dropped : [] };
+}
+
+/** Fails closed: a missing answer must not read as stored. */
+function answerAt(answers: readonly StoredSteps[], at: number): StoredSteps {
+  const answer = answers[at];
+  if (!answer) throw new Error('the database gave no answer for a batch');
+  return answer;
 }
 
 function numbersIn({ layerGradVar, layerOutVar, custom }: StepEvent): number {

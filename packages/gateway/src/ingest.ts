@@ -8,10 +8,13 @@ import {
   finishRun,
   listApiKeys,
   pendingCommands,
+  type StoredSteps,
   settleCommand,
   startRun,
+  type TakenBatch,
 } from '@evenkeel/db';
 import {
+  type Accepted,
   type Ack,
   ack,
   type Command,
@@ -25,13 +28,12 @@ import {
   type RunStart,
   runFinish,
   runStart,
-  type StepBatch,
-  stepBatch,
   storableReason,
 } from '@evenkeel/protocol';
 import type { Namespace, Socket } from 'socket.io';
 import type { Intake } from './intake.ts';
 import type { Log } from './log.ts';
+import { readSteps } from './read-steps.ts';
 
 /** What an emitter's answer to a command may take; after that the command goes out again with its next start. */
 const ANSWER_TIMEOUT = 60_000;
@@ -44,8 +46,8 @@ export interface IngestOptions {
   now: () => Date;
   log: Log;
   intake: Intake;
-  /** Resolves once the batch is durable, or with why it was refused. */
-  store: (batch: StepBatch) => Promise<RefusedError | null>;
+  /** Resolves once the batch is durable, with what was left out of it, or with why it was refused. */
+  store: (batch: TakenBatch) => Promise<StoredSteps>;
   /** The emitter of this run has sent something, which may yet be refused. */
   onContact: (run: string) => void;
   onRunStarted: (run: string) => void;
@@ -64,7 +66,9 @@ interface Emitter {
   runs: Map<string, Promise<unknown>>;
 }
 
-type Handler = (emitter: Emitter, socket: Socket, payload: unknown) => Promise<void>;
+type Handler = (emitter: Emitter, socket: Socket, payload: unknown) => Promise<Accepted>;
+
+const ACCEPTED: Accepted = { ok: true };
 
 /** The `/ingest` namespace: every message is parsed, stored, and only then acknowledged. */
 export class Ingest {
@@ -193,8 +197,7 @@ export class Ingest {
     try {
       const handler = this.#handlers.get(event);
       if (!handler) throw new RefusedError('event', `there is no event "${event.slice(0, 50)}"`);
-      await handler(emitter, socket, payload);
-      return { ok: true };
+      return await handler(emitter, socket, payload);
     } catch (error) {
       if (error instanceof RefusedError) return error.toRefusal();
       this.#options.log('error', `${event} failed`, error);
@@ -202,7 +205,7 @@ export class Ingest {
     }
   }
 
-  async #start(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
+  async #start(emitter: Emitter, socket: Socket, payload: unknown): Promise<Accepted> {
     const start = parse(runStart, payload);
     const { runs } = emitter;
     const former = runs.get(start.run);
@@ -226,12 +229,13 @@ export class Ingest {
     await socket.join(roomOf(start));
     this.#options.onRunStarted(start.run);
     this.#track(this.#deliverPending(start, socket.id));
+    return ACCEPTED;
   }
 
-  async #takeSteps(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
+  async #takeSteps(emitter: Emitter, socket: Socket, payload: unknown): Promise<Accepted> {
     const { intake, onContact } = this.#options;
     try {
-      await intake.add(socket.id, payload, () => this.#steps(emitter, payload));
+      return await intake.add(socket.id, payload, () => this.#steps(emitter, payload));
     } catch (error) {
       // It may have been refused unread: then it can be of any of these.
       if (error instanceof RefusedError && error.retry) for (const run of emitter.runs.keys()) onContact(run);
@@ -239,16 +243,18 @@ export class Ingest {
     }
   }
 
-  async #steps(emitter: Emitter, payload: unknown): Promise<void> {
-    const batch = payload instanceof Uint8Array ? decodeSteps(payload) : parse(stepBatch, payload);
+  async #steps(emitter: Emitter, payload: unknown): Promise<Accepted> {
+    const { onContact, store, now } = this.#options;
+    const batch = payload instanceof Uint8Array ? decodeSteps(payload) : readSteps(payload, now().getTime());
     const started = startedHere(emitter, batch.run);
-    this.#options.onContact(batch.run);
+    onContact(batch.run);
     await started;
-    const refused = await this.#options.store(batch);
-    if (refused) throw refused;
+    const result = await store(batch);
+    if (result instanceof RefusedError) throw result;
+    return result.length > 0 ? { ok: true, dropped: result } : ACCEPTED;
   }
 
-  async #finish(emitter: Emitter, socket: Socket, payload: unknown): Promise<void> {
+  async #finish(emitter: Emitter, socket: Socket, payload: unknown): Promise<Accepted> {
     const finish = parse(runFinish, payload);
     await startedHere(emitter, finish.run);
     await this.#options.intake.settled(socket.id); // steps that came before it are taken before it
@@ -256,15 +262,17 @@ export class Ingest {
     emitter.runs.delete(finish.run);
     await socket.leave(roomOf(finish));
     this.#options.onRunFinished(finish.run);
+    return ACCEPTED;
   }
 
-  async #commandDone(socket: Socket, payload: unknown): Promise<void> {
+  async #commandDone(socket: Socket, payload: unknown): Promise<Accepted> {
     const done = parse(commandDone, payload);
     const given = await findCommand(this.#options.db, done);
     if (!socket.rooms.has(roomOf(given)))
       throw new RefusedError('run', 'its attempt was not started on this connection');
     await settleCommand(this.#options.db, done, this.#options.now());
     this.#options.onCommandChanged(done.run);
+    return ACCEPTED;
   }
 }
 

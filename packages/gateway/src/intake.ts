@@ -23,7 +23,7 @@ const LIMITS: IntakeLimits = {
 const MOST_TIMES = 2;
 
 /** Decodes a message at once, and resolves when what it holds is stored. */
-type Store = () => Promise<void>;
+type Store<Result> = () => Promise<Result>;
 
 interface Message {
   connection: string;
@@ -58,7 +58,7 @@ export class Intake {
   readonly #waiting = new TurnQueue<Message>();
   readonly #connections = new Map<string, Unacknowledged>();
   /** Every unacknowledged message, the oldest first, and when it is answered. */
-  readonly #messages = new Map<Message, Promise<void>>();
+  readonly #messages = new Map<Message, Promise<unknown>>();
   #bytes = 0;
   #isDecoding = false;
 
@@ -76,7 +76,7 @@ export class Intake {
    * Calls `store` when it is this connection's turn, and settles as that does.
    * @throws RefusedError at once, before anything is decoded, where too much is unacknowledged already.
    */
-  async add(connection: string, payload: unknown, store: Store): Promise<void> {
+  async add<Result>(connection: string, payload: unknown, store: Store<Result>): Promise<Result> {
     const bytes = bytesOf(payload);
     this.#refuseExcess(connection, bytes);
     const held = this.#connections.get(connection) ?? { batches: 0, bytes: 0, decoded: 0 };
@@ -85,7 +85,7 @@ export class Intake {
     held.bytes += bytes;
     this.#bytes += bytes;
     const message = { connection, bytes, since: this.#now(), start: () => {} };
-    const stored = new Promise<void>((resolve) => {
+    const stored = new Promise<Result>((resolve) => {
       message.start = () => resolve(store());
     }).finally(() => this.#release(message, held));
     this.#messages.set(message, stored);

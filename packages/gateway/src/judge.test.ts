@@ -38,7 +38,7 @@ async function startedRun(run: string = randomUUID(), attempt = 1): Promise<stri
 
 async function store(run: string, steps: StepEvent[], attempt = 1) {
   const batch = { run, attempt, steps };
-  expect(await insertSteps(db, [batch], new Date())).toEqual([null]);
+  expect(await insertSteps(db, [batch], new Date())).toEqual([[]]);
   return batch;
 }
 

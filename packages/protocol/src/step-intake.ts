@@ -19,8 +19,8 @@ export type OnDropped = (field: string, reason: DropReason) => void;
 
 /** What a run gives its steps. */
 export interface StepContext {
-  /** How many layers it names; arrays by layer have as many values. */
-  layers: number;
+  /** How many layers it names, where that is known: arrays by layer have as many values. */
+  layers: number | null;
   /** The time of a step that has none, in milliseconds since 1970. */
   now: () => number;
 }
@@ -82,13 +82,13 @@ function takeCount(field: string, value: unknown, dropped: OnDropped): number | 
 }
 
 /** Arrays and typed arrays alike: what a tensor library hands out is one of these. */
-function takeArray(field: StepArray, value: unknown, layers: number, dropped: OnDropped): number[] | null {
+function takeArray(field: StepArray, value: unknown, layers: number | null, dropped: OnDropped): number[] | null {
   if (value == null) return null;
   if (!Array.isArray(value) && !isTypedArray(value)) {
     dropped(field, 'not a number');
     return null;
   }
-  const [min, max] = field === 'tevQuantiles' ? arrayLengths(field, MAX_LAYERS) : [layers, layers];
+  const [min, max] = layers === null || field === 'tevQuantiles' ? arrayLengths(field, MAX_LAYERS) : [layers, layers];
   if (value.length < min || value.length > max) {
     dropped(field, 'wrong length');
     return null;
