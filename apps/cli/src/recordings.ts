@@ -40,7 +40,8 @@ export interface RecordedAttempt {
   finish: RecordedFinish | null;
   /** How many steps it has, a repeated one counted twice. */
   steps: number;
-  /** The largest step number, null where there is no step. */
+  /** The smallest step number, and the largest; null where there is no step. */
+  firstStep: number | null;
   lastStep: number | null;
   /** When the first step ended, and the last; null where they do not say. */
   firstTime: number | null;
@@ -177,7 +178,15 @@ class AttemptReader {
       return;
     }
     const layerCount = start.layers.length || null;
-    const nothing = { finish: null, steps: 0, lastStep: null, firstTime: null, lastTime: null, lastLoss: null };
+    const nothing = {
+      finish: null,
+      steps: 0,
+      firstStep: null,
+      lastStep: null,
+      firstTime: null,
+      lastTime: null,
+      lastLoss: null,
+    };
     this.#drafts.push({ ...nothing, start, place, layerCount, customNames: new Set() });
   }
 }
@@ -195,7 +204,8 @@ function takeStep({ step, time, loss, custom, ...line }: RecordedStep, draft: Dr
     throw new RefusedError('custom', `the run would have more than ${MAX_CUSTOM_SCALARS} scalars`);
   }
   draft.steps += 1;
-  draft.lastStep = Math.max(draft.lastStep ?? 0, step);
+  draft.firstStep = Math.min(draft.firstStep ?? step, step);
+  draft.lastStep = Math.max(draft.lastStep ?? step, step);
   if (draft.steps === 1) draft.firstTime = time ?? null;
   draft.lastTime = time ?? null;
   if (loss != null) draft.lastLoss = { step, loss };

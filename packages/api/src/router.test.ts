@@ -11,7 +11,8 @@ import {
   raiseAlert,
   startRun,
 } from '@evenkeel/db';
-import { type Alert, parse, type Rule, type RuleSettings, runStart } from '@evenkeel/protocol';
+import { type Alert, parse, runStart } from '@evenkeel/protocol';
+import type { RuleSettings } from '@evenkeel/stability';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import superjson from 'superjson';
@@ -152,7 +153,7 @@ test('an alert is acknowledged, then resolved, and viewers hear of both', async 
 });
 
 test('alerts are listed and counted by a filter, acted on together, noted, and read one by one', async () => {
-  const open = async (rule: Rule, now: Date) => {
+  const open = async (rule: string, now: Date) => {
     const finding = { severity: 'warning', attempt: 1, step: 60, message: 'm', evidence: {} } as const;
     const raised = await raiseAlert(
       db,

@@ -1,5 +1,6 @@
 import { type CommandRow, type Database, isTimeout } from '@evenkeel/db';
-import { type Action, type Alert, type Command, isJson, RefusedError, type RuleSettings } from '@evenkeel/protocol';
+import { type Action, type Alert, type Command, isJson, RefusedError } from '@evenkeel/protocol';
+import type { RuleSettings } from '@evenkeel/stability';
 import { initTRPC, TRPCError } from '@trpc/server';
 import pLimit from 'p-limit';
 import superjson from 'superjson';

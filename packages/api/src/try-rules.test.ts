@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { archiveRun, type Database, finishRun, insertSteps, openDatabase, raiseAlert, startRun } from '@evenkeel/db';
-import { parse, type RuleSettings, runStart, type StepEvent } from '@evenkeel/protocol';
+import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
+import type { RuleSettings } from '@evenkeel/stability';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { createCaller } from './router.ts';
 import type { TriedRun } from './try-rules.ts';

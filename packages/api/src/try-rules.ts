@@ -1,6 +1,13 @@
 import { type Database, getRun, listAlerts, listRuns, type RunDetail, readSignals, startOfNewest } from '@evenkeel/db';
-import type { Alert, RuleSettings } from '@evenkeel/protocol';
-import { STEP_RULES, type StepRule, Trial, type TriedAlert, type TriedAttempt } from '@evenkeel/stability';
+import type { Alert } from '@evenkeel/protocol';
+import {
+  type ReplayedAttempt,
+  type RuleSettings,
+  STEP_RULE_NAMES,
+  type StepRuleName,
+  Trial,
+  type TriedAlert,
+} from '@evenkeel/stability';
 import { TRPCError } from '@trpc/server';
 
 /** Of a run, the newest: as many as a server reads in some seconds, a chunk at a time. */
@@ -22,12 +29,12 @@ interface Raised {
 
 export interface TriedRun extends Pick<RunDetail, 'id' | 'name' | 'status' | 'startedAt' | 'lastStep'> {
   newestAttempt: number;
-  /** From which step on the run has lost what it had learnt, or its numbers; null where it has not. */
+  /** Where the run as it stands now has diverged; null where it has not. */
   divergedAt: number | null;
   /** Where the steps that were tried begin; null where they are all there are. Alerts from before are left out. */
   triedFrom: { attempt: number; step: number } | null;
   /** Of each rule, what the settings would have raised, and what was raised. */
-  rules: Record<StepRule, { tried: Raised; had: Raised }>;
+  rules: Record<StepRuleName, { tried: Raised; had: Raised }>;
 }
 
 export interface TriedRuns {
@@ -80,23 +87,23 @@ async function tryRun(db: Database, run: RunDetail, settings: RuleSettings, sign
     for (const { attempt, ...signals } of chunk) if (known.has(attempt)) trial.observe(attempt, signals);
     steps += chunk.length;
   }
-  const listed = await listAlerts(db, { run: run.id, rule: STEP_RULES, limit: MOST_ALERTS });
+  const listed = await listAlerts(db, { run: run.id, rule: STEP_RULE_NAMES, limit: MOST_ALERTS });
   const had = listed.filter((alert) => triedFrom === null || isBehind(alert, triedFrom)).sort(inOrder);
   const { id, name, status, startedAt, lastStep } = run;
   const facts = { id, name, status, startedAt, lastStep, newestAttempt: run.attempts.at(-1)?.number ?? 1 };
   const rules = Object.fromEntries(
-    STEP_RULES.map((rule) => [rule, { tried: raisedBy(rule, trial.alerts), had: raisedBy(rule, had) }]),
+    STEP_RULE_NAMES.map((rule) => [rule, { tried: raisedBy(rule, trial.alerts), had: raisedBy(rule, had) }]),
   ) as TriedRun['rules'];
   return { run: { ...facts, divergedAt: trial.divergedAt, triedFrom, rules }, steps };
 }
 
-function attemptsOf({ attempts }: RunDetail): TriedAttempt[] {
+function attemptsOf({ attempts }: RunDetail): ReplayedAttempt[] {
   return attempts.flatMap(({ number, firstStep, status }) =>
     firstStep === null ? [] : [{ number, firstStep, hasEnded: status !== null }],
   );
 }
 
-function raisedBy(rule: StepRule, alerts: readonly (TriedAlert | Alert)[]): Raised {
+function raisedBy(rule: StepRuleName, alerts: readonly (TriedAlert | Alert)[]): Raised {
   const own = alerts.filter((alert) => alert.rule === rule);
   const placed = own.map(({ attempt, step, severity }) => ({ attempt, step, severity }));
   return { count: own.length, alerts: placed.slice(0, MOST_LISTED) };

@@ -1,4 +1,4 @@
-import type { Alert, AlertStatus, OpenAlert, Rule, Severity } from '@evenkeel/protocol';
+import type { Alert, AlertStatus, OpenAlert, Severity } from '@evenkeel/protocol';
 import { and, count, desc, eq, getTableColumns, gte, ilike, inArray, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import { arrayOf, UUID } from './array-wire.ts';
 import { containing, type Database } from './database.ts';
@@ -9,7 +9,7 @@ export interface AlertFilter {
   /** Without it, the alerts of runs that are put away are left out. */
   run?: string | undefined;
   status?: readonly AlertStatus[] | undefined;
-  rule?: readonly Rule[] | undefined;
+  rule?: readonly string[] | undefined;
   severity?: Severity | undefined;
   project?: string | undefined;
   /** Part of the run's name. */

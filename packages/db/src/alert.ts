@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Alert, RefusedError, type Rule } from '@evenkeel/protocol';
+import { type Alert, RefusedError } from '@evenkeel/protocol';
 import { and, eq, lt, ne, notInArray, or, type SQL, sql } from 'drizzle-orm';
 import { arrayOf, UUID } from './array-wire.ts';
 import { type CommandRow, react } from './command.ts';
@@ -115,9 +115,9 @@ export async function resolveRule(
  * Resolves what nobody watches any more: the alerts of a run's former attempts, and of its newest those of all rules but
  * the ones that are open.
  */
-export async function resolveLeftOvers(
+export async function resolveStaleAlerts(
   db: Database,
-  { run, attempt, open }: { run: string; attempt: number; open: readonly Rule[] },
+  { run, attempt, open }: { run: string; attempt: number; open: readonly string[] },
   now: Date,
 ): Promise<Alert[]> {
   const isLeft = or(lt(alert.attempt, attempt), notInArray(alert.rule, [...open]));

@@ -7,7 +7,8 @@ import {
   RefusedError,
   storableReason,
 } from '@evenkeel/protocol';
-import { and, asc, desc, eq, exists, inArray, isNull, lt, ne, notInArray, or, type SQL } from 'drizzle-orm';
+import { answerTo, type CausedCommand } from '@evenkeel/stability';
+import { and, asc, desc, eq, inArray, isNull, lt, ne, or, type SQL } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import { alert, attempt, command, run } from './schema.ts';
 
@@ -15,9 +16,6 @@ import { alert, attempt, command, run } from './schema.ts';
 export type CommandRow = typeof command.$inferSelect;
 
 export type CommandKey = Pick<Command, 'run' | 'id'>;
-
-/** Rules whose alerts no command answers: a trainer that does not answer cannot obey, and may only be slow. */
-const UNANSWERED_RULES = ['stalled'];
 
 /** Commands that may wait for a trainer that is away. */
 const MAX_PENDING = 100;
@@ -70,55 +68,29 @@ function factorOf(action: Action): number | null {
   return action.kind === 'reduce-lr' ? action.factor : null;
 }
 
-/**
- * Gives the command that the policy of an alert's attempt asks for; null where it asks for none, or the attempt has
- * ended. What another rule's alert has caused, and which is unresolved, is not done a second time.
- */
+/** Gives the command with which the policy of the run answers an alert; null where it answers with none. */
 export async function react(tx: Sql, raised: Alert, now: Date): Promise<CommandRow | null> {
-  if (UNANSWERED_RULES.includes(raised.rule)) return null;
   const newest = await lockNewest(tx, raised.run);
-  if (newest?.number !== raised.attempt || newest.ended) return null;
-  const reaction = newest.policy[raised.severity];
-  if (reaction.kind === 'observe' || (await isCausedAlready(tx, raised, reaction))) return null;
+  if (!newest) return null;
+  const action = answerTo({
+    alert: raised,
+    newest: { attempt: newest.number, hasEnded: newest.ended !== null, policy: newest.policy },
+    caused: await causedCommands(tx, raised),
+  });
+  if (!action) return null;
   const { run: id, rule, severity, window, message } = raised;
   const step = window[1];
   const reason = storableReason(`${severity} ${rule} at step ${step}: ${message}`);
-  return insertCommand(
-    tx,
-    { run: id, attempt: raised.attempt, step, by: rule, reason, alert: raised.id },
-    reaction,
-    now,
-  );
+  return insertCommand(tx, { run: id, attempt: raised.attempt, step, by: rule, reason, alert: raised.id }, action, now);
 }
 
-async function isCausedAlready(tx: Sql, raised: Alert, action: Action): Promise<boolean> {
-  const factor = factorOf(action);
-  const unresolved = tx
-    .select()
-    .from(alert)
-    .where(
-      and(
-        eq(alert.run, raised.run),
-        eq(alert.id, command.alert),
-        ne(alert.id, raised.id),
-        ne(alert.status, 'resolved'),
-      ),
-    );
-  const caused = await tx
-    .select({ id: command.id })
+/** What the unresolved alerts of an attempt have caused. */
+async function causedCommands(tx: Sql, { run: id, attempt: number }: Alert): Promise<CausedCommand[]> {
+  return tx
+    .select({ alert: command.alert, kind: command.kind, factor: command.factor, status: command.status })
     .from(command)
-    .where(
-      and(
-        eq(command.run, raised.run),
-        eq(command.attempt, raised.attempt),
-        eq(command.kind, action.kind),
-        factor === null ? isNull(command.factor) : eq(command.factor, factor),
-        notInArray(command.status, ['failed', 'expired']),
-        exists(unresolved),
-      ),
-    )
-    .limit(1);
-  return caused.length > 0;
+    .innerJoin(alert, and(eq(alert.run, command.run), eq(alert.id, command.alert)))
+    .where(and(eq(command.run, id), eq(command.attempt, number), ne(alert.status, 'resolved')));
 }
 
 async function insertCommand(

@@ -5,8 +5,8 @@ export {
   raiseAlert,
   resolveAlert,
   resolveAlerts,
-  resolveLeftOvers,
   resolveRule,
+  resolveStaleAlerts,
 } from './alert.ts';
 export { countAlerts, getAlert, listAlerts } from './alert-list.ts';
 export {

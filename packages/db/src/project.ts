@@ -1,4 +1,5 @@
-import { type Alert, RefusedError, RULES, type RuleSettings } from '@evenkeel/protocol';
+import { type Alert, RefusedError } from '@evenkeel/protocol';
+import { disabledRules, type RuleSettings } from '@evenkeel/stability';
 import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import { alert, project, run } from './schema.ts';
@@ -53,12 +54,13 @@ export async function writeRules(db: Database, name: string, rules: RuleSettings
   return db.sql.transaction(async (tx) => {
     const [found] = await tx.update(project).set({ rules }).where(eq(project.name, name)).returning({ id: project.id });
     if (!found) throw new RefusedError('project', 'no such project');
-    const off = RULES.filter((rule) => rules[rule]?.enabled === false);
     const ofProject = tx.select({ id: run.id }).from(run).where(eq(run.projectId, found.id));
     return tx
       .update(alert)
       .set({ status: 'resolved', resolvedAt: now })
-      .where(and(inArray(alert.run, ofProject), inArray(alert.rule, off), ne(alert.status, 'resolved')))
+      .where(
+        and(inArray(alert.run, ofProject), inArray(alert.rule, disabledRules(rules)), ne(alert.status, 'resolved')),
+      )
       .returning();
   });
 }

@@ -1,15 +1,14 @@
-import type {
-  Action,
-  AlertStatus,
-  CommandStatus,
-  EndStatus,
-  Policy,
-  Rule,
-  RuleSettings,
-  RunStatus,
-  Severity,
+import {
+  type Action,
+  type AlertStatus,
+  type CommandStatus,
+  type EndStatus,
+  MIN_STEP,
+  type Policy,
+  type RunStatus,
+  type Severity,
 } from '@evenkeel/protocol';
-import { MIN_STEP } from '@evenkeel/protocol';
+import type { RuleSettings } from '@evenkeel/stability';
 import { sql } from 'drizzle-orm';
 import {
   bigint,
@@ -265,7 +264,7 @@ export const alert = pgTable(
     run: uuid()
       .notNull()
       .references(() => run.id, { onDelete: 'cascade' }),
-    rule: text().$type<Rule>().notNull(),
+    rule: text().notNull(),
     severity: text().$type<Severity>().notNull(),
     status: text().$type<AlertStatus>().notNull(),
     attempt: integer().notNull(),

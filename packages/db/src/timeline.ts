@@ -1,3 +1,4 @@
+import { ownedSpans } from '@evenkeel/stability';
 import { and, asc, eq, lte } from 'drizzle-orm';
 import type { Sql } from './database.ts';
 import { attempt, RAW_SIZE, ROLLUP_SIZES, rowSpan, STALE_SPAN } from './schema.ts';
@@ -30,23 +31,19 @@ export interface Piece {
 export async function readTimeline(sql: Sql, run: string, asOf?: number): Promise<Segment[]> {
   const attempts = await sql
     .select({
-      attempt: attempt.number,
-      first: attempt.firstStep,
-      last: attempt.lastStep,
+      number: attempt.number,
+      firstStep: attempt.firstStep,
+      lastStep: attempt.lastStep,
       rolledTo: attempt.rolledTo,
       stale: attempt.stale,
     })
     .from(attempt)
     .where(and(eq(attempt.run, run), asOf === undefined ? undefined : lte(attempt.number, asOf)))
     .orderBy(asc(attempt.number));
-  const segments: Segment[] = [];
-  let until = Number.POSITIVE_INFINITY;
-  for (const { first, last, ...rest } of attempts.reverse()) {
-    if (first === null || last === null) continue;
-    if (first < until) segments.unshift({ ...rest, first, last: Math.min(last, until - 1) });
-    until = Math.min(until, first);
-  }
-  return segments;
+  return ownedSpans(attempts).flatMap((span) => {
+    const owner = attempts.find(({ number }) => number === span.attempt);
+    return owner ? { ...span, rolledTo: owner.rolledTo, stale: owner.stale } : [];
+  });
 }
 
 /** What of the timeline lies from one step to another, both included. */

@@ -14,7 +14,8 @@ import {
   type TakenBatch,
   touchRuns,
 } from '@evenkeel/db';
-import { type Action, type Alert, type Command, RefusedError, type RuleSettings } from '@evenkeel/protocol';
+import { type Action, type Alert, type Command, RefusedError } from '@evenkeel/protocol';
+import type { RuleSettings } from '@evenkeel/stability';
 import type { Server } from 'socket.io';
 import { CommitWatch, HELD_UP_MS } from './commit-watch.ts';
 import { GroupCommit } from './group-commit.ts';

@@ -10,7 +10,7 @@ import {
   startRun,
 } from '@evenkeel/db';
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
-import { STEP_RULES, Trial } from '@evenkeel/stability';
+import { STEP_RULE_NAMES, Trial } from '@evenkeel/stability';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Judge } from './judge.ts';
 import { startOf, stepsFrom } from './testing.ts';
@@ -65,7 +65,7 @@ async function tried(run: string): Promise<string[]> {
 }
 
 async function raised(run: string): Promise<string[]> {
-  return (await listAlerts(db, { run, rule: STEP_RULES, limit: 1_000 })).map(words).sort();
+  return (await listAlerts(db, { run, rule: STEP_RULE_NAMES, limit: 1_000 })).map(words).sort();
 }
 
 function words({ rule, attempt, step, severity }: { rule: string; attempt: number; step: number; severity: string }) {

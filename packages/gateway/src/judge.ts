@@ -9,12 +9,19 @@ import {
   noteForecasts,
   raiseAlert,
   recentSteps,
-  resolveLeftOvers,
   resolveRule,
+  resolveStaleAlerts,
   rulesOfRun,
 } from '@evenkeel/db';
-import { type Alert, RULES, type Rule, type RuleSettings, type StepBatch, type StepEvent } from '@evenkeel/protocol';
-import { Detector, type DetectorState, type Finding, type Verdict } from '@evenkeel/stability';
+import type { Alert, StepBatch, StepEvent } from '@evenkeel/protocol';
+import {
+  Detector,
+  type DetectorState,
+  type Finding,
+  RULE_NAMES,
+  type RuleSettings,
+  type Verdict,
+} from '@evenkeel/stability';
 import type { Log } from './log.ts';
 
 /** Steps that are judged without a break: messages of others come in between, about every millisecond. */
@@ -120,7 +127,7 @@ export class Judge {
       this.#enqueue(run, async (known) => {
         if (known?.project !== project) return known;
         const retuned = { ...known, detector: Detector.restore(known.detector.state(), rules) };
-        await this.#resolveLeftOvers(run, retuned.attempt, retuned.detector.openRules());
+        await this.#resolveStaleAlerts(run, retuned.attempt, retuned.detector.openRules());
         return this.#mark(run, retuned);
       });
     }
@@ -166,7 +173,7 @@ export class Judge {
   async #begin(run: string, known: Case, attempt: number, first: number): Promise<Case> {
     const { project, detector } = await this.#note(run, known);
     detector.newAttempt(first);
-    await this.#resolveLeftOvers(run, attempt, detector.openRules());
+    await this.#resolveStaleAlerts(run, attempt, detector.openRules());
     await markJudged(this.#options.db, { run, attempt, step: null, detector: detector.state() });
     return { project, detector, attempt, judged: null, marked: null, heard: null, risk: null, points: [] };
   }
@@ -201,17 +208,17 @@ export class Judge {
       risk: null,
       points: [],
     };
-    await this.#resolveLeftOvers(run, known.attempt, RULES); // or they would keep this attempt's own from opening
+    await this.#resolveStaleAlerts(run, known.attempt, RULE_NAMES); // or they would keep this attempt's own from opening
     const raised = await listAlerts(db, { run, limit: 1_000 });
     const judgedAll = await this.#judge(run, rebuilt, steps.slice(start), raised);
-    await this.#resolveLeftOvers(run, known.attempt, judgedAll.detector.openRules());
+    await this.#resolveStaleAlerts(run, known.attempt, judgedAll.detector.openRules());
     return judgedAll;
   }
 
   /** Former attempts' alerts, and those of rules that have none open: they would keep their rules from opening others. */
-  async #resolveLeftOvers(run: string, attempt: number, open: readonly Rule[]): Promise<void> {
+  async #resolveStaleAlerts(run: string, attempt: number, open: readonly string[]): Promise<void> {
     const { db, now, onAlert } = this.#options;
-    for (const alert of await resolveLeftOvers(db, { run, attempt, open }, now())) onAlert(alert);
+    for (const alert of await resolveStaleAlerts(db, { run, attempt, open }, now())) onAlert(alert);
   }
 
   /** `raised` is what may have been raised by these very steps, before a crash. */

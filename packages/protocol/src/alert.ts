@@ -1,9 +1,14 @@
 import { z } from 'zod';
 import { attemptNumber, runId } from './run.ts';
 
-export const RULES = ['tev-growth', 'loss-spike', 'grad-variance', 'non-finite', 'stalled'] as const;
-export const rule = z.enum(RULES);
-export type Rule = z.infer<typeof rule>;
+/**
+ * The name of a rule: lower-case words joined by `-`. Which rules there are is not part of the protocol: a client shows an
+ * alert of a rule that it does not know under its name.
+ */
+export const ruleName = z
+  .string()
+  .max(64)
+  .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'expected lower-case words joined by -');
 
 export const SEVERITIES = ['warning', 'critical'] as const;
 export const severity = z.enum(SEVERITIES);
@@ -19,7 +24,7 @@ const stepNumber = z.number().int().min(0);
 export const alert = z.object({
   id: z.uuid(),
   run: runId,
-  rule,
+  rule: ruleName,
   severity,
   status: alertStatus,
   /** Whose steps it was raised by. */

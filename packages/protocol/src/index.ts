@@ -8,7 +8,6 @@ export * from './live.ts';
 export * from './policy.ts';
 export * from './recording.ts';
 export * from './refusal.ts';
-export * from './rule-settings.ts';
 export * from './run.ts';
 export * from './step.ts';
 export * from './step-fields.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { rule, severity } from './alert.ts';
+import { ruleName, severity } from './alert.ts';
 import { runId, runStatus } from './run.ts';
 import { wireNumber } from './step.ts';
 
@@ -7,7 +7,7 @@ import { wireNumber } from './step.ts';
 export const watchRequest = z.object({ run: runId });
 
 /** An unresolved alert, as far as a list of runs shows it. */
-export const openAlert = z.object({ rule, severity, step: z.number().int() });
+export const openAlert = z.object({ rule: ruleName, severity, step: z.number().int() });
 export type OpenAlert = z.infer<typeof openAlert>;
 
 /** `board`: what changed in a run since the last tick. Non-finite numbers come as strings. */

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Detector } from './detector.ts';
 import type { Finding, Verdict } from './finding.ts';
-import type { RuleName, RuleOverrides } from './rules/settings.ts';
+import { RULE_NAMES, type RuleName } from './rules/rules.ts';
+import type { RuleSettings } from './rules/settings.ts';
 import type { Signals } from './signals.ts';
 
 function judge(steps: Iterable<Signals>, detector = new Detector()): Verdict[] {
@@ -23,9 +24,8 @@ function story(verdicts: readonly Verdict[]): string[] {
 }
 
 /** Only one rule, as told. */
-function only<Name extends RuleName>(name: Name, settings: RuleOverrides[Name] = {}): Detector {
-  const names: RuleName[] = ['tev-growth', 'grad-variance', 'loss-spike', 'non-finite', 'stalled'];
-  const off = Object.fromEntries(names.map((other) => [other, { enabled: false }]));
+function only<Name extends RuleName>(name: Name, settings: RuleSettings[Name] = {}): Detector {
+  const off = Object.fromEntries(RULE_NAMES.map((other) => [other, { enabled: false }]));
   return new Detector({ ...off, [name]: { ...settings, enabled: true } });
 }
 

@@ -1,13 +1,8 @@
 import type { Verdict } from './finding.ts';
 import type { Forecast } from './forecast/forecaster.ts';
-import type { ForecastModel } from './forecast/model.ts';
-import { GradVariance } from './rules/grad-variance.ts';
-import { LossSpike } from './rules/loss-spike.ts';
-import { NonFinite } from './rules/non-finite.ts';
-import type { Rule } from './rules/rule.ts';
-import { type RuleName, type RuleOverrides, type RuleSettings, withDefaults } from './rules/settings.ts';
-import { Stalled } from './rules/stalled.ts';
-import { TevGrowth } from './rules/tev-growth.ts';
+import type { ClockObserver, ClockRule, Rule, StepObserver, StepRule } from './rules/rule.ts';
+import { clockRulesOf, RULES, stepRulesOf } from './rules/rules.ts';
+import { type AnyRuleSettings, valuesOf } from './rules/settings.ts';
 import type { Signals } from './signals.ts';
 import { Watch, type WatchState } from './watch.ts';
 
@@ -15,68 +10,59 @@ import { Watch, type WatchState } from './watch.ts';
 export interface DetectorState {
   version: typeof STATE_VERSION;
   step: number | null;
-  rules: { [Name in RuleName]?: { rule: unknown; watch: WatchState } };
+  /** By name. */
+  rules: Record<string, { rule: unknown; watch: WatchState }>;
 }
 
 /** Of what rules remember: to be raised with every change of it. */
 const STATE_VERSION = 1;
 
-interface Watched<R> {
+interface Watched<R, Observer> {
   rule: R;
+  observer: Observer;
   watch: Watch;
 }
 
-/** A run that is silent no longer is not silent any more. */
-const AT_ONCE = { resolveSteps: 0, cooldownSteps: 0 };
-
-/** The rules that judge by steps; `stalled` judges by the want of them. */
-export const STEP_RULES = ['tev-growth', 'grad-variance', 'loss-spike', 'non-finite'] as const;
-export type StepRule = (typeof STEP_RULES)[number];
+interface DetectorOptions {
+  rules?: readonly Rule[];
+  /** Of the detector to go on from. */
+  state?: DetectorState | undefined;
+}
 
 /**
  * Judges one run step by step, in constant time and memory, by the rules that are enabled. A step that is not after the
  * last rewinds: what was known from there on is forgotten.
  */
 export class Detector {
-  readonly #settings: RuleSettings;
-  readonly #model: ForecastModel | undefined;
-  readonly #rules = new Map<StepRule, Watched<Rule>>();
-  readonly #stalled: Watched<Stalled> | null = null;
+  readonly #settings: AnyRuleSettings;
+  readonly #stepRules: Watched<StepRule, StepObserver>[];
+  readonly #clockRules: Watched<ClockRule, ClockObserver>[];
   #step: number | null = null;
 
-  constructor(overrides?: RuleOverrides, state?: DetectorState, model?: ForecastModel) {
-    const settings = withDefaults(overrides);
+  /** @param settings what differs from the defaults. */
+  constructor(settings: AnyRuleSettings = {}, { rules = RULES, state }: DetectorOptions = {}) {
     const known = state && Detector.understands(state) ? state : null;
     this.#settings = settings;
-    this.#model = model;
     this.#step = known?.step ?? null;
-    const watch = (name: RuleName) => {
-      const limits = name === 'stalled' ? AT_ONCE : settings[name];
-      return new Watch(name, limits, known?.rules[name]?.watch);
-    };
-    for (const name of STEP_RULES) {
-      if (!settings[name].enabled) continue;
-      this.#rules.set(name, { rule: this.#createRule(name, known?.rules[name]?.rule), watch: watch(name) });
-    }
-    if (settings.stalled.enabled) {
-      const remembered = known?.rules.stalled?.rule as ReturnType<Stalled['state']> | undefined;
-      this.#stalled = { rule: new Stalled(settings.stalled, remembered), watch: watch('stalled') };
-    }
+    const enabled = rules.filter((rule) => this.#valuesOf(rule).enabled);
+    this.#stepRules = stepRulesOf(enabled).map((rule) => {
+      const { resolveSteps, cooldownSteps } = this.#valuesOf(rule);
+      const limits = { resolveSteps: Number(resolveSteps), cooldownSteps: Number(cooldownSteps) };
+      return {
+        rule,
+        observer: rule.create(this.#valuesOf(rule), known?.rules[rule.name]?.rule),
+        watch: new Watch(rule.name, limits, known?.rules[rule.name]?.watch),
+      };
+    });
+    this.#clockRules = clockRulesOf(enabled).map((rule) => ({
+      rule,
+      observer: rule.create(this.#valuesOf(rule), known?.rules[rule.name]?.rule),
+      watch: new Watch(rule.name, undefined, known?.rules[rule.name]?.watch),
+    }));
   }
 
-  /** @param state what the rule's own `state` gave; none where it begins. */
-  #createRule(name: StepRule, state?: unknown): Rule {
-    const known = <State>() => state as State;
-    switch (name) {
-      case 'tev-growth':
-        return new TevGrowth(this.#settings[name], known(), this.#model);
-      case 'grad-variance':
-        return new GradVariance(this.#settings[name], known());
-      case 'loss-spike':
-        return new LossSpike(this.#settings[name], known());
-      case 'non-finite':
-        return new NonFinite(known());
-    }
+  #valuesOf(rule: Rule) {
+    return valuesOf(rule, this.#settings[rule.name]);
   }
 
   /** Whether a state is of this version, and can be gone on from. */
@@ -84,43 +70,45 @@ export class Detector {
     return state.version === STATE_VERSION;
   }
 
-  /** A detector that goes on as the one whose state it was, under the rules it is told. */
-  static restore(state: DetectorState, overrides?: RuleOverrides): Detector {
-    return new Detector(overrides, state);
+  /** A detector that goes on as the one whose state it was, with other settings. */
+  static restore(state: DetectorState, settings?: AnyRuleSettings, rules?: readonly Rule[]): Detector {
+    return new Detector(settings, { state, ...(rules && { rules }) });
   }
 
   state(): DetectorState {
-    const watched: [RuleName, Watched<{ state(): unknown }>][] = [...this.#rules];
-    if (this.#stalled) watched.push(['stalled', this.#stalled]);
-    const rules = watched.map(([name, { rule, watch }]) => [name, { rule: rule.state(), watch: watch.state() }]);
+    const rules = this.#all().map(({ rule, observer, watch }) => {
+      return [rule.name, { rule: observer.state(), watch: watch.state() }];
+    });
     return { version: STATE_VERSION, step: this.#step, rules: Object.fromEntries(rules) };
   }
 
-  /** What `tev-growth` said of the last step; null where it is off, or the run too young to be judged. */
+  #all(): readonly Watched<Rule, StepObserver | ClockObserver>[] {
+    return [...this.#stepRules, ...this.#clockRules];
+  }
+
+  /** The forecast at the last step; null where no rule forecasts, or the run is too young to be judged. */
   get forecast(): Forecast | null {
-    return this.#rules.get('tev-growth')?.rule.forecast ?? null;
+    return this.#stepRules.find(({ observer }) => observer.forecast)?.observer.forecast ?? null;
   }
 
   /**
-   * Another attempt goes on from a step, maybe with other settings. A rule whose alert is open has said what it had to
-   * say of the attempt before: the alert resolves, and the rule judges this attempt by its own steps alone.
+   * Another attempt goes on from a step, maybe with other settings. A rule whose alert is open has reported what it had
+   * to report of the attempt before: the alert resolves, and the rule judges this attempt by its own steps alone.
    */
   newAttempt(step: number): Verdict[] {
     const verdicts: Verdict[] = [];
-    for (const [name, watched] of this.#rules) {
+    for (const watched of this.#stepRules) {
       const resolved = watched.watch.newAttempt(step);
       if (!resolved) continue;
-      watched.rule = this.#createRule(name);
+      watched.observer = watched.rule.create(this.#valuesOf(watched.rule));
       verdicts.push(resolved);
     }
-    const stalled = this.#stalled?.watch.newAttempt(step);
-    return stalled ? [...verdicts, stalled] : verdicts;
+    return [...verdicts, ...this.#clockRules.flatMap(({ watch }) => watch.newAttempt(step) ?? [])];
   }
 
-  /** The rules whose alert is open, as far as this detector knows. */
-  openRules(): RuleName[] {
-    const open: RuleName[] = [...this.#rules].flatMap(([name, { watch }]) => (watch.isOpen ? [name] : []));
-    return this.#stalled?.watch.isOpen ? [...open, 'stalled'] : open;
+  /** The names of the rules whose alert is open, as far as this detector knows. */
+  openRules(): string[] {
+    return this.#all().flatMap(({ rule, watch }) => (watch.isOpen ? [rule.name] : []));
   }
 
   /** Takes the next step and returns what has just changed. */
@@ -129,29 +117,26 @@ export class Detector {
     const rewinds = this.#step !== null && step <= this.#step;
     this.#step = step;
     const verdicts: Verdict[] = [];
-    for (const { rule, watch } of this.#rules.values()) {
+    for (const { observer, watch } of this.#stepRules) {
       const rewound = rewinds ? watch.rewind(step) : null;
       if (rewound) verdicts.push(rewound);
-      const reading = rule.observe(signals);
-      const verdict = reading && watch.observe(step, reading);
+      const assessment = observer.observe(signals);
+      const verdict = assessment && watch.observe(step, assessment);
       if (verdict) verdicts.push(verdict);
     }
-    const woken = this.#wake(signals);
-    if (woken) verdicts.push(woken);
+    for (const { observer, watch } of this.#clockRules) {
+      observer.observe(signals);
+      const resumed = watch.resume(step);
+      if (resumed) verdicts.push(resumed);
+    }
     return verdicts;
   }
 
   /** Returns what has changed since the last step because none has come, `now` in milliseconds since 1970. */
   elapse(now: number): Verdict[] {
-    const silence = this.#stalled?.rule.elapse(now);
-    const verdict = silence && this.#stalled?.watch.observe(silence.step, silence.reading);
-    return verdict ? [verdict] : [];
-  }
-
-  #wake(signals: Signals): Verdict | null {
-    if (!this.#stalled) return null;
-    const { rule, watch } = this.#stalled;
-    rule.observe(signals);
-    return watch.resume(signals.step);
+    return this.#clockRules.flatMap(({ observer, watch }) => {
+      const silence = observer.elapse(now);
+      return (silence && watch.observe(silence.step, silence.assessment)) ?? [];
+    });
   }
 }

@@ -1,18 +1,26 @@
-export { Detector, type DetectorState, STEP_RULES, type StepRule } from './detector.ts';
-export type { Finding, Severity, Verdict } from './finding.ts';
+export { AttemptReplay, type ReplayedAttempt } from './attempt-replay.ts';
+export { Detector, type DetectorState } from './detector.ts';
+export { divergedAt } from './divergence.ts';
+export type { Finding, Verdict } from './finding.ts';
 export { fitForecast, type LabelledRun } from './forecast/fit.ts';
 export { type Forecast, Forecaster, type ForecasterState } from './forecast/forecaster.ts';
 export { fitLogistic, logit } from './forecast/logistic.ts';
 export { type ForecastModel, HORIZON_STEPS } from './forecast/model.ts';
 export { gradientNoiseScale, type MicroBatches } from './gradient-noise-scale.ts';
 export { type GradientStatistics, GradientVariance, type ParameterTensor } from './gradient-variance.ts';
+export { answerTo, type CausedCommand } from './policy.ts';
+export type { EvidenceFormat, Rule } from './rules/rule.ts';
 export {
-  DEFAULT_RULES,
-  problemOfRules,
+  findRule,
+  RULE_NAMES,
+  RULES,
   type RuleName,
-  type RuleOverrides,
-  type RuleSettings,
-} from './rules/settings.ts';
+  STEP_RULE_NAMES,
+  type StepRuleName,
+} from './rules/rules.ts';
+export { DEFAULT_RULE_SETTINGS, disabledRules, type RuleSettings, ruleSettings } from './rules/settings.ts';
+export { tevGrowthBy } from './rules/tev-growth.ts';
 export type { Signals } from './signals.ts';
 export { TEV_QUANTILES, type Tev, tokenEmbeddingVariability } from './tev.ts';
-export { Trial, type TriedAlert, type TriedAttempt } from './trial.ts';
+export { type AttemptSpan, ownedSpans, type StepSpan, supersededSpans, Timeline } from './timeline.ts';
+export { Trial, type TriedAlert } from './trial.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RuleOverrides } from './rules/settings.ts';
+import type { RuleSettings } from './rules/settings.ts';
 import type { Signals } from './signals.ts';
 import { Trial } from './trial.ts';
 
@@ -14,8 +14,8 @@ function losses(from: number, until: number, rises: number): Signals[] {
   });
 }
 
-function shown(steps: readonly Signals[], overrides?: RuleOverrides): Trial {
-  const trial = new Trial(ONE, overrides);
+function shown(steps: readonly Signals[], settings?: RuleSettings): Trial {
+  const trial = new Trial(ONE, settings);
   for (const step of steps) trial.observe(1, step);
   return trial;
 }
@@ -56,4 +56,14 @@ test('a divergence that a later attempt has rewound is none any more, a later on
 test('settings of the rule that goes by the clock are passed over', () => {
   const steps = Array.from({ length: 50 }, (_, step) => ({ step, time: step < 40 ? step : 1e9 + step, loss: 2 }));
   expect(shown(steps, { stalled: { enabled: true, warningSeconds: 1 } }).alerts).toEqual([]);
+});
+
+test('a rise that is too young to be a divergence is one where the run has ended with it', () => {
+  const diverged = (hasEnded: boolean) => {
+    const trial = new Trial([{ number: 1, firstStep: 0, hasEnded }]);
+    for (const step of losses(0, 420, 400)) trial.observe(1, step);
+    return trial.divergedAt;
+  };
+  expect(diverged(false)).toBe(null);
+  expect(diverged(true)).toBe(404);
 });

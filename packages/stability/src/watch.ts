@@ -1,6 +1,5 @@
-import type { Severity, Verdict } from './finding.ts';
-import type { Reading } from './rules/rule.ts';
-import type { RuleName } from './rules/settings.ts';
+import type { Verdict } from './finding.ts';
+import type { Assessment, Severity } from './rules/rule.ts';
 
 export interface WatchState {
   /** Of the open alert; null where none is open. */
@@ -13,13 +12,21 @@ export interface WatchState {
   quietUntil: number;
 }
 
-/** Turns a rule's readings into the life of its one alert: opened, escalated, resolved. */
+interface WatchLimits {
+  resolveSteps: number;
+  cooldownSteps: number;
+}
+
+/** Of a rule that has none: its alert resolves as soon as it is calm, and may open again at once. */
+const NO_LIMITS: WatchLimits = { resolveSteps: 0, cooldownSteps: 0 };
+
+/** Turns what a rule makes of each step into the life of its one alert: opened, escalated, resolved. */
 export class Watch {
-  readonly #rule: RuleName;
-  readonly #limits: { resolveSteps: number; cooldownSteps: number };
+  readonly #rule: string;
+  readonly #limits: WatchLimits;
   readonly #state: WatchState;
 
-  constructor(rule: RuleName, limits: { resolveSteps: number; cooldownSteps: number }, state?: WatchState) {
+  constructor(rule: string, limits = NO_LIMITS, state?: WatchState) {
     this.#rule = rule;
     this.#limits = limits;
     this.#state = state ? { ...state } : { open: null, since: 0, calmSince: null, quietUntil: 0 };
@@ -59,14 +66,14 @@ export class Watch {
     return this.#state.open === null ? null : this.#resolve(step, `steps come again, the first is ${step}`);
   }
 
-  observe(step: number, reading: Reading): Verdict | null {
-    const { level } = reading;
+  observe(step: number, assessment: Assessment): Verdict | null {
+    const { level } = assessment;
     this.#state.calmSince = level === 'calm' ? (this.#state.calmSince ?? step) : null;
-    if (level === 'warning' || level === 'critical') return this.#raise(step, level, reading);
+    if (level === 'warning' || level === 'critical') return this.#raise(step, level, assessment);
     return level === 'calm' ? this.#settle(step) : null;
   }
 
-  #raise(step: number, severity: Severity, { explain }: Reading): Verdict | null {
+  #raise(step: number, severity: Severity, { explain }: Assessment): Verdict | null {
     const state = this.#state;
     if (state.open === 'critical' || state.open === severity) return null;
     if (state.open === null && step < state.quietUntil) return null;

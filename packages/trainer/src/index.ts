@@ -1,5 +1,4 @@
 export { benchTrainCommand } from './bench/command.ts';
 export { trainCommand } from './command.ts';
 export { studyCommand } from './study/command.ts';
-export { divergedAt } from './study/divergence.ts';
 export { draw } from './study/draw.ts';

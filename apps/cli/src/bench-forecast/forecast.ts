@@ -5,6 +5,7 @@ import {
   type ForecastModel,
   fitForecast,
   HORIZON_STEPS,
+  tevGrowthBy,
 } from '@evenkeel/stability';
 import { foldsOf } from './folds.ts';
 import type { BenchRun, RunSet } from './run-set.ts';
@@ -56,9 +57,7 @@ export function forecastAlarm(
   every: number,
   given: Given,
 ): number | null {
-  const off = { enabled: false };
-  const others = { 'grad-variance': off, 'loss-spike': off, 'non-finite': off, stalled: off };
-  const detector = new Detector(others, undefined, model);
+  const detector = new Detector({}, { rules: [tevGrowthBy(model)] });
   for (const { step, tevMean, tevStd, gradVar, gradNorm } of stepsAt(run, every)) {
     const verdicts = detector.observe({ step, tevMean, tevStd, ...(given !== 'TEV' && { gradVar, gradNorm }) });
     if (verdicts.some((verdict) => verdict.kind !== 'resolved' && verdict.finding.severity === 'critical')) return step;

@@ -1,4 +1,4 @@
-import { DEFAULT_RULES } from '@evenkeel/stability';
+import { DEFAULT_RULE_SETTINGS } from '@evenkeel/stability';
 import { draw } from '@evenkeel/trainer';
 import type { TopLevelSpec } from 'vega-lite';
 import { BASELINES } from './baselines.ts';
@@ -65,7 +65,7 @@ function recallPanel(set: JudgedSet): Panel {
 
 /** What the forecast would catch if its limits were so many times what they are. */
 function curveOf(models: Models): (Point & { limit: number })[] {
-  const { critical, surgeCritical } = DEFAULT_RULES['tev-growth'];
+  const { critical, surgeCritical } = DEFAULT_RULE_SETTINGS['tev-growth'];
   const levels = [...models].map(([run, model]) => {
     const forecasts = forecastsOf(run, model);
     return [run, forecasts.map((one) => Math.max(one.growthRisk / critical, one.surgeRisk / surgeCritical))] as const;

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { printable } from '@evenkeel/protocol';
-import type { LabelledRun, Signals } from '@evenkeel/stability';
-import { divergedAt } from '@evenkeel/trainer';
+import { divergedAt, type LabelledRun, type Signals, Timeline } from '@evenkeel/stability';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import { byRun, type RecordedAttempt, readRecordings } from '../recordings.ts';
@@ -74,14 +73,12 @@ async function readLabels(file: string): Promise<Record<string, Label> | null> {
 }
 
 async function readSteps(attempts: readonly RecordedAttempt[]): Promise<Signals[]> {
-  const steps: Signals[] = [];
-  for (const attempt of attempts) {
-    for await (const { step, loss, tevMean, tevStd, gradVar, gradNorm, lr } of attempt.readSteps()) {
-      while ((steps.at(-1)?.step ?? -1) >= step) steps.pop(); // an attempt owns every step from its first on
-      steps.push({ step, loss, tevMean, tevStd, gradVar, gradNorm, lr });
-    }
+  const timeline = new Timeline<Signals>();
+  for (const { start, readSteps } of attempts) {
+    for await (const { step, loss, tevMean, tevStd, gradVar, gradNorm, lr } of readSteps())
+      timeline.add(start.attempt, { step, loss, tevMean, tevStd, gradVar, gradNorm, lr });
   }
-  return steps;
+  return timeline.steps();
 }
 
 function labelOf(steps: readonly Signals[], attempts: readonly RecordedAttempt[]): Label {

@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { parse, printable, RefusedError, type RuleSettings, ruleSettings } from '@evenkeel/protocol';
-import { Detector, type Finding, problemOfRules } from '@evenkeel/stability';
+import { parse, printable, RefusedError } from '@evenkeel/protocol';
+import {
+  AttemptReplay,
+  type Finding,
+  type ReplayedAttempt,
+  type RuleSettings,
+  ruleSettings,
+} from '@evenkeel/stability';
 import { Command } from 'commander';
 import { Failure } from '../failure.ts';
 import { readCount } from '../numbers.ts';
@@ -33,10 +39,7 @@ export function replayCommand(): Command {
 
 async function readSettings(file: string): Promise<RuleSettings> {
   try {
-    const settings = parse(ruleSettings, JSON.parse(await readFile(file, 'utf8')));
-    const wrong = problemOfRules(settings);
-    if (wrong) throw new RefusedError(wrong.field, wrong.problem);
-    return settings;
+    return parse(ruleSettings, JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
     if (error instanceof RefusedError)
       throw new SettingsError(`${file}: ${error.field ? `${error.field}: ` : ''}${error.message}`);
@@ -53,27 +56,27 @@ interface ReplayOptions {
   settings: RuleSettings;
 }
 
-/**
- * As the gateway judges: one detector for all attempts of a run, and a superseded attempt says nothing. `stalled` needs a
- * clock that goes on while nothing comes, and so has nothing to say here.
- */
+/** As the gateway judges; rules that need a clock are left out, and attempts that come after a later one are skipped. */
 async function* replay(attempts: readonly RecordedAttempt[], { every, settings }: ReplayOptions) {
-  const detector = new Detector(settings);
-  let newest = 0;
-  for (const attempt of attempts) {
-    if (attempt.start.attempt < newest) continue;
-    newest = attempt.start.attempt;
+  const inOrder = attempts.filter(({ start }, at) => {
+    return attempts.slice(0, at).every((former) => former.start.attempt <= start.attempt);
+  });
+  const replayed = new AttemptReplay(inOrder.flatMap(replayedAttempt), settings);
+  for (const { start, readSteps } of inOrder) {
     let at = 0;
     let judged: number | null = null;
-    for await (const step of attempt.readSteps()) {
-      // What an attempt tells again replaces what it told, and is not judged again.
-      if (at++ % every !== 0 || step.step <= (judged ?? -1)) continue;
-      if (judged === null) detector.newAttempt(step.step);
+    for await (const step of readSteps()) {
+      // What an attempt sends again is not judged again.
+      if (at++ % every !== 0 || (judged !== null && step.step <= judged)) continue;
       judged = step.step;
-      for (const verdict of detector.observe(step))
-        if (verdict.kind !== 'resolved') yield { run: attempt.start.id, finding: verdict.finding };
+      for (const verdict of replayed.observe(start.attempt, step))
+        if (verdict.kind !== 'resolved') yield { run: start.id, finding: verdict.finding };
     }
   }
+}
+
+function replayedAttempt({ start, firstStep, finish }: RecordedAttempt): ReplayedAttempt[] {
+  return firstStep === null ? [] : [{ number: start.attempt, firstStep, hasEnded: finish !== null }];
 }
 
 function printJson(run: string, { step, rule, severity, risk, divergenceStep, message }: Finding): void {

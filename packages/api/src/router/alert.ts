@@ -8,7 +8,7 @@ import {
   resolveAlert,
   resolveAlerts,
 } from '@evenkeel/db';
-import { type Alert, alertStatus, MAX_NOTE_LENGTH, name, rule, runId, severity, text } from '@evenkeel/protocol';
+import { type Alert, alertStatus, MAX_NOTE_LENGTH, name, ruleName, runId, severity, text } from '@evenkeel/protocol';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { type ApiContext, procedure, router } from '../trpc.ts';
@@ -18,7 +18,7 @@ const MS_PER_HOUR = 3_600_000;
 
 const filter = z.object({
   run: runId.optional(),
-  rule: z.array(rule).optional(),
+  rule: z.array(ruleName).optional(),
   severity: severity.optional(),
   project: name.optional(),
   /** Part of the run's name. */

@@ -1,19 +1,14 @@
 import { listProjects, readRules, writeRules } from '@evenkeel/db';
-import { name, ruleSettings } from '@evenkeel/protocol';
-import { DEFAULT_RULES, problemOfRules } from '@evenkeel/stability';
+import { name } from '@evenkeel/protocol';
+import { DEFAULT_RULE_SETTINGS, ruleSettings } from '@evenkeel/stability';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { procedure, router, slowProcedure } from '../trpc.ts';
 import { tryRules } from '../try-rules.ts';
 
-const settings = ruleSettings.superRefine((told, context) => {
-  const wrong = problemOfRules(told);
-  if (wrong) context.addIssue({ code: 'custom', path: wrong.field.split('.'), message: wrong.problem });
-});
-
 const trialRequest = z.object({
   project: name,
-  settings,
+  settings: ruleSettings,
   /** How many of the project's runs, the newest first. */
   runs: z.number().int().min(1).max(100).default(20),
   /** What an answer before said is next. */
@@ -28,12 +23,12 @@ export const projectRouter = router({
 
   /** What is set for the project's runs, and what holds where nothing is. */
   rules: procedure.input(z.object({ project: name })).query(async ({ ctx, input }) => {
-    return { settings: await readRules(ctx.db, input.project), defaults: DEFAULT_RULES };
+    return { settings: await readRules(ctx.db, input.project), defaults: DEFAULT_RULE_SETTINGS };
   }),
 
   /** Replaces all settings of the project; they hold at once, also for runs that are under way. */
   setRules: procedure
-    .input(z.object({ project: name, settings }))
+    .input(z.object({ project: name, settings: ruleSettings }))
     .mutation(async ({ ctx, input: { project, settings } }) => {
       const resolved = await writeRules(ctx.db, project, settings, ctx.now());
       for (const alert of resolved) ctx.alertChanged(alert);

@@ -1,26 +1,25 @@
 import { readable } from '../readable.ts';
 import type { Signals } from '../signals.ts';
-import { CALM, type Reading, type Rule } from './rule.ts';
-import type { RuleSettings } from './settings.ts';
-import { isFiniteNumber, median, spread, Window, type WindowState } from './window.ts';
+import { LEVEL_LOSSES, LossLevel, type LossLevelState, levelOf } from './loss-level.ts';
+import { type Assessment, CALM, positive, type StepObserver, stepRule, steps } from './rule.ts';
+import { isFiniteNumber, spread, Window, type WindowState } from './window.ts';
 
 const WINDOW = 128;
-/** Fewer losses than this tell no standard deviation to be judged by. */
-const LEAST_LOSSES = 64;
+/** Fewer losses give no standard deviation to judge by. */
+const MIN_LOSSES = 64;
 /** Float32 resolves no finer, relative to the mean: a loss that stands still has no smaller sigma. */
 const RESOLUTION = 2 ** -23;
-/** A level is the median of so many losses: one spike does not make it. */
-const LEVEL = 9;
-/** A rise that is smaller, in nats, is no loss of what was learnt. */
-const LEAST_LOST = 0.4;
 
-interface State {
+interface State extends LossLevelState {
   window: WindowState;
-  /** The first level and the lowest. */
-  first: number | null;
-  best: number | null;
-  /** Since which step more than the share is lost. */
-  lostSince: number | null;
+}
+
+interface Limits {
+  /** Standard deviations above the mean of the 128 losses before. */
+  sigmas: number;
+  /** Critical once the loss has risen by more than this share of what had been learned, for so many steps. */
+  lostShare: number;
+  lostSteps: number;
 }
 
 /**
@@ -28,71 +27,52 @@ interface State {
  * SkipStepOptimizer passes over an update, with its defaults). It sees a spike when it is there, also one that passes.
  *
  * Critical: the median of the last 9 losses has for 40 steps been above the lowest such median by more than half of what
- * had been learnt, and by 0.4 at least. This is what the labels of the recorded runs call divergence: a fact, no forecast.
+ * had been learned, and by 0.4 at least. This is what the labels of the recorded runs call divergence: a fact, no forecast.
  */
-export class LossSpike implements Rule<State> {
-  readonly #limits: RuleSettings['loss-spike'];
+class LossSpike implements StepObserver {
+  readonly #limits: Limits;
   readonly #window: Window;
-  #first: number | null = null;
-  #best: number | null = null;
-  #lostSince: number | null = null;
+  readonly #level: LossLevel;
 
-  constructor(limits: RuleSettings['loss-spike'], state?: State) {
+  constructor(limits: Limits, state?: State) {
     this.#limits = limits;
     this.#window = new Window(WINDOW + 1, state?.window);
-    if (!state) return;
-    this.#first = state.first;
-    this.#best = state.best;
-    this.#lostSince = state.lostSince;
+    this.#level = new LossLevel(state);
   }
 
   state(): State {
-    return { window: this.#window.state(), first: this.#first, best: this.#best, lostSince: this.#lostSince };
+    return { window: this.#window.state(), ...this.#level.state() };
   }
 
-  observe({ step, loss }: Signals): Reading | null {
-    this.#rewind(step);
+  observe({ step, loss }: Signals): Assessment | null {
+    this.#window.rewind(step);
+    this.#level.rewind(step, this.#window.values.length === 0);
     if (!isFiniteNumber(loss)) return null;
     this.#window.add(step, loss);
     return this.#lost(step) ?? this.#spike(loss) ?? CALM;
   }
 
-  #rewind(step: number): void {
-    this.#window.rewind(step);
-    if (this.#lostSince !== null && this.#lostSince >= step) this.#lostSince = null;
-    if (this.#window.values.length > 0) return;
-    this.#first = null;
-    this.#best = null;
-  }
-
-  #lost(step: number): Reading | null {
+  #lost(step: number): Assessment | null {
     const { values } = this.#window;
-    if (values.length < LEVEL) return null;
-    const level = median(values.slice(-LEVEL));
-    this.#first ??= level;
-    this.#best = Math.min(this.#best ?? level, level);
-    const [first, best] = [this.#first, this.#best];
+    if (values.length < LEVEL_LOSSES) return null;
     const { lostShare, lostSteps } = this.#limits;
-    if (level - best <= Math.max(lostShare * (first - best), LEAST_LOST)) {
-      this.#lostSince = null;
-      return null;
-    }
-    const from = this.#lostSince ?? step;
-    this.#lostSince = from;
+    const lost = this.#level.observe(step, levelOf(values), lostShare);
+    if (!lost) return null;
+    const { since, level, best, first } = lost;
     const explain = () => ({
-      message: `loss rose from ${readable(best)} to ${readable(level)} and stays there since step ${from}: the run has diverged`,
-      evidence: { level, best, first, since: from },
-      from,
+      message: `loss rose from ${readable(best)} to ${readable(level)} and stays there since step ${since}: the run has diverged`,
+      evidence: { level, best, first, since },
+      from: since,
       risk: null,
-      divergenceStep: from,
+      divergenceStep: since,
     });
-    return { level: step - from >= lostSteps ? 'critical' : 'uneasy', explain };
+    return { level: step - since >= lostSteps ? 'critical' : 'uneasy', explain };
   }
 
-  #spike(loss: number): Reading | null {
+  #spike(loss: number): Assessment | null {
     const { values } = this.#window;
     const losses = values.length - 1;
-    if (losses < LEAST_LOSSES) return null;
+    if (losses < MIN_LOSSES) return null;
     const before = spread(values, 0, losses);
     const { mean } = before;
     const std = Math.max(before.std, RESOLUTION * Math.abs(mean));
@@ -109,3 +89,34 @@ export class LossSpike implements Rule<State> {
     return { level: 'warning', explain };
   }
 }
+
+export const lossSpike = stepRule(
+  {
+    name: 'loss-spike',
+    title: 'Loss spike',
+    what: 'Warning: the loss jumps out of its recent range. Critical: much of what had been learned is lost, and stays lost.',
+    formula:
+      'warning: loss > mean + k · standard deviation of the 128 before; critical: median of 9 losses > best + max(share · (first − best), 0.4 nats) for as many steps',
+    source: 'the warning: OLMo-core’s SkipStepOptimizer; the critical alert is what recorded runs are labeled by',
+    settings: {
+      sigmas: positive(6, 'Warning above', 'standard deviations'),
+      lostShare: positive(0.5, 'Critical once lost', 'share of what was learned'),
+      lostSteps: steps(40, 'and for'),
+    },
+    ascending: [],
+    evidence: {
+      loss: ['loss', 'number'],
+      mean: ['mean before', 'number'],
+      std: ['standard deviation before', 'number'],
+      losses: ['losses before', 'count'],
+      level: ['loss, median of 9', 'number'],
+      best: ['its best', 'number'],
+      first: ['its first', 'number'],
+      since: ['since step', 'count'],
+    },
+    isAnswered: true,
+    marks: 'loss',
+    create: (settings, state) => new LossSpike(settings, state as State | undefined),
+  },
+  64,
+);

@@ -1,15 +1,16 @@
 import { readable } from '../readable.ts';
 import type { Signals } from '../signals.ts';
-import { CALM, type Reading, type Rule } from './rule.ts';
+import { type Assessment, CALM, type Explanation, type StepObserver, stepRule } from './rule.ts';
 
-const FIELDS = ['loss', 'tevMean', 'gradVar', 'gradNorm'] as const;
-type Field = (typeof FIELDS)[number];
+/** A run that has a NaN or an infinity in one of these does not come back from it. */
+export const VITAL_FIELDS = ['loss', 'tevMean', 'gradVar', 'gradNorm'] as const;
+type Field = (typeof VITAL_FIELDS)[number];
 
 /** The newest finite value of each field, and its step. */
 type State = Partial<Record<Field, [step: number, value: number]>>;
 
 /** Loss, TEV, gradient variance or gradient norm is NaN or infinite. Always critical: training does not come back from it. */
-export class NonFinite implements Rule<State> {
+class NonFinite implements StepObserver {
   readonly #known: State;
 
   constructor(state: State = {}) {
@@ -20,11 +21,11 @@ export class NonFinite implements Rule<State> {
     return { ...this.#known };
   }
 
-  observe(signals: Signals): Reading | null {
+  observe(signals: Signals): Assessment | null {
     const { step } = signals;
     const broken: Field[] = [];
     let present = false;
-    for (const field of FIELDS) {
+    for (const field of VITAL_FIELDS) {
       if ((this.#known[field]?.[0] ?? Number.NEGATIVE_INFINITY) >= step) delete this.#known[field];
       const value = signals[field];
       if (value == null) continue;
@@ -42,7 +43,11 @@ export class NonFinite implements Rule<State> {
   }
 }
 
-function explain(signals: Signals, broken: readonly Field[], known: readonly (readonly [Field, number, number])[]) {
+function explain(
+  signals: Signals,
+  broken: readonly Field[],
+  known: readonly (readonly [Field, number, number])[],
+): Explanation {
   const values = broken.map((field) => `${field} is ${signals[field]}`).join(', ');
   const before = known.map(([field, , value]) => `${field} ${readable(value)}`).join(', ');
   return {
@@ -53,3 +58,25 @@ function explain(signals: Signals, broken: readonly Field[], known: readonly (re
     divergenceStep: null,
   };
 }
+
+export const nonFinite = stepRule(
+  {
+    name: 'non-finite',
+    title: 'Non-finite values',
+    what: 'Loss, TEV, gradient variance or gradient norm is NaN or infinite. Always critical.',
+    formula: 'value ∉ ℝ',
+    source: 'what every trainer checks',
+    settings: {},
+    ascending: [],
+    evidence: {
+      loss: ['loss', 'number'],
+      tevMean: ['TEV', 'number'],
+      gradVar: ['gradient variance', 'number'],
+      gradNorm: ['gradient norm', 'number'],
+    },
+    isAnswered: true,
+    marks: 'loss',
+    create: (_settings, state) => new NonFinite(state as State | undefined),
+  },
+  64,
+);

@@ -1,17 +1,45 @@
 import { expect, test } from 'vitest';
-import { problemOfRules } from './settings.ts';
+import { DEFAULT_RULE_SETTINGS, disabledRules, ruleSettings } from './settings.ts';
 
-test('limits that grow go together, and so do limits that are equal', () => {
-  expect(problemOfRules({})).toBeNull();
-  expect(problemOfRules({ 'tev-growth': { warning: 0.8, critical: 0.8 } })).toBeNull();
+/** The first thing that is wrong with settings, and where; null where nothing is. */
+function problemOf(settings: unknown): { field: string; problem: string } | null {
+  const issue = ruleSettings.safeParse(settings).error?.issues[0];
+  return issue ? { field: issue.path.join('.'), problem: issue.message } : null;
+}
+
+test('settings of some rules are taken as they are', () => {
+  const settings = { 'tev-growth': { critical: 0.9 }, stalled: { enabled: false }, 'loss-spike': {} };
+  expect(ruleSettings.parse(settings)).toEqual(settings);
+  expect(ruleSettings.parse({})).toEqual({});
+  expect(disabledRules(settings)).toEqual(['stalled']);
 });
 
-test('a limit below a lesser one is told by its field, be the other one set or a default', () => {
-  expect(problemOfRules({ 'tev-growth': { warning: 0.9 } })).toEqual({
+test('the defaults of every rule may be set', () => {
+  expect(ruleSettings.parse(DEFAULT_RULE_SETTINGS)).toEqual(DEFAULT_RULE_SETTINGS);
+});
+
+test.each([
+  [{ 'tev-growth': { critical: 2 } }, 'tev-growth.critical'],
+  [{ 'loss-spike': { sigmas: 0 } }, 'loss-spike.sigmas'],
+  [{ 'tev-growth': { critcal: 0.9 } }, 'tev-growth'],
+  [{ 'tev-grwth': {} }, ''],
+  [{ 'non-finite': { resolveSteps: 1.5 } }, 'non-finite.resolveSteps'],
+  [{ stalled: { resolveSteps: 1 } }, 'stalled'],
+])('%j is refused', (settings, field) => {
+  expect(problemOf(settings)?.field).toBe(field);
+});
+
+test('limits that grow go together, and so do limits that are equal', () => {
+  expect(problemOf({})).toBeNull();
+  expect(problemOf({ 'tev-growth': { warning: 0.8, critical: 0.8 } })).toBeNull();
+});
+
+test('a limit below a lesser one is reported by its field, be the other one set or a default', () => {
+  expect(problemOf({ 'tev-growth': { warning: 0.9 } })).toEqual({
     field: 'tev-growth.critical',
     problem: 'must not be below warning, which is 0.9',
   });
-  expect(problemOfRules({ 'tev-growth': { calm: 0.45 } })?.field).toBe('tev-growth.surgeWarning');
-  expect(problemOfRules({ 'grad-variance': { critical: 4 } })?.field).toBe('grad-variance.critical');
-  expect(problemOfRules({ stalled: { criticalSeconds: 30 } })?.field).toBe('stalled.criticalSeconds');
+  expect(problemOf({ 'tev-growth': { calm: 0.45 } })?.field).toBe('tev-growth.surgeWarning');
+  expect(problemOf({ 'grad-variance': { critical: 4 } })?.field).toBe('grad-variance.critical');
+  expect(problemOf({ stalled: { criticalSeconds: 30 } })?.field).toBe('stalled.criticalSeconds');
 });

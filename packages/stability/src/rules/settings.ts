@@ -1,100 +1,71 @@
-/** What every rule can be told. */
-interface Common {
-  enabled: boolean;
-  /** The alert resolves once the rule has been calm for so many steps … */
-  resolveSteps: number;
-  /** … and does not open again for so many more. */
-  cooldownSteps: number;
+import { z } from 'zod';
+import type { Rule, Setting, ValuesOf } from './rule.ts';
+import { RULES, type RuleName } from './rules.ts';
+
+type KnownRule = (typeof RULES)[number];
+type ValuesOfRule<Name extends RuleName> = ValuesOf<Extract<KnownRule, { name: Name }>['settings']>;
+
+/** What a project sets for its rules: of each only what differs from {@link DEFAULT_RULE_SETTINGS}. */
+export type RuleSettings = { [Name in RuleName]?: Partial<ValuesOfRule<Name>> | undefined };
+
+/** The same of any rules. */
+export type AnyRuleSettings = Readonly<Record<string, AnyValues | undefined>>;
+type AnyValues = Readonly<Record<string, number | boolean | undefined>>;
+
+/** All values of a rule, those that are set and the defaults of the rest. */
+export function valuesOf(rule: Rule, set: AnyValues = {}): Readonly<Record<string, number | boolean>> {
+  const names = Object.keys(rule.settings);
+  const values = names.map((name) => [name, set[name] ?? defaultOf(rule, name)]);
+  return { enabled: set.enabled ?? true, ...Object.fromEntries(values) };
 }
 
-export interface RuleSettings {
-  'tev-growth': Common & {
-    /** Risks at which the alert opens, and at which it is critical. */
-    warning: number;
-    critical: number;
-    /** The same for a surge: it leaves ten or twenty steps to act, so it is acted on when less is certain. */
-    surgeWarning: number;
-    surgeCritical: number;
-    /** Below this risk the rule is calm. */
-    calm: number;
-  };
-  'grad-variance': Common & {
-    /** Standard deviations of log gradVar over the steps before. */
-    warning: number;
-    critical: number;
-  };
-  'loss-spike': Common & {
-    /** Standard deviations above the mean of the 128 losses before. */
-    sigmas: number;
-    /** Critical once the loss has risen by more than this share of what had been learnt, for so many steps. */
-    lostShare: number;
-    lostSteps: number;
-  };
-  'non-finite': Common;
-  /** Resolves at the next step. */
-  stalled: Pick<Common, 'enabled'> & {
-    /** How many times the longest of the last 64 waits between steps; and seconds, whichever is longer. */
-    warningTimes: number;
-    criticalTimes: number;
-    warningSeconds: number;
-    criticalSeconds: number;
-  };
+function defaultOf(rule: Rule, name: string): number {
+  const setting = rule.settings[name];
+  if (!setting) throw new Error(`the rule ${rule.name} has no setting ${name}`);
+  return setting.default;
 }
 
-export type RuleName = keyof RuleSettings;
-
-/** Settings of some rules, and of each only those that differ from {@link DEFAULT_RULES}. */
-export type RuleOverrides = { [Name in RuleName]?: Partial<RuleSettings[Name]> | undefined };
-
-const COMMON: Common = { enabled: true, resolveSteps: 30, cooldownSteps: 100 };
-
-export const DEFAULT_RULES: RuleSettings = {
-  'tev-growth': { ...COMMON, warning: 0.5, critical: 0.8, surgeWarning: 0.4, surgeCritical: 0.5, calm: 0.25 },
-  'grad-variance': { ...COMMON, warning: 4.5, critical: 6 },
-  'loss-spike': { ...COMMON, resolveSteps: 64, sigmas: 6, lostShare: 0.5, lostSteps: 40 },
-  'non-finite': { ...COMMON, resolveSteps: 64 },
-  stalled: {
-    enabled: true,
-    warningTimes: 5,
-    criticalTimes: 20,
-    warningSeconds: 60,
-    criticalSeconds: 600,
-  },
+export const DEFAULT_RULE_SETTINGS = Object.fromEntries(RULES.map((rule) => [rule.name, valuesOf(rule)])) as {
+  readonly [Name in RuleName]: ValuesOfRule<Name>;
 };
 
-export function withDefaults(overrides: RuleOverrides = {}): RuleSettings {
-  const names = Object.keys(DEFAULT_RULES) as RuleName[];
-  return Object.fromEntries(
-    names.map((name) => [name, { ...DEFAULT_RULES[name], ...overrides[name] }]),
-  ) as unknown as RuleSettings;
+/** The names of the rules that settings switch off. */
+export function disabledRules(settings: RuleSettings): RuleName[] {
+  return RULES.filter((rule) => !valuesOf(rule, settings[rule.name]).enabled).map(({ name }) => name);
 }
 
-/** Each must not be above the next: limits of growing alarm. */
-const ASCENDING: { [Name in RuleName]?: readonly (readonly (keyof RuleSettings[Name])[])[] } = {
-  'tev-growth': [
-    ['calm', 'warning', 'critical'],
-    ['calm', 'surgeWarning', 'surgeCritical'],
-  ],
-  'grad-variance': [['warning', 'critical']],
-  stalled: [
-    ['warningTimes', 'criticalTimes'],
-    ['warningSeconds', 'criticalSeconds'],
-  ],
-};
+/**
+ * The schema of the settings of some rules. A name that is not known is refused, and so is a limit that lies below a
+ * lesser one, whether that is set or a default.
+ */
+export function settingsSchema(rules: readonly Rule[]) {
+  return z
+    .strictObject(Object.fromEntries(rules.map((rule) => [rule.name, ruleSchema(rule)])))
+    .partial()
+    .superRefine((settings, context) => {
+      for (const rule of rules) {
+        const problem = problemOf(rule, settings[rule.name]);
+        if (problem) context.addIssue({ code: 'custom', path: [rule.name, problem.setting], message: problem.message });
+      }
+    });
+}
 
-/** What is wrong with settings together with the defaults that they leave; null where nothing is. */
-export function problemOfRules(overrides: RuleOverrides): { field: string; problem: string } | null {
-  const settings = withDefaults(overrides) as unknown as Record<string, Record<string, number>>;
-  for (const [rule, chains] of Object.entries(ASCENDING)) {
-    for (const chain of chains as readonly (readonly string[])[]) {
-      const limits = chain.map((name) => settings[rule]?.[name] as number);
-      const at = limits.findIndex((limit, place) => limit < (limits[place - 1] ?? limit));
-      if (at < 0) continue;
-      return {
-        field: `${rule}.${chain[at]}`,
-        problem: `must not be below ${chain[at - 1]}, which is ${limits[at - 1]}`,
-      };
-    }
+function ruleSchema(rule: Rule) {
+  const settings = Object.entries<Setting>(rule.settings);
+  const schemas = Object.fromEntries(settings.map(([name, { schema }]) => [name, schema.optional()]));
+  return z.strictObject({ enabled: z.boolean().optional() }).extend(schemas);
+}
+
+function problemOf(rule: Rule, set: AnyValues | undefined): { setting: string; message: string } | null {
+  const values = valuesOf(rule, set);
+  for (const chain of rule.ascending) {
+    const limits = chain.map((name) => Number(values[name]));
+    const at = limits.findIndex((limit, place) => limit < (limits[place - 1] ?? limit));
+    if (at < 0) continue;
+    return { setting: String(chain[at]), message: `must not be below ${chain[at - 1]}, which is ${limits[at - 1]}` };
   }
   return null;
 }
+
+/** What may be set for the rules of a project. */
+export const ruleSettings = settingsSchema(RULES) as unknown as z.ZodType<RuleSettings, RuleSettings>;

@@ -1,7 +1,6 @@
 import { readable } from '../readable.ts';
 import type { Signals } from '../signals.ts';
-import type { Reading } from './rule.ts';
-import type { RuleSettings } from './settings.ts';
+import { type Assessment, type ClockObserver, clockRule, positive } from './rule.ts';
 
 const WAITS = 64;
 /** Fewer waits tell nothing of what to expect. */
@@ -15,15 +14,22 @@ interface State {
   waits: number[];
 }
 
+interface Limits {
+  warningTimes: number;
+  criticalTimes: number;
+  warningSeconds: number;
+  criticalSeconds: number;
+}
+
 /**
  * No step has come for longer than the longest of the last 64 waits, several times over: an evaluation or a checkpoint
  * that comes again and again is among them. Knows no clock; it is asked with the time.
  */
-export class Stalled {
-  readonly #limits: RuleSettings['stalled'];
+class Stalled implements ClockObserver {
+  readonly #limits: Limits;
   readonly #state: State;
 
-  constructor(limits: RuleSettings['stalled'], state: State = { step: null, time: null, waits: [] }) {
+  constructor(limits: Limits, state: State = { step: null, time: null, waits: [] }) {
     this.#limits = limits;
     this.#state = { ...state, waits: [...state.waits] };
   }
@@ -43,7 +49,7 @@ export class Stalled {
   }
 
   /** What to think of a run from which nothing has come until now. */
-  elapse(now: number): { step: number; reading: Reading } | null {
+  elapse(now: number): { step: number; assessment: Assessment } | null {
     const { step, time, waits } = this.#state;
     if (step === null || time === null || waits.length < LEAST_WAITS) return null;
     const longest = Math.max(...waits);
@@ -58,6 +64,34 @@ export class Stalled {
       risk: null,
       divergenceStep: null,
     });
-    return { step, reading: { level: isCritical ? 'critical' : isWarning ? 'warning' : 'uneasy', explain } };
+    return { step, assessment: { level: isCritical ? 'critical' : isWarning ? 'warning' : 'uneasy', explain } };
   }
 }
+
+const TIMES = 'times the longest wait';
+
+export const stalled = clockRule({
+  name: 'stalled',
+  title: 'Stalled',
+  what: 'No step has come for far longer than the longest wait before. Resolves with the next step; no policy acts on it.',
+  formula: 'silence > times · longest of the last 64 waits, and > seconds',
+  source: 'our own; by the server’s clock',
+  settings: {
+    warningTimes: positive(5, 'Warning after', TIMES),
+    warningSeconds: positive(60, 'and at least', 'seconds'),
+    criticalTimes: positive(20, 'Critical after', TIMES),
+    criticalSeconds: positive(600, 'and at least', 'seconds'),
+  },
+  ascending: [
+    ['warningTimes', 'criticalTimes'],
+    ['warningSeconds', 'criticalSeconds'],
+  ],
+  evidence: {
+    silentSeconds: ['silent for', 'seconds'],
+    longestWaitSeconds: ['longest wait before', 'seconds'],
+  },
+  // a trainer that does not answer cannot obey, and may only be slow
+  isAnswered: false,
+  marks: 'loss',
+  create: (settings, state) => new Stalled(settings, state as State | undefined),
+});

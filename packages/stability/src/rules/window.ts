@@ -58,7 +58,9 @@ export function spread(values: readonly number[], from: number, to: number): { m
   return { mean, std: Math.sqrt(squares / (to - from)) };
 }
 
-/** Of an odd number of values. */
+/** NaN of nothing. */
 export function median(values: readonly number[]): number {
-  return Float64Array.from(values).sort()[values.length >> 1] as number;
+  const sorted = Float64Array.from(values).sort();
+  const [below, above] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return ((below ?? Number.NaN) + (above ?? Number.NaN)) / 2;
 }

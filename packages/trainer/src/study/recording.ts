@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { type RecordedLine, type RecordedStep, RefusedError, readRecordedLine } from '@evenkeel/protocol';
+import { Timeline } from '@evenkeel/stability';
 import { UsageError } from '../usage-error.ts';
 
 /** What a file tells of a run. */
 export interface Recording {
   /** Names of the layers, in the order of `layerGradVar` and `layerOutVar`. */
   layers: string[];
-  /** In order; each of the last attempt that took it. */
+  /** In order; each of the attempt that owns it. */
   steps: RecordedStep[];
   /** How the last attempt ended; null where it is under way or was cut off. */
   finish: { status: string; reason: string | null } | null;
@@ -25,12 +26,16 @@ export async function readRecording(path: string): Promise<Recording | null> {
   });
   if (text === null) return null;
   const recording: Recording = { layers: [], steps: [], finish: null, took: 0 };
+  const timeline = new Timeline<RecordedStep>();
+  let attempt = 1;
   let clock: number | null = null;
   const lines = text.split('\n').slice(0, -1); // what a killed process left behind the last line end is no line
   lines.forEach((line, at) => {
     try {
       const event = readRecordedLine(line);
-      take(recording, event);
+      if (event.type === 'run') attempt = event.attempt;
+      if (event.type === 'step') timeline.add(attempt, event);
+      else take(recording, event);
       const time = timeOf(event);
       // what is between two attempts counts for nothing
       if (clock !== null && time !== null && event.type !== 'run') recording.took += time - clock;
@@ -40,17 +45,13 @@ export async function readRecording(path: string): Promise<Recording | null> {
       throw new UsageError(`${path}, line ${at + 1}: ${error.field ? `${error.field}: ` : ''}${error.message}`);
     }
   });
-  return recording;
+  return { ...recording, steps: timeline.steps() };
 }
 
-function take(recording: Recording, line: RecordedLine): void {
+function take(recording: Recording, line: Exclude<RecordedLine, RecordedStep>): void {
   if (line.type === 'run') {
     recording.layers = line.layers;
     recording.finish = null;
-  } else if (line.type === 'step') {
-    // an attempt owns every step from its first on
-    while ((recording.steps.at(-1)?.step ?? -1) >= line.step) recording.steps.pop();
-    recording.steps.push(line);
   } else {
     recording.finish = { status: line.status, reason: line.reason };
   }

@@ -1,5 +1,5 @@
 import type { RecordedStep } from '@evenkeel/protocol';
-import { divergedAt } from './divergence.ts';
+import { divergedAt } from '@evenkeel/stability';
 import { groupBy } from './group-by.ts';
 import type { Recording } from './recording.ts';
 import { mean, pearson, spearman } from './statistics.ts';

@@ -1,4 +1,5 @@
 import type { Alert } from '@evenkeel/protocol';
+import { type EvidenceFormat, RULES, type Rule } from '@evenkeel/stability';
 import { formatCount, formatDuration, formatExact, formatNumber } from '../../format.ts';
 
 /** A number behind an alert, in words. */
@@ -9,43 +10,19 @@ export interface Fact {
   exact: string;
 }
 
-type Words = readonly [name: string, format: (value: number) => string];
-
-const number = (value: number) => formatNumber(value);
-const count = (value: number) => formatCount(value);
-const times = (value: number) => `× ${formatNumber(value)}`;
-const percentAStep = (value: number) => `${formatNumber(100 * Math.expm1(value))} % a step`;
-const seconds = (value: number) => formatDuration(1_000 * value);
-
-/** What rules call their numbers (packages/stability/src/rules), and what a person does. */
-const WORDS: Record<string, Words> = {
-  exponent: ['TEV grows as the step to the power of', number],
-  excess: ['TEV beyond proportion to the step', (value) => times(Math.exp(value))],
-  rate: ['TEV grows by', percentAStep],
-  doublingSteps: ['TEV doubles every', (value) => `${formatNumber(value)} steps`],
-  accelerates: ['growth accelerates', (value) => (value > 0 ? 'yes' : 'no')],
-  agreement: ['agreement of micro-batches', (value) => times(Math.exp(value))],
-  speed: ['TEV over the last 8 steps', percentAStep],
-  acceleration: ['its change a step', (value) => times(Math.exp(value))],
-  steps: ['seen over', (value) => `${formatCount(value)} steps`],
-  lrRatio: ['learning rate', times],
-  gradVarRatio: ['gradient variance', times],
-  gradVar: ['gradient variance', number],
-  gradVarBefore: ['before', number],
-  sigmas: ['standard deviations', number],
-  loss: ['loss', number],
-  mean: ['mean before', number],
-  std: ['standard deviation before', number],
-  losses: ['losses before', count],
-  level: ['loss, median of 9', number],
-  best: ['its best', number],
-  first: ['its first', number],
-  since: ['since step', count],
-  tevMean: ['TEV', number],
-  gradNorm: ['gradient norm', number],
-  silentSeconds: ['silent for', seconds],
-  longestWaitSeconds: ['longest wait before', seconds],
+const FORMATS: Record<EvidenceFormat, (value: number) => string> = {
+  number: (value) => formatNumber(value),
+  count: (value) => formatCount(value),
+  steps: (value) => `${Number.isInteger(value) ? formatCount(value) : formatNumber(value)} steps`,
+  seconds: (value) => formatDuration(1_000 * value),
+  times: (value) => `× ${formatNumber(value)}`,
+  'log times': (value) => `× ${formatNumber(Math.exp(value))}`,
+  'log growth': (value) => `${formatNumber(100 * Math.expm1(value))} % a step`,
+  'yes or no': (value) => (value > 0 ? 'yes' : 'no'),
 };
+
+/** The words of all rules: where two use a name, they mean the same. */
+const WORDS: Rule['evidence'] = Object.assign({}, ...RULES.map(({ evidence }) => evidence));
 
 /** The database keeps no order of them. */
 const ORDER = Object.keys(WORDS);
@@ -66,8 +43,8 @@ export function factsOf({ risk, divergenceStep, window, evidence }: Alert): Fact
   const names = Object.keys(evidence).sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
   for (const name of names) {
     const value = evidence[name] as number;
-    const [words, format] = WORDS[name] ?? [name, number];
-    facts.push(fact(words, format(value), value));
+    const [label, format] = WORDS[name] ?? [name, 'number'];
+    facts.push(fact(label, FORMATS[format](value), value));
   }
   return facts;
 }

@@ -1,6 +1,7 @@
 'use client';
 
-import { RULES, SEVERITIES } from '@evenkeel/protocol';
+import { SEVERITIES } from '@evenkeel/protocol';
+import { RULE_NAMES } from '@evenkeel/stability';
 import { NativeSelect } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useTRPC } from '../../trpc/client.tsx';
@@ -38,7 +39,7 @@ export function InboxFilters() {
   return (
     <search className={classes.filters}>
       <SearchField label="Search the name of the run" placeholder="Name of the run" without={['page']} />
-      {select('rule', 'Rule', 'Every rule', RULES)}
+      {select('rule', 'Rule', 'Every rule', RULE_NAMES)}
       {select('severity', 'Severity', 'Every severity', SEVERITIES)}
       {select('project', 'Project', 'Every project', [
         ...(project && !projects.includes(project) ? [project] : []),

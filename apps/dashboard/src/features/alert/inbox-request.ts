@@ -1,4 +1,5 @@
-import { ALERT_STATUSES, type AlertStatus, RULES, type Rule, SEVERITIES, type Severity } from '@evenkeel/protocol';
+import { ALERT_STATUSES, type AlertStatus, SEVERITIES, type Severity } from '@evenkeel/protocol';
+import { RULE_NAMES } from '@evenkeel/stability';
 
 /** How many alerts a page of the inbox shows. */
 export const INBOX_LIMIT = 100;
@@ -13,7 +14,7 @@ export const INBOX_TABS = [...ALERT_STATUSES, 'all'] as const;
 export type InboxTab = (typeof INBOX_TABS)[number];
 
 export interface InboxFilter {
-  rule?: Rule[];
+  rule?: string[];
   severity?: Severity;
   project?: string;
   search?: string;
@@ -45,7 +46,7 @@ export function readPage(params: URLSearchParams): number {
 }
 
 function readFilter(params: URLSearchParams): InboxFilter {
-  const rule = RULES.find((known) => known === params.get('rule'));
+  const rule = RULE_NAMES.find((known) => known === params.get('rule'));
   const severity = SEVERITIES.find((known) => known === params.get('severity'));
   const project = params.get('project');
   const search = params.get('q')?.trim().slice(0, MAX_SEARCH_LENGTH);

@@ -1,12 +1,11 @@
-import { DEFAULT_RULES, type RuleName } from '@evenkeel/stability';
+import type { Rule } from '@evenkeel/stability';
 import { Button, Switch, TextInput } from '@mantine/core';
 import type { ReactNode } from 'react';
-import { RULE_DOCS } from './rule-docs.ts';
-import { type RuleFields, toForm } from './rule-form.ts';
+import { defaultFields, type RuleFields } from './rule-form.ts';
 import classes from './rules.module.css';
 
 interface Props {
-  name: RuleName;
+  rule: Rule;
   fields: RuleFields;
   wrong: { field: string; message: string } | null;
   onEdit: (fields: RuleFields) => void;
@@ -15,14 +14,14 @@ interface Props {
 }
 
 /** What a rule does, whether it is on, and its limits. */
-export function RuleFieldset({ name, fields, wrong, onEdit, children }: Props) {
-  const { what, formula, source } = RULE_DOCS[name];
-  const docs: [string, { label: string; unit: string }][] = Object.entries(RULE_DOCS[name].fields);
-  const defaults: Record<string, unknown> = { ...DEFAULT_RULES[name] };
-  const isTuned = Object.entries(fields.values).some(
-    ([field, text]) => text !== '' && text !== String(defaults[field]),
-  );
-  const reset = () => onEdit({ enabled: DEFAULT_RULES[name].enabled, values: toForm({})[name].values });
+export function RuleFieldset({ rule, fields, wrong, onEdit, children }: Props) {
+  const { name, title, what, formula, source } = rule;
+  const settings = Object.entries(rule.settings);
+  const isTuned = settings.some(([setting, { default: value }]) => {
+    const text = fields.values[setting] ?? '';
+    return text !== '' && text !== String(value);
+  });
+  const reset = () => onEdit(defaultFields(rule));
   return (
     <fieldset className={classes.rule} data-enabled={fields.enabled}>
       <legend>
@@ -42,7 +41,9 @@ export function RuleFieldset({ name, fields, wrong, onEdit, children }: Props) {
         )}
         {children}
       </div>
-      <p>{what}</p>
+      <p>
+        <strong>{title}.</strong> {what}
+      </p>
       <dl className={classes.docs}>
         <dt>Formula</dt>
         <dd>{formula}</dd>
@@ -50,18 +51,18 @@ export function RuleFieldset({ name, fields, wrong, onEdit, children }: Props) {
         <dd>{source}</dd>
       </dl>
       <div className={classes.fields}>
-        {docs.map(([field, { label, unit }]) => (
+        {settings.map(([setting, { label, unit, default: value }]) => (
           <TextInput
-            key={field}
+            key={setting}
             label={label}
-            description={`${unit} · default ${defaults[field]}`}
+            description={`${unit} · default ${value}`}
             inputMode="decimal"
-            placeholder={String(defaults[field])}
-            value={fields.values[field] ?? ''}
-            data-tuned={fields.values[field] !== '' || undefined}
-            error={wrong?.field === `${name}.${field}` ? wrong.message : null}
-            onChange={({ currentTarget: { value } }) =>
-              onEdit({ ...fields, values: { ...fields.values, [field]: value } })
+            placeholder={String(value)}
+            value={fields.values[setting] ?? ''}
+            data-tuned={fields.values[setting] !== '' || undefined}
+            error={wrong?.field === `${name}.${setting}` ? wrong.message : null}
+            onChange={({ currentTarget }) =>
+              onEdit({ ...fields, values: { ...fields.values, [setting]: currentTarget.value } })
             }
           />
         ))}

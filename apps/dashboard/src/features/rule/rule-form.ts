@@ -1,6 +1,5 @@
-import { parse, RefusedError, type RuleSettings, ruleSettings } from '@evenkeel/protocol';
-import { DEFAULT_RULES, problemOfRules, type RuleName } from '@evenkeel/stability';
-import { RULE_DOCS, RULE_NAMES } from './rule-docs.ts';
+import { parse } from '@evenkeel/protocol';
+import { RULES, type Rule, type RuleName, type RuleSettings, ruleSettings } from '@evenkeel/stability';
 
 /** What stands in a rule's fields; an empty one leaves the default. */
 export interface RuleFields {
@@ -11,13 +10,18 @@ export interface RuleFields {
 export type RuleForm = Record<RuleName, RuleFields>;
 
 export function toForm(settings: RuleSettings): RuleForm {
-  const fields = (name: RuleName): RuleFields => {
-    const set: Record<string, unknown> = { ...settings[name] };
-    const names = Object.keys(RULE_DOCS[name].fields);
-    const values = names.map((field) => [field, set[field] === undefined ? '' : String(set[field])]);
-    return { enabled: settings[name]?.enabled ?? DEFAULT_RULES[name].enabled, values: Object.fromEntries(values) };
-  };
-  return Object.fromEntries(RULE_NAMES.map((name) => [name, fields(name)])) as RuleForm;
+  const fields = RULES.map((rule) => [rule.name, fieldsOf(rule, settings[rule.name])]);
+  return Object.fromEntries(fields) as RuleForm;
+}
+
+function fieldsOf(rule: Rule, set: Readonly<Record<string, number | boolean | undefined>> = {}): RuleFields {
+  const values = Object.keys(rule.settings).map((name) => [name, set[name] === undefined ? '' : String(set[name])]);
+  return { enabled: set.enabled !== false, values: Object.fromEntries(values) };
+}
+
+/** The fields of a rule for which nothing is set. */
+export function defaultFields(rule: Rule): RuleFields {
+  return fieldsOf(rule);
 }
 
 /**
@@ -25,10 +29,7 @@ export function toForm(settings: RuleSettings): RuleForm {
  * @throws RefusedError naming the rule and the field that is wrong, `tev-growth.critical`.
  */
 export function toSettings(form: RuleForm): RuleSettings {
-  const settings = parse(ruleSettings, Object.fromEntries(RULE_NAMES.flatMap((name) => overridesOf(name, form[name]))));
-  const wrong = problemOfRules(settings);
-  if (wrong) throw new RefusedError(wrong.field, wrong.problem);
-  return settings;
+  return parse(ruleSettings, Object.fromEntries(RULES.flatMap((rule) => overridesOf(rule, form[rule.name]))));
 }
 
 /** Whether a form asks for these very settings, as {@link toSettings} has made them of one. */
@@ -40,12 +41,11 @@ export function asksFor(form: RuleForm, settings: RuleSettings): boolean {
   }
 }
 
-function overridesOf(name: RuleName, { enabled, values }: RuleFields): [RuleName, object][] {
-  const defaults: Record<string, unknown> = { ...DEFAULT_RULES[name] };
-  const numbers = Object.entries(values).flatMap(([field, text]) => {
+function overridesOf(rule: Rule, { enabled, values }: RuleFields): [string, object][] {
+  const numbers = Object.entries(values).flatMap(([setting, text]) => {
     const value = Number(text.trim().replace(',', '.'));
-    return text.trim() === '' || value === defaults[field] ? [] : [[field, value] as const];
+    return text.trim() === '' || value === rule.settings[setting]?.default ? [] : [[setting, value] as const];
   });
-  const overrides = { ...Object.fromEntries(numbers), ...(enabled !== defaults.enabled && { enabled }) };
-  return Object.keys(overrides).length === 0 ? [] : [[name, overrides]];
+  const overrides = { ...Object.fromEntries(numbers), ...(!enabled && { enabled }) };
+  return Object.keys(overrides).length === 0 ? [] : [[rule.name, overrides]];
 }

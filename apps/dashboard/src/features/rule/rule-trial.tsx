@@ -1,4 +1,4 @@
-import type { RuleName, StepRule } from '@evenkeel/stability';
+import type { RuleName, StepRuleName } from '@evenkeel/stability';
 import Link from 'next/link';
 import { formatCount, formatInstant } from '../../format.ts';
 import type { TriedRun } from '../../trpc/client.tsx';
@@ -6,7 +6,7 @@ import { SeverityMark } from '../alert/alert-mark.tsx';
 import { Failure } from '../alert/failure.tsx';
 import { RunStatusMark } from '../run/run-status.tsx';
 import classes from './rule-trial.module.css';
-import { cutWords, hrefAround, rulesOf, runsWords, trialWords } from './trial-words.ts';
+import { cutWords, hrefAround, isTriable, rulesOf, runsWords, trialWords } from './trial-words.ts';
 import type { RuleTrial } from './use-rule-trial.ts';
 
 /** What a rule would have found, in a sentence. */
@@ -14,9 +14,9 @@ export function TrialLine({ rule, runs }: { rule: RuleName; runs: readonly Tried
   if (runs.length === 0) return null;
   return (
     <strong>
-      {rule === 'stalled'
-        ? 'Not tried: it goes by the server’s clock, and what that said is not kept'
-        : `With these settings it ${trialWords(rule, runs)}`}
+      {isTriable(rule)
+        ? `With these settings it ${trialWords(rule, runs)}`
+        : 'Not tried: it goes by the server’s clock, and what that said is not kept'}
     </strong>
   );
 }
@@ -125,7 +125,7 @@ function AlertsCell({ run, of, beside, word }: AlertsProps) {
   );
 }
 
-function AlertList({ run, rule, of }: { run: TriedRun; rule: StepRule; of: 'tried' | 'had' }) {
+function AlertList({ run, rule, of }: { run: TriedRun; rule: StepRuleName; of: 'tried' | 'had' }) {
   const { count, alerts } = run.rules[rule][of];
   const further = count - alerts.length;
   return (

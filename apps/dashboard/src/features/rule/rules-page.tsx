@@ -1,14 +1,13 @@
 'use client';
 
-import { RefusedError, type RuleSettings } from '@evenkeel/protocol';
-import type { RuleName } from '@evenkeel/stability';
+import { RefusedError } from '@evenkeel/protocol';
+import { RULES, type RuleName, type RuleSettings } from '@evenkeel/stability';
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { type FormEvent, useEffect, useState } from 'react';
 import { useTRPC } from '../../trpc/client.tsx';
 import { announce } from '../shell/announcer.tsx';
-import { RULE_NAMES } from './rule-docs.ts';
 import { RuleFieldset } from './rule-fieldset.tsx';
 import { asksFor, type RuleFields, type RuleForm, toForm, toSettings } from './rule-form.ts';
 import { RuleTrialSection, TrialLine, TrialProgress } from './rule-trial.tsx';
@@ -60,15 +59,15 @@ export function RulesPage({ project }: { project: string }) {
         An empty field leaves the default. What is saved holds at once, also for runs that are under way; the alerts of
         a rule that is switched off resolve.
       </p>
-      {RULE_NAMES.map((name) => (
+      {RULES.map((rule) => (
         <RuleFieldset
-          key={name}
-          name={name}
-          fields={form[name]}
+          key={rule.name}
+          rule={rule}
+          fields={form[rule.name]}
           wrong={wrong?.refused ?? null}
-          onEdit={(fields) => edit(name, fields)}
+          onEdit={(fields) => edit(rule.name, fields)}
         >
-          {trial && !isOld && <TrialLine rule={name} runs={trial.runs} />}
+          {trial && !isOld && <TrialLine rule={rule.name} runs={trial.runs} />}
         </RuleFieldset>
       ))}
       {trial && <RuleTrialSection trial={trial} isOld={isOld} />}

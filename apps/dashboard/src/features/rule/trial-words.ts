@@ -1,4 +1,4 @@
-import { STEP_RULES, type StepRule } from '@evenkeel/stability';
+import { type RuleName, STEP_RULE_NAMES, type StepRuleName } from '@evenkeel/stability';
 import { formatCount } from '../../format.ts';
 import type { TriedRun } from '../../trpc/client.tsx';
 
@@ -7,7 +7,7 @@ const BEFORE = 150;
 const AFTER = 100;
 
 /** `would have alerted in 3 of 20 runs, 1 more than it did` */
-export function trialWords(rule: StepRule, runs: readonly TriedRun[]): string {
+export function trialWords(rule: StepRuleName, runs: readonly TriedRun[]): string {
   const count = (of: 'tried' | 'had') => runs.filter(({ rules }) => rules[rule][of].count > 0).length;
   const tried = count('tried');
   const more = tried - count('had');
@@ -16,9 +16,14 @@ export function trialWords(rule: StepRule, runs: readonly TriedRun[]): string {
   return `${found}, ${Math.abs(more)} ${more > 0 ? 'more' : 'fewer'} than it did`;
 }
 
+/** Whether a rule can be tried on recorded steps. */
+export function isTriable(rule: RuleName): rule is StepRuleName {
+  return STEP_RULE_NAMES.some((name) => name === rule);
+}
+
 /** The rules by which a run was alerted, or would have been. */
-export function rulesOf({ rules }: TriedRun, of: 'tried' | 'had'): StepRule[] {
-  return STEP_RULES.filter((rule) => rules[rule][of].count > 0);
+export function rulesOf({ rules }: TriedRun, of: 'tried' | 'had'): StepRuleName[] {
+  return STEP_RULE_NAMES.filter((rule) => rules[rule][of].count > 0);
 }
 
 /** A run's page, zoomed to a step. */

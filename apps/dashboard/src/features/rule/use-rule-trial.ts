@@ -1,6 +1,6 @@
 'use client';
 
-import type { RuleSettings } from '@evenkeel/protocol';
+import type { RuleSettings } from '@evenkeel/stability';
 import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { type TriedRun, type TriedRuns, useTRPCClient } from '../../trpc/client.tsx';

@@ -1,3 +1,4 @@
+import type { AttemptSpan } from '@evenkeel/stability';
 import type uPlot from 'uplot';
 import { formatCount } from '../../format.ts';
 import type { SeriesKey } from '../../trpc/client.tsx';
@@ -5,7 +6,6 @@ import { type Extent, extentOf } from './axis-range.ts';
 import { drawLabel } from './label-draw.ts';
 import { clipToPlot } from './markers.ts';
 import { colours } from './palette.ts';
-import type { AttemptSpan } from './superseded.ts';
 import type { Ghost } from './use-ghosts.ts';
 
 /** What rewound attempts measured, as pale dashed lines below the run's own. */

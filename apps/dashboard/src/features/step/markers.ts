@@ -1,27 +1,25 @@
-import type { Alert, Rule } from '@evenkeel/protocol';
+import type { Alert } from '@evenkeel/protocol';
+import { findRule } from '@evenkeel/stability';
 import type uPlot from 'uplot';
 import type { Drawn } from './chart-view.ts';
 import { drawLabel } from './label-draw.ts';
 import { colours } from './palette.ts';
 
-/** The key of the chart that each rule judges: it names the alert, the others only show where it stands. */
-const JUDGED: Record<Rule, string> = {
-  'tev-growth': 'tevMean',
-  'loss-spike': 'loss',
-  'grad-variance': 'gradVar',
-  'non-finite': 'loss',
-  stalled: 'loss',
-};
+/** The chart that names the alerts of a rule that this page does not know. */
+const OTHERWISE = 'loss';
 
 const LABEL_HEIGHT = 13;
 const LABEL_ROWS = 3;
 
-/** Alerts as vertical lines: solid and vermilion where critical, dashed and orange where a warning. */
+/**
+ * Alerts as vertical lines: solid and vermilion where critical, dashed and orange where a warning. The chart of the signal
+ * that a rule marks names its alerts, the others only show where they stand.
+ */
 export function drawAlerts(plot: uPlot, alerts: readonly Alert[], key: string): void {
   const { ctx } = plot;
   ctx.save();
   clipToPlot(plot);
-  const named = alerts.filter(({ rule }) => JUDGED[rule] === key);
+  const named = alerts.filter(({ rule }) => (findRule(rule)?.marks ?? OTHERWISE) === key);
   for (const alert of alerts) drawAlert(plot, alert, named.indexOf(alert));
   ctx.restore();
 }

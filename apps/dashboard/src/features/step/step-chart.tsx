@@ -1,6 +1,6 @@
 'use client';
 
-import { DEFAULT_RULES } from '@evenkeel/stability';
+import { DEFAULT_RULE_SETTINGS } from '@evenkeel/stability';
 import { useId } from 'react';
 import { formatCount } from '../../format.ts';
 import { ChartHeading } from './chart-heading.tsx';
@@ -40,7 +40,7 @@ export function StepChart({ onScale, ...props }: ChartProps & { onScale: (scale:
 }
 
 /** Below it `tev-growth` is calm. */
-const NOTICEABLE_RISK = DEFAULT_RULES['tev-growth'].calm;
+const NOTICEABLE_RISK = DEFAULT_RULE_SETTINGS['tev-growth'].calm;
 
 /** The risk in words, beside its picture. */
 function Risk({ forecast: { points, ahead } }: { forecast: ShownForecast }) {

@@ -1,9 +1,4 @@
-/** What of an attempt there is to know here. */
-export interface AttemptSpan {
-  number: number;
-  firstStep: number | null;
-  lastStep: number | null;
-}
+import { type AttemptSpan, supersededSpans } from '@evenkeel/stability';
 
 /** Steps of an attempt that a later one has taken over, with the one before them, where the two part. */
 export interface Superseded {
@@ -12,16 +7,12 @@ export interface Superseded {
   to: number;
 }
 
-/** The newest first; an attempt owns the timeline from its first step on, whatever older ones have beyond. */
+/** The newest first. */
 export function supersededSteps(attempts: readonly AttemptSpan[]): Superseded[] {
-  const superseded: Superseded[] = [];
-  let taken = Number.POSITIVE_INFINITY;
-  for (const { number, firstStep, lastStep } of attempts.toReversed()) {
-    if (firstStep === null || lastStep === null) continue;
-    if (lastStep >= taken) superseded.push({ attempt: number, from: Math.max(firstStep, taken - 1), to: lastStep });
-    taken = Math.min(taken, firstStep);
-  }
-  return superseded;
+  return supersededSpans(attempts).map(({ attempt, first, last }) => {
+    const own = attempts.find(({ number }) => number === attempt)?.firstStep ?? first;
+    return { attempt, from: Math.max(own, first - 1), to: last };
+  });
 }
 
 /** The last step that any attempt came to, beyond the run's own where it rewound; 0 where none has made a step. */

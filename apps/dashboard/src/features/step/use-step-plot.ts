@@ -1,6 +1,7 @@
 'use client';
 
 import type { Alert } from '@evenkeel/protocol';
+import type { AttemptSpan } from '@evenkeel/stability';
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import type uPlot from 'uplot';
 import { formatCount } from '../../format.ts';
@@ -16,7 +17,6 @@ import { drawAlerts, drawNonFinite, drawShade } from './markers.ts';
 import { onColoursChange } from './palette.ts';
 import { createPlot, follow, linesAndBands, type PlotHooks, type PlotLook } from './plot.ts';
 import { sketchOf } from './sketch.ts';
-import type { AttemptSpan } from './superseded.ts';
 import type { ShownForecast } from './use-forecast.ts';
 import type { Ghost } from './use-ghosts.ts';
 import type { StepRange } from './view-params.ts';

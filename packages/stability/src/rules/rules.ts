@@ -1,0 +1,31 @@
+import { gradVariance } from './grad-variance.ts';
+import { lossSpike } from './loss-spike.ts';
+import { nonFinite } from './non-finite.ts';
+import type { ClockRule, Rule, StepRule } from './rule.ts';
+import { stalled } from './stalled.ts';
+import { tevGrowth } from './tev-growth.ts';
+
+/** Every rule, in the order in which they judge a step and are shown. A new one is its file and a line here. */
+export const RULES = [tevGrowth, gradVariance, lossSpike, nonFinite, stalled] as const;
+
+export type RuleName = (typeof RULES)[number]['name'];
+export type StepRuleName = Extract<(typeof RULES)[number], StepRule>['name'];
+
+export const RULE_NAMES: readonly RuleName[] = RULES.map(({ name }) => name);
+
+/** Those that judge by the steps alone, and so can judge a recorded run. */
+export const STEP_RULES: readonly StepRule[] = stepRulesOf(RULES);
+export const STEP_RULE_NAMES = STEP_RULES.map(({ name }) => name) as readonly StepRuleName[];
+
+export function stepRulesOf(rules: readonly Rule[]): StepRule[] {
+  return rules.filter((rule) => rule.kind === 'step');
+}
+
+export function clockRulesOf(rules: readonly Rule[]): ClockRule[] {
+  return rules.filter((rule) => rule.kind === 'clock');
+}
+
+/** A rule by the name that an alert carries; undefined where it is of another version of Evenkeel. */
+export function findRule(name: string): Rule | undefined {
+  return RULES.find((rule) => rule.name === name);
+}
