@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { MAX_FRAME_BYTES } from '@evenkeel/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { COMMITTED_RUNS } from './committed-runs.ts';
 import { readRecordings } from './recordings.ts';
 
 let folder: string;
@@ -184,20 +184,21 @@ describe('what is wrong is told with file, line and field', () => {
   });
 });
 
-const recorded = fileURLToPath(new URL('../../../../shared/runs/', import.meta.url));
-test.skipIf(!existsSync(recorded))('the recorded runs are read, with names for their layers', async () => {
-  const files = readdirSync(recorded).filter((file) => /^A00\d\.jsonl\.gz$/.test(file));
+test('the runs that come with the command are read, with names for their layers', async () => {
+  const files = readdirSync(COMMITTED_RUNS).sort();
+  expect(files.length).toBeGreaterThan(0);
   const expected = files.map((file) => {
-    const lines = gunzipSync(readFileSync(join(recorded, file)))
+    const lines = gunzipSync(readFileSync(join(COMMITTED_RUNS, file)))
       .toString()
       .trim()
       .split('\n');
     const { id, config } = JSON.parse(lines[0] ?? '');
-    const blocks = Array.from({ length: config.layers }, (_, at) => `block ${at + 1}`);
-    return { id, steps: lines.length - 1, layers: ['embedding', ...blocks, 'head'] };
+    const blocks = Array.from({ length: config.model.layers }, (_, at) => `block ${at + 1}`);
+    const steps = lines.filter((line) => line.startsWith('{"type":"step"')).length;
+    return { id, steps, layers: ['embedding', ...blocks, 'head'] };
   });
   const found = [];
-  for await (const { runs } of readRecordings([join(recorded, 'A00*.gz')], () => {})) {
+  for await (const { runs } of readRecordings([join(COMMITTED_RUNS, '*.gz')], () => {})) {
     for (const { start, steps, layers } of runs) found.push({ id: start.id, steps, layers });
   }
   expect(found).toEqual(expected);

@@ -145,6 +145,20 @@ test('ghosts of a superseded attempt raise nothing, also when they come first af
   expect(await alertSteps(run)).toEqual([]);
 });
 
+test('ghosts of a superseded attempt are not judged while the newest is being watched', async () => {
+  const run = await startedRun();
+  const judge = newJudge();
+  judge.observe(await store(run, stepsFrom(0, 100)));
+  await startedRun(run, 2);
+  judge.observe(await store(run, stepsFrom(50, 20), 2));
+  // behind what attempt 2 has come to: judged as steps of it, they would raise an alert and hide the steps that follow
+  judge.observe(await store(run, stepsFrom(100, 50, NAN_FROM(100))));
+  judge.observe(await store(run, stepsFrom(70, 20, NAN_FROM(80)), 2));
+  await judge.close();
+  const alerts = await listAlerts(db, { run, limit: 10 });
+  expect(alerts.map(({ attempt, step }) => [attempt, step])).toEqual([[2, 80]]);
+});
+
 /** TEV that grows like the root of the step up to step 200, doubles every 40 steps up to 320, then rests. */
 const ramp = (first: number, count: number): StepEvent[] =>
   stepsFrom(first, count).map((event) => {

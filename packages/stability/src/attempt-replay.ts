@@ -48,7 +48,7 @@ export class AttemptReplay {
     const former = this.#attempt;
     const next = this.#attempts.find((attempt) => attempt.number === number);
     if (!next) throw new Error(`the run has no attempt ${number} with steps`);
-    const before = this.#rewindPoints.begin(next);
+    const before = this.#rewindPoints.begin(next, () => this.#detector.state());
     if (former?.hasEnded && before) this.#detector = Detector.restore(before, this.#settings, this.#rules);
     if (former) this.#detector.newAttempt(next.firstStep);
     this.#attempt = next;

@@ -196,6 +196,28 @@ describe('grad-variance', () => {
   });
 });
 
+describe('the floor of grad-variance', () => {
+  /** Gradient variances that hardly scatter, and are greater by a factor in the last five steps. */
+  const still = (factor: number) =>
+    Array.from({ length: 69 }, (_, step) => ({ step, gradVar: (1 + 1e-4 * (step % 2)) * (step >= 64 ? factor : 1) }));
+
+  test('keeps a change of half a standard deviation of 0.1 quiet, however little the variances scattered before', () => {
+    expect(judge(still(Math.exp(0.05)), only('grad-variance'))).toEqual([]);
+    expect(judge(still(Math.exp(0.44)), only('grad-variance'))).toEqual([]);
+  });
+
+  test('is 0.1: a change of 4.6 times that is a warning, one of 6.1 times critical', () => {
+    expect(findings(judge(still(Math.exp(0.46)), only('grad-variance')))).toMatchObject([
+      { severity: 'warning', step: 68, evidence: { sigmas: expect.closeTo(4.6, 1) } },
+    ]);
+    expect(findings(judge(still(Math.exp(0.61)), only('grad-variance'))).at(-1)).toMatchObject({
+      severity: 'critical',
+      step: 68,
+      evidence: { sigmas: expect.closeTo(6.1, 1) },
+    });
+  });
+});
+
 describe('non-finite', () => {
   test.each(['loss', 'tevMean', 'gradVar', 'gradNorm'] as const)('%s', (field) => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {

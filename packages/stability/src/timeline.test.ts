@@ -77,7 +77,7 @@ test('who reads attempt after attempt stands, at every later one, on the timelin
       let seen: readonly number[] = [];
       const timeline = new Timeline<{ step: number }>();
       attempts.forEach(({ first, steps }, at) => {
-        seen = points.begin({ number: at + 1, firstStep: first }) ?? seen;
+        seen = points.begin({ number: at + 1, firstStep: first }, () => seen) ?? seen;
         expect(seen).toEqual(timeline.steps().flatMap(({ step }) => (step < first ? [step] : [])));
         for (let step = first; step < first + steps; step++) {
           points.reach(step, () => seen);

@@ -118,10 +118,12 @@ export class RewindPoints<State> {
 
   /**
    * An attempt begins.
+   * @param save gives the state as it is.
    * @returns the state to go on from; null where the attempt begins after all that was seen: what is known then holds.
    */
-  begin({ number, firstStep }: StartedAttempt): State | null {
+  begin({ number, firstStep }: StartedAttempt, save: () => State): State | null {
     const isAfterAll = this.#last === null || firstStep > this.#last;
+    if (isAfterAll) this.reach(firstStep, save); // later attempts may begin in the gap
     const known = this.#kept.find((kept) => kept.firstStep === firstStep);
     this.#kept = this.#kept.filter((kept) => kept.firstStep <= firstStep);
     const later = this.#attempts.filter((attempt) => attempt.number > number && attempt.firstStep >= firstStep);

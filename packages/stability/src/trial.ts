@@ -59,7 +59,7 @@ export class Trial {
   #begin(number: number): void {
     this.#attempt = number;
     const attempt = this.#attempts.find((each) => each.number === number);
-    const before = attempt ? this.#rewindPoints.begin(attempt) : null;
+    const before = attempt ? this.#rewindPoints.begin(attempt, () => this.#divergence.state()) : null;
     if (before) this.#divergence = new Divergence(before);
   }
 
