@@ -148,12 +148,16 @@ test('ghosts of a superseded attempt raise nothing, also when they come first af
 test('ghosts of a superseded attempt are not judged while the newest is being watched', async () => {
   const run = await startedRun();
   const judge = newJudge();
-  judge.observe(await store(run, stepsFrom(0, 100)));
+  const judged = async (steps: StepEvent[], attempt: number) => {
+    judge.observe(await store(run, steps, attempt));
+    await judge.settled(run); // or a judge that only begins would find what comes next in the database
+  };
+  await judged(stepsFrom(0, 100), 1);
   await startedRun(run, 2);
-  judge.observe(await store(run, stepsFrom(50, 20), 2));
-  // behind what attempt 2 has come to: judged as steps of it, they would raise an alert and hide the steps that follow
-  judge.observe(await store(run, stepsFrom(100, 50, NAN_FROM(100))));
-  judge.observe(await store(run, stepsFrom(70, 20, NAN_FROM(80)), 2));
+  await judged(stepsFrom(50, 20), 2);
+  // after what attempt 2 has reached: judged as its steps they would raise an alert, and hide the steps that follow
+  await judged(stepsFrom(100, 50, NAN_FROM(100)), 1);
+  await judged(stepsFrom(70, 20, NAN_FROM(80)), 2);
   await judge.close();
   const alerts = await listAlerts(db, { run, limit: 10 });
   expect(alerts.map(({ attempt, step }) => [attempt, step])).toEqual([[2, 80]]);

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { Detector } from './detector.ts';
 import { divergedAt } from './divergence.ts';
 import { fitForecast } from './forecast/fit.ts';
+import { type Forecast, Forecaster } from './forecast/forecaster.ts';
 import { type ForecastModel, MODEL } from './forecast/model.ts';
 import type { Rule } from './rules/rule.ts';
 import { RULES } from './rules/rules.ts';
@@ -57,6 +58,15 @@ function tevOf(steps: readonly Signals[]): Signals[] {
   return steps.map(({ step, tevMean }) => ({ step, tevMean }));
 }
 
+/** The mean growth risk and the mean surge risk over the steps of a run: every number of the forecast moves them. */
+function meanRisks(steps: readonly Signals[]): [growth: number, surge: number] {
+  const forecaster = new Forecaster();
+  const forecasts = steps.flatMap((signals) => forecaster.observe(signals) ?? []);
+  const mean = (risk: (forecast: Forecast) => number) =>
+    Number((forecasts.reduce((sum, forecast) => sum + risk(forecast), 0) / forecasts.length).toPrecision(6));
+  return [mean(({ growthRisk }) => growthRisk), mean(({ surgeRisk }) => surgeRisk)];
+}
+
 /** The alerts that a forecast raises in all runs, given TEV alone and given all. */
 function forecastAlerts(model?: ForecastModel): string[] {
   const rules = [tevGrowthBy(model)];
@@ -65,8 +75,17 @@ function forecastAlerts(model?: ForecastModel): string[] {
   );
 }
 
-/** Each run's onset, and the alerts that it has been given since the forecast was fitted. */
-const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: string[] }> = {
+interface Known {
+  onset: number | null;
+  alerts: string[];
+  risks: [growth: number, surge: number];
+  /** The same of the forecast alone, given TEV alone. */
+  fromTev: string[];
+  risksFromTev: [growth: number, surge: number];
+}
+
+/** What each run has given since the forecast was fitted. */
+const KNOWN: Record<string, Known> = {
   '01': {
     onset: 249,
     alerts: [
@@ -77,7 +96,9 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'grad-variance critical 323',
       'non-finite critical 326',
     ],
+    risks: [0.302201, 0.0452388],
     fromTev: ['tev-growth warning 185, diverges 264', 'tev-growth critical 199, diverges 249'],
+    risksFromTev: [0.303417, 0.0787628],
   },
   '05': {
     onset: 58,
@@ -88,7 +109,9 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'loss-spike critical 91, diverges 51',
       'non-finite critical 134',
     ],
+    risks: [0.592611, 0.511878],
     fromTev: ['tev-growth critical 22, diverges 51'],
+    risksFromTev: [0.58178, 0.437154],
   },
   '09': {
     onset: 122,
@@ -98,7 +121,9 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'loss-spike critical 162, diverges 122',
       'tev-growth critical 171, diverges 218',
     ],
+    risks: [0.720849, 0.286804],
     fromTev: ['tev-growth warning 48, diverges 127', 'tev-growth critical 181, diverges 231'],
+    risksFromTev: [0.705894, 0.137275],
   },
   '13': {
     onset: 44,
@@ -109,9 +134,17 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'grad-variance critical 47',
       'non-finite critical 57',
     ],
+    risks: [0.254372, 0.380725],
     fromTev: ['tev-growth warning 15, diverges 57', 'tev-growth critical 46, diverges 57'],
+    risksFromTev: [0.194446, 0.302795],
   },
-  '17': { onset: null, alerts: [], fromTev: [] },
+  '17': {
+    onset: null,
+    alerts: [],
+    risks: [0.00253025, 0.00293647],
+    fromTev: [],
+    risksFromTev: [0.00402207, 0.00444923],
+  },
   '21': {
     onset: 214,
     alerts: [
@@ -123,7 +156,9 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'loss-spike critical 249, diverges 209',
       'non-finite critical 283',
     ],
+    risks: [0.288484, 0.195527],
     fromTev: ['tev-growth critical 219, diverges 277'],
+    risksFromTev: [0.26933, 0.179174],
   },
   '25': {
     onset: 210,
@@ -136,12 +171,20 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'grad-variance critical 224',
       'non-finite critical 232',
     ],
+    risks: [0.0700104, 0.0963628],
     fromTev: ['tev-growth warning 64, diverges 106', 'tev-growth critical 200, diverges 224'],
+    risksFromTev: [0.0649171, 0.0872675],
   },
-  '29': { onset: null, alerts: [], fromTev: [] },
-  '33': { onset: null, alerts: [], fromTev: [] },
-  '37': { onset: null, alerts: [], fromTev: [] },
-  '41': { onset: null, alerts: [], fromTev: [] },
+  '29': {
+    onset: null,
+    alerts: [],
+    risks: [0.0069599, 0.00885073],
+    fromTev: [],
+    risksFromTev: [0.00766347, 0.00598878],
+  },
+  '33': { onset: null, alerts: [], risks: [0.0129803, 0.00454652], fromTev: [], risksFromTev: [0.0144543, 0.00332312] },
+  '37': { onset: null, alerts: [], risks: [0.012443, 0], fromTev: [], risksFromTev: [0.015475, 0] },
+  '41': { onset: null, alerts: [], risks: [0.0800211, 0], fromTev: [], risksFromTev: [0.0934698, 0] },
   '45': {
     onset: 279,
     alerts: [
@@ -149,10 +192,12 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'tev-growth critical 194, diverges 244',
       'loss-spike critical 319, diverges 279',
     ],
+    risks: [0.341072, 0.0201622],
     fromTev: ['tev-growth warning 185, diverges 264', 'tev-growth critical 194, diverges 243'],
+    risksFromTev: [0.33669, 0.0487066],
   },
-  '49': { onset: null, alerts: [], fromTev: [] },
-  '53': { onset: null, alerts: [], fromTev: [] },
+  '49': { onset: null, alerts: [], risks: [0.0182138, 0.00211933], fromTev: [], risksFromTev: [0.0216971, 0.0125328] },
+  '53': { onset: null, alerts: [], risks: [0.00878506, 0], fromTev: [], risksFromTev: [0.0109163, 0.0059152] },
   '57': {
     onset: null,
     alerts: [
@@ -160,7 +205,9 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'tev-growth critical 123, diverges 174',
       'loss-spike critical 160, diverges 120',
     ],
+    risks: [0.282957, 0.0078591],
     fromTev: ['tev-growth warning 14, diverges 96'],
+    risksFromTev: [0.263566, 0.0161912],
   },
   '61': {
     onset: 126,
@@ -169,7 +216,9 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'tev-growth critical 127, diverges 175',
       'loss-spike critical 156, diverges 116',
     ],
+    risks: [0.33089, 0.0101308],
     fromTev: ['tev-growth warning 14, diverges 90'],
+    risksFromTev: [0.270558, 0.0170594],
   },
   '65': {
     onset: 374,
@@ -180,7 +229,9 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'grad-variance warning 434',
       'grad-variance critical 436',
     ],
+    risks: [0.26392, 0.00284762],
     fromTev: ['tev-growth warning 262, diverges 340', 'tev-growth critical 270, diverges 318'],
+    risksFromTev: [0.252494, 0.0163052],
   },
   '69': {
     onset: 364,
@@ -190,7 +241,9 @@ const KNOWN: Record<string, { onset: number | null; alerts: string[]; fromTev: s
       'loss-spike warning 360',
       'loss-spike critical 403, diverges 363',
     ],
+    risks: [0.279697, 0.00522188],
     fromTev: ['tev-growth warning 259, diverges 337', 'tev-growth critical 267, diverges 317'],
+    risksFromTev: [0.267681, 0.0181656],
   },
 };
 
@@ -200,9 +253,14 @@ test('there are runs to judge, some that diverged and some that stayed healthy',
   expect(RUNS.filter(({ onset }) => onset === null).length).toBeGreaterThanOrEqual(5);
 });
 
-test.each(RUNS)('run $name has the alerts that it always had, at the same steps', ({ name, steps, onset }) => {
-  const found = { onset, alerts: alertsOf(RULES, steps), fromTev: alertsOf([RULES[0]], tevOf(steps)) };
-  expect(found).toEqual(KNOWN[name]);
+test.each(RUNS)('run $name has the alerts and the risks that it always had', ({ name, steps, onset }) => {
+  expect({
+    onset,
+    alerts: alertsOf(RULES, steps),
+    risks: meanRisks(steps),
+    fromTev: alertsOf([RULES[0]], tevOf(steps)),
+    risksFromTev: meanRisks(tevOf(steps)),
+  }).toEqual(KNOWN[name]);
 });
 
 describe('a forecast weight that is changed by 30 % changes an alert', () => {
