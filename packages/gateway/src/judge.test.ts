@@ -4,6 +4,7 @@ import {
   getRun,
   insertSteps,
   listAlerts,
+  markJudged,
   openDatabase,
   readForecasts,
   resolveAlert,
@@ -161,6 +162,25 @@ test('ghosts of a superseded attempt are not judged while the newest is being wa
   await judge.close();
   const alerts = await listAlerts(db, { run, limit: 10 });
   expect(alerts.map(({ attempt, step }) => [attempt, step])).toEqual([[2, 80]]);
+});
+
+test('a stored memory of another version is not used: the judge sees the steps again', async () => {
+  const run = await startedRun();
+  const shaky = (step: number) => 2 + 0.01 * (step % 2);
+  const before = newJudge();
+  before.observe(await store(run, stepsFrom(0, 100, shaky)));
+  await before.close();
+  const foreign = { version: 0, step: 99, rules: { 'loss-spike': 'of another shape' } };
+  await markJudged(db, { run, attempt: 1, step: 99, detector: foreign });
+  const after = newJudge();
+  after.observe(
+    await store(
+      run,
+      stepsFrom(100, 10, (step) => (step === 105 ? 9 : shaky(step))),
+    ),
+  );
+  await after.close();
+  expect(await story(run)).toEqual(['loss-spike 105 warning open']);
 });
 
 /** TEV that grows like the root of the step up to step 200, doubles every 40 steps up to 320, then rests. */

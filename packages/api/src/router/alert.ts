@@ -8,7 +8,8 @@ import {
   resolveAlert,
   resolveAlerts,
 } from '@evenkeel/db';
-import { type Alert, alertStatus, MAX_NOTE_LENGTH, name, ruleName, runId, severity, text } from '@evenkeel/protocol';
+import { type Alert, alertStatus, MAX_NOTE_LENGTH, name, runId, severity, text } from '@evenkeel/protocol';
+import { RULE_NAMES } from '@evenkeel/stability';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { type ApiContext, procedure, router } from '../trpc.ts';
@@ -18,7 +19,7 @@ const MS_PER_HOUR = 3_600_000;
 
 const filter = z.object({
   run: runId.optional(),
-  rule: z.array(ruleName).optional(),
+  rule: z.array(z.enum(RULE_NAMES)).optional(),
   severity: severity.optional(),
   project: name.optional(),
   /** Part of the run's name. */

@@ -1,5 +1,5 @@
 import { ALERT_STATUSES, type AlertStatus, SEVERITIES, type Severity } from '@evenkeel/protocol';
-import { RULE_NAMES } from '@evenkeel/stability';
+import { RULE_NAMES, type RuleName } from '@evenkeel/stability';
 
 /** How many alerts a page of the inbox shows. */
 export const INBOX_LIMIT = 100;
@@ -14,7 +14,7 @@ export const INBOX_TABS = [...ALERT_STATUSES, 'all'] as const;
 export type InboxTab = (typeof INBOX_TABS)[number];
 
 export interface InboxFilter {
-  rule?: string[];
+  rule?: RuleName[];
   severity?: Severity;
   project?: string;
   search?: string;
