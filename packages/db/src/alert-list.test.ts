@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Alert } from '@evenkeel/protocol';
 import { expect, test } from 'vitest';
-import { acknowledgeAlert, type Finding, raiseAlert, resolveAlert } from './alert.ts';
+import { acknowledgeAlert, type NewAlert, raiseAlert, resolveAlert } from './alert.ts';
 import { type AlertFilter, countAlerts, getAlert, listAlerts } from './alert-list.ts';
 import { archiveRun } from './run-removal.ts';
 import { describeDatabases } from './testing.ts';
 import { aFinding, begin, later, NOW } from './testing-data.ts';
 
 describeDatabases('lists of alerts', (db) => {
-  const open = async (run: string, over: Partial<Finding> = {}, now = NOW): Promise<Alert> => {
+  const open = async (run: string, over: Partial<NewAlert> = {}, now = NOW): Promise<Alert> => {
     const raised = await raiseAlert(db(), run, aFinding(over), now);
     if (!raised) throw new Error('no alert was opened');
     return raised.alert;

@@ -7,7 +7,7 @@ import type { Database, Sql } from './database.ts';
 import { alert, run as runTable } from './schema.ts';
 
 /** What a rule found in a run. */
-export type Finding = Pick<
+export type NewAlert = Pick<
   Alert,
   'rule' | 'severity' | 'attempt' | 'step' | 'message' | 'evidence' | 'window' | 'risk' | 'divergenceStep'
 >;
@@ -25,7 +25,7 @@ interface Raised {
  * attempt asks for, both or neither.
  * @returns null where nothing is new.
  */
-export async function raiseAlert(db: Database, run: string, finding: Finding, now: Date): Promise<Raised | null> {
+export async function raiseAlert(db: Database, run: string, finding: NewAlert, now: Date): Promise<Raised | null> {
   return db.sql.transaction(async (tx) => {
     await tx.select({ id: runTable.id }).from(runTable).where(eq(runTable.id, run)).for('update'); // in the order of all
     const raised = (await openAlert(tx, run, finding, now)) ?? (await escalate(tx, run, finding));
@@ -33,7 +33,7 @@ export async function raiseAlert(db: Database, run: string, finding: Finding, no
   });
 }
 
-async function openAlert(tx: Sql, run: string, finding: Finding, now: Date): Promise<Alert | undefined> {
+async function openAlert(tx: Sql, run: string, finding: NewAlert, now: Date): Promise<Alert | undefined> {
   const opened = { ...finding, id: randomUUID(), run, status: 'open', openedAt: now } as const;
   const [inserted] = await tx.insert(alert).values(opened).onConflictDoNothing().returning();
   return inserted;
@@ -43,7 +43,7 @@ async function openAlert(tx: Sql, run: string, finding: Finding, now: Date): Pro
 async function escalate(
   tx: Sql,
   run: string,
-  { rule, severity, step: _step, ...seen }: Finding,
+  { rule, severity, step: _step, ...seen }: NewAlert,
 ): Promise<Alert | null> {
   if (severity !== 'critical') return null;
   const [escalated] = await tx

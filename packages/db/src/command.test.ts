@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Policy } from '@evenkeel/protocol';
 import { expect, test } from 'vitest';
-import { type Finding, raiseAlert, resolveAlert } from './alert.ts';
+import { type NewAlert, raiseAlert, resolveAlert } from './alert.ts';
 import {
   acknowledgeCommand,
   type CommandRow,
@@ -25,7 +25,7 @@ describeDatabases('commands', (db) => {
   const finish = (run: string, status: 'finished' | 'stopped', attempt = 1) =>
     finishRun(db(), { run, attempt, status, reason: null }, later(9));
   const statusOf = async (key: CommandRow) => (await findCommand(db(), key)).status;
-  const raise = async (run: string, over: Partial<Finding> = {}) => raiseAlert(db(), run, aFinding(over), NOW);
+  const raise = async (run: string, over: Partial<NewAlert> = {}) => raiseAlert(db(), run, aFinding(over), NOW);
 
   test('a command goes from pending to acknowledged to done, each once', async () => {
     const run = await begin(db());

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RunStart, StepEvent } from '@evenkeel/protocol';
-import type { Finding } from './alert.ts';
+import type { NewAlert } from './alert.ts';
 import type { Database } from './database.ts';
 import { startRun } from './run.ts';
 
@@ -30,7 +30,7 @@ export async function begin(db: Database, over: Partial<RunStart> = {}): Promise
   return start.run;
 }
 
-export function aFinding(over: Partial<Finding> = {}): Finding {
+export function aFinding(over: Partial<NewAlert> = {}): NewAlert {
   return {
     ...{ rule: 'tev-growth', severity: 'warning', attempt: 1, step: 70, message: 'TEV grows', evidence: { k: 1.5 } },
     ...{ window: [40, 70], risk: 0.6, divergenceStep: 130 },

@@ -101,3 +101,21 @@ test('rules that do not go together are told by file and field', async () => {
     message: `${rules}: tev-growth.critical: must not be below warning, which is 0.9`,
   });
 });
+
+test('an attempt that follows an end is judged from what is left of the timeline before it, as the live judge does', async () => {
+  const file = join(folder, 'e.jsonl');
+  const shaky = (jump: number) => (step: number) => ({
+    loss: 2 + 3 * Math.exp(-step / 50) + 0.01 * Math.sin(step * 12.9898) + (step === jump ? 1 : 0),
+  });
+  const attempt = (number: number) => ({ type: 'run', id: 'E1', config: {}, attempt: number });
+  const write = (...end: object[]) =>
+    writeFile(
+      file,
+      lines(attempt(1), ...steps(0, 500, shaky(460)), ...end, attempt(2), ...steps(300, 400, shaky(340))),
+    );
+  const found = async () => ((await replay(file)) as { step: number }[]).map(({ step }) => step);
+  await write({ type: 'finish', status: 'failed' });
+  expect(await found()).toEqual([460, 340]);
+  await write(); // watched all along: the last 128 losses lie ahead, and 40 are too few to judge a jump by
+  expect(await found()).toEqual([460]);
+});

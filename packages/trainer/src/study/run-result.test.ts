@@ -40,6 +40,17 @@ test('a later attempt owns every step from its first on', async () => {
   expect(finish).toBeNull();
 });
 
+test('a step that is logged in two lines has the fields of both', async () => {
+  const { steps } = await recordingOf(
+    ...[RUN, { type: 'step', step: 0, loss: 9 }, { type: 'step', step: 1, loss: 8 }],
+    { type: 'step', step: 0, custom: { evalPerplexity: 7 } },
+  );
+  expect(steps).toMatchObject([
+    { step: 0, loss: 9, custom: { evalPerplexity: 7 } },
+    { step: 1, loss: 8 },
+  ]);
+});
+
 test('what the attempts took is counted, and not what is between them', async () => {
   const step = (at: number, time: number) => ({ type: 'step', step: at, time, loss: 1 });
   const { took } = await recordingOf(
