@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import {
   acknowledgeAlert,
   acknowledgeAlerts,
-  type Finding,
+  type NewAlert,
   noteAlert,
   raiseAlert,
   resolveAlert,
@@ -17,7 +17,7 @@ import { aFinding, begin, later, NOW } from './testing-data.ts';
 const finding = aFinding();
 
 describeDatabases('alerts', (db) => {
-  const open = async (run: string, over: Partial<Finding> = {}, now = NOW): Promise<Alert> => {
+  const open = async (run: string, over: Partial<NewAlert> = {}, now = NOW): Promise<Alert> => {
     const raised = await raiseAlert(db(), run, aFinding(over), now);
     if (!raised) throw new Error('no alert was opened');
     return raised.alert;
@@ -42,7 +42,7 @@ describeDatabases('alerts', (db) => {
     const run = await begin(db());
     const warning = await open(run);
     expect(await raiseAlert(db(), run, { ...finding, step: 71 }, later(1))).toBeNull();
-    const seen: Partial<Finding> = {
+    const seen: Partial<NewAlert> = {
       ...{ severity: 'critical', message: 'TEV explodes', evidence: { k: 3 } },
       ...{ window: [45, 72], risk: 0.9, divergenceStep: 120 },
     };
