@@ -15,6 +15,7 @@ export function RunFacts({ run }: { run: RunDetail }) {
       <Config config={run.config} />
       <Attempts run={run} />
       <PolicyFacts policy={run.attempts.at(-1)?.policy} />
+      <DroppedValues dropped={run.dropped} />
       <RunDescription run={run} />
       <section>
         <h2>Id</h2>
@@ -68,6 +69,38 @@ function PolicyFacts({ policy }: { policy: Policy | undefined }) {
 function reactionWords(reaction: Reaction): string {
   if (reaction.kind === 'observe') return 'observe only';
   return nameOf({ kind: reaction.kind, factor: reaction.kind === 'reduce-lr' ? reaction.factor : null });
+}
+
+const SHOWN_FIELDS = 20;
+
+/** What the trainer sent and could not be stored; most runs have none. */
+function DroppedValues({ dropped }: Pick<RunDetail, 'dropped'>) {
+  if (dropped.length === 0) return null;
+  const hidden = dropped.length - SHOWN_FIELDS;
+  return (
+    <section>
+      <h2>Values left out</h2>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Field</th>
+            <th scope="col">Why</th>
+            <th scope="col">Steps</th>
+          </tr>
+        </thead>
+        <tbody>
+          {dropped.slice(0, SHOWN_FIELDS).map(({ field, reason, count }) => (
+            <tr key={`${reason} ${field}`}>
+              <th scope="row">{field}</th>
+              <td>{reason}</td>
+              <td>{formatCount(count)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {hidden > 0 && <p className={classes.notes}>and {formatCount(hidden)} further fields</p>}
+    </section>
+  );
 }
 
 function Attempts({ run }: { run: RunDetail }) {
