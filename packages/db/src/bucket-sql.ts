@@ -8,9 +8,6 @@ import type { Piece } from './timeline.ts';
 export const PARTS = ['min', 'max', 'sum', 'finite', 'non_finite'] as const;
 type Part = (typeof PARTS)[number];
 
-/** A bucket of one metric, as the functions below give rows of them. */
-export const BUCKET_COLUMNS = sql.raw(['metric', 'at', ...PARTS].join(', '));
-
 /** What adds up buckets to larger ones. */
 export const TOTALS = sql.raw(PARTS.map((part) => `${total(part, part)} as ${part}`).join(', '));
 
@@ -52,7 +49,7 @@ export function isCustom(metric: number): boolean {
 }
 
 /**
- * The steps of raw pieces as buckets of a width, counted from an origin, as rows of {@link BUCKET_COLUMNS}. They are
+ * The steps of raw pieces as buckets of a width, counted from an origin, as rows (metric, at, min, max, sum, finite, non_finite). They are
  * added up by column before there is a row for each metric, which is some three times as fast.
  */
 export function stepBuckets(
@@ -88,7 +85,7 @@ export function stepsOf(run: string, pieces: readonly Piece[], columns: SQL): SQ
 }
 
 /**
- * The buckets of pieces that are rolled up, raw values of level 1 among them, as rows of {@link BUCKET_COLUMNS}. Every
+ * The buckets of pieces that are rolled up, raw values of level 1 among them, as rows (metric, at, min, max, sum, finite, non_finite). Every
  * piece of every metric is looked up by its index range: `offset 0` keeps the planner from turning the look-ups into a
  * scan of the run.
  */
@@ -114,7 +111,7 @@ export function rolledBuckets(run: string, pieces: readonly Piece[], metrics: re
     where bucket_at.at >= piece.from_step and bucket_at.at < piece.until`;
 }
 
-/** Some custom scalars of the raw steps of pieces as buckets of one, as rows of {@link BUCKET_COLUMNS}. */
+/** Some custom scalars of the raw steps of pieces as buckets of one, as rows (metric, at, min, max, sum, finite, non_finite). */
 export function customBuckets(run: string, pieces: readonly Piece[], metrics: readonly number[]): SQL {
   const parts = PARTS.map((part) => `${rawPart(part, 'value')} as ${part}`);
   const reports = sql`

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { openDatabase } from '@evenkeel/db';
 import { Command } from 'commander';
 import { type Acks, measureAcks } from '../bench-load/acks.ts';
-import { storeRunRows } from '../bench-load/fill.ts';
+import { RawEmitter } from '../bench-load/emitter.ts';
 import { LOADS, type Outcome } from '../bench-load/loads.ts';
 import { startLoadedServer } from '../bench-load/server.ts';
 import { environment } from '../environment.ts';
@@ -101,7 +101,7 @@ async function measureBuild(
 ): Promise<Measured[]> {
   await using database = environment.databaseUrl === null ? null : await createDatabase(environment.databaseUrl);
   const databaseUrl = database?.url ?? null;
-  await fill(dataDir, databaseUrl, runs);
+  await fill(tree, dataDir, databaseUrl, runs);
   const measured: Measured[] = [];
   for (const { name: load } of LOADS) {
     console.error(`${build}: ${load} …`);
@@ -130,10 +130,12 @@ async function createDatabase(server: string): Promise<{ url: string } & AsyncDi
   return { url: url.href, [Symbol.asyncDispose]: () => admin(`drop database ${name} with (force)`) };
 }
 
-async function fill(dataDir: string, databaseUrl: string | null, runs: number): Promise<void> {
-  await using db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
-  await storeRunRows(db, runs);
-  await db.sql.execute("update run set status = 'finished', ended_at = now()"); // or the sweep would find them lost
+/** Through the build itself: each has its own tables. */
+async function fill(tree: string, dataDir: string, databaseUrl: string | null, runs: number): Promise<void> {
+  console.error(`storing ${runs} runs …`);
+  await using server = await startLoadedServer(tree, dataDir, databaseUrl);
+  using emitter = new RawEmitter(server.url);
+  await emitter.storeRuns(runs);
 }
 
 async function runLoad(url: string, load: string, signal: AbortSignal): Promise<Outcome> {
