@@ -214,9 +214,9 @@ describeDatabases('lists of runs', (db) => {
     const project = `groups ${randomUUID()}`;
     await begin(db(), { project, config: { none: 1 } });
     await db().sql.execute(`
-      insert into run (id, project_id, name, status, config, tags, notes, layers, custom_names, started_at, heard_at)
+      insert into run (id, project_id, name, status, config, tags, notes, layers, started_at, heard_at)
       select gen_random_uuid(), (select id from project where name = '${project}'), 'run ' || seed, 'running',
-        jsonb_build_object('seed', seed), '{}', '', '{}', '{}', now(), now() from generate_series(1, 1003) as seed`);
+        jsonb_build_object('seed', seed), '{}', '', '{}', now(), now() from generate_series(1, 1003) as seed`);
     const groups = await countGroups(db(), { project, group: ['seed'] });
     expect(groups).toHaveLength(1_001);
     expect(groups[999]).toEqual({ value: '1000', runs: 1 });

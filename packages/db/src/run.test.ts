@@ -30,12 +30,14 @@ describeDatabases('runs', (db) => {
       divergenceStep: null,
       divergenceInterval: null,
       archivedAt: null,
+      droppedValues: 0,
       openAlerts: [],
       config: { lr: 1e-3, deep: { a: [1, null] } },
       notes: 'n',
       ...{ notesEditedAt: null, tagsEditedAt: null, editedBy: null },
       layers: ['h0', 'h1'],
       customNames: [],
+      dropped: [],
       attempts: [
         {
           ...{ number: 1, status: null, policy: start.policy },

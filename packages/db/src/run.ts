@@ -18,7 +18,7 @@ import { customNamesOf } from './metric.ts';
 import { projectOf } from './project.ts';
 import { descriptionOf } from './run-description.ts';
 import { type AttemptKey, checkOwner, namesOfKeys } from './run-owner.ts';
-import { attempt, project, run } from './schema.ts';
+import { attempt, droppedValue, project, run } from './schema.ts';
 
 export interface RunSummary {
   id: string;
@@ -42,6 +42,8 @@ export interface RunSummary {
   divergenceInterval: [number, number] | null;
   /** When it was put away; lists leave it out since then. */
   archivedAt: Date | null;
+  /** How many values were left out of its steps. */
+  droppedValues: number;
   /** Every alert that is not resolved, the newest first. */
   openAlerts: OpenAlert[];
 }
@@ -212,6 +214,10 @@ export async function finishRun(db: Database, finish: RunFinish, now: Date): Pro
   });
 }
 
+const DROPPED_VALUES = sql<number>`(
+  select coalesce(sum(${droppedValue.count}), 0) from ${droppedValue} where ${droppedValue.run} = ${run.id}
+)`.mapWith(Number);
+
 /** The columns of a {@link RunSummary}, but its alerts. */
 export const SUMMARY = {
   id: run.id,
@@ -231,6 +237,7 @@ export const SUMMARY = {
   divergenceStep: run.divergenceStep,
   divergenceInterval: run.divergenceInterval,
   archivedAt: run.archivedAt,
+  droppedValues: DROPPED_VALUES,
 };
 
 export async function getRun(db: Database, id: string): Promise<RunDetail | null> {

@@ -37,7 +37,7 @@ async function readRuns(client: Client, project: string | undefined): Promise<{ 
   return { runs, hasMore: cursor !== undefined };
 }
 
-function facts({ id, project, name, status, lastStep, loss, tevMean, openAlerts }: Run) {
+function facts({ id, project, name, status, lastStep, loss, tevMean, droppedValues, openAlerts }: Run) {
   const alerts = openAlerts.map(({ rule, severity, step }) => ({ rule, severity, step }));
   return {
     id,
@@ -47,6 +47,7 @@ function facts({ id, project, name, status, lastStep, loss, tevMean, openAlerts 
     lastStep,
     loss: jsonNumber(loss),
     tevMean: jsonNumber(tevMean),
+    droppedValues,
     openAlerts: alerts,
   };
 }
