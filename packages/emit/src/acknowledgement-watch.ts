@@ -11,7 +11,7 @@ export interface AcknowledgementWatchOptions {
   pending: () => number;
 }
 
-/** Warns, once each time, where steps wait for long though there is a connection. */
+/** Warns where steps wait for long though there is a connection. */
 export class AcknowledgementWatch {
   readonly #options: AcknowledgementWatchOptions;
   #timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,7 @@
 /** Bytes of the first batch: it passes a link of 4 KB/s within 20 s, after which socket.io closes a silent connection. */
 const FIRST_BYTES = 80 * 1024;
-/** A frame stays below 1 MiB, its header included. */
-const MAX_BYTES = 1024 * 1024 - 1024;
+/** Of the steps in a frame, which so stays below 1 MiB, its header included. */
+export const MAX_BATCH_BYTES = 1024 * 1024 - 1024;
 /** Late answers make a batch no smaller than this, about 64 steps: a slow server is not helped by more messages. */
 const MIN_BYTES_LATE = 16 * 1024;
 
@@ -34,7 +34,7 @@ export class BatchSize {
   answered(sent: number, elapsed: number): void {
     const { quickAnswer, lateAnswer } = this.#timing;
     if (elapsed > lateAnswer) this.#shrink(sent, MIN_BYTES_LATE);
-    else if (elapsed < quickAnswer && sent > this.#bytes / 2) this.#bytes = Math.min(2 * this.#bytes, MAX_BYTES);
+    else if (elapsed < quickAnswer && sent > this.#bytes / 2) this.#bytes = Math.min(2 * this.#bytes, MAX_BATCH_BYTES);
   }
 
   /** The connection broke `elapsed` milliseconds after a batch of so many bytes was sent: the link may be too slow for it. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Command, RunStart } from '@evenkeel/protocol';
 import { expect, test, vi } from 'vitest';
-import { CommandDesk, type CommandHandler } from './command-desk.ts';
+import { CommandDesk } from './command-desk.ts';
+import type { CommandHandler } from './public.ts';
 import { IngestServer, openTestRun, range, settled } from './testing.ts';
 
 const OK = { ok: true };

@@ -7,12 +7,7 @@ import {
   RefusedError,
   storableReason,
 } from '@evenkeel/protocol';
-
-/**
- * Carries a command out. Resolves once that is done, with what came of it in words for the history of the run; rejects
- * where it cannot be done.
- */
-export type CommandHandler = (command: Command) => Promise<string | undefined> | string | undefined;
+import type { CommandHandler } from './public.ts';
 
 /** Commands that may wait to be carried out or reported; further ones are refused, to be sent again later. */
 const MAX_OPEN = 100;

@@ -1,6 +1,8 @@
 import {
+  type Accepted,
   type Ack,
   type CommandDone,
+  type DropCount,
   encodeSteps,
   type IngestHandshake,
   printable,
@@ -10,6 +12,7 @@ import {
   refusal,
   type StepEvent,
   storableReason,
+  storableText,
 } from '@evenkeel/protocol';
 import { Manager, type Socket } from 'socket.io-client';
 import { AcknowledgementWatch } from './acknowledgement-watch.ts';
@@ -45,6 +48,8 @@ export const TIMING: Timing = {
   longestReconnect: 5_000,
 };
 
+/** What is kept of a field's name and of a reason that a server sends. */
+const MAX_FIELD_LENGTH = 500;
 /** What opening a connection may take before it is tried afresh. */
 const CONNECT_TIMEOUT = 10_000;
 
@@ -54,6 +59,8 @@ export interface ConnectionOptions {
   start: RunStart;
   outbox: Outbox;
   commands: CommandDesk;
+  /** Receives what the server left out of steps. */
+  drops: DropCount;
   warn: Warn;
   timing: Timing;
   /** The server will never take anything of this run. */
@@ -218,9 +225,19 @@ export class Connection {
       return; // these steps go out again on the next connection
     }
     this.#batchSize.answered(frame.byteLength, elapsed);
-    if ('ok' in answer) outbox.acknowledge();
+    if ('ok' in answer) this.#onStored(answer);
     else this.#dropBatch(steps, answer);
     this.#watch.answered();
+  }
+
+  #onStored({ dropped = [] }: Accepted): void {
+    const { outbox, drops, warn } = this.#options;
+    outbox.acknowledge();
+    for (const { field, reason, count } of dropped) {
+      drops.add(storableText(field, MAX_FIELD_LENGTH), storableText(reason, MAX_FIELD_LENGTH), count);
+      const where = printable(`${field}: ${reason}`.slice(0, 2 * MAX_FIELD_LENGTH));
+      warn(`the server left a value out of ${count} ${count === 1 ? 'step' : 'steps'}: ${where}`, `dropped ${where}`);
+    }
   }
 
   #dropBatch({ length }: StepEvent[], refused: Refusal): void {

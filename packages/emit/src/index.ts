@@ -1,6 +1,3 @@
-export type { Command, PolicyInput } from '@evenkeel/protocol';
-export type { CommandHandler } from './command-desk.ts';
-export type { FinishOptions, FinishResult, Run } from './run.ts';
-export { type StartRunOptions, startRun } from './start-run.ts';
-export type { StepInput } from './step-intake.ts';
+export type * from './public.ts';
+export { startRun } from './start-run.ts';
 export { uuidv7 } from './uuid.ts';

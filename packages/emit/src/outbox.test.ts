@@ -1,7 +1,9 @@
-import { encodeSteps, MAX_BATCH_STEPS, type StepEvent } from '@evenkeel/protocol';
+import { decodeSteps, encodeSteps, MAX_BATCH_STEPS, mergeStep, type StepEvent } from '@evenkeel/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { MAX_BATCH_BYTES } from './batch-size.ts';
 import { Outbox } from './outbox.ts';
+import { splitStep } from './step-size.ts';
 
 const plain = (step: number): StepEvent => ({ step, time: 0, loss: 1 });
 const numbers = (batch: readonly StepEvent[] | null) => batch?.map(({ step }) => step);
@@ -40,8 +42,11 @@ test('a live batch has at most 64 steps, one that catches up 4,096', () => {
   expect(filled(10_000).nextBatch()).toHaveLength(MAX_BATCH_STEPS);
 });
 
+const RUN = '01990000-0000-7000-8000-000000000000';
+const frameOf = (steps: readonly StepEvent[]) => encodeSteps({ run: RUN, attempt: 1, steps: [...steps] });
+
 test('the widest steps make frames below 1 MiB', () => {
-  const custom = Object.fromEntries(Array.from({ length: 256 }, (_, at) => [`${'😀'.repeat(197)}${100 + at}`, at]));
+  const custom = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [`${'😀'.repeat(497)}${100 + at}`, at]));
   const layers = Array.from({ length: 512 }, (_, at) => at);
   const widest = (step: number): StepEvent => ({ ...plain(step), layerGradVar: layers, layerOutVar: layers });
   for (const make of [
@@ -50,10 +55,40 @@ test('the widest steps make frames below 1 MiB', () => {
     (step: number) => ({ ...plain(step), custom }),
   ]) {
     const steps = filled(4096, make).nextBatch() ?? [];
-    const { byteLength } = encodeSteps({ run: '01990000-0000-7000-8000-000000000000', attempt: 1, steps });
     expect(steps.length).toBeGreaterThan(1);
-    expect(byteLength).toBeLessThan(1024 * 1024);
+    expect(frameOf(steps).byteLength).toBeLessThan(1024 * 1024);
   }
+});
+
+test('a step with 10,000 names of 500 characters goes out as reports of the same step, each in a frame below 1 MiB', () => {
+  const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`${'é'.repeat(495)}${10_000 + at}`, at]));
+  const outbox = filled(1, () => ({ step: 7, time: 3, loss: 2, layerGradVar: [1, 2], custom: wide }));
+  const received: StepEvent[] = [];
+  for (let steps = outbox.nextBatch(); steps; steps = outbox.nextBatch()) {
+    const frame = frameOf(steps);
+    expect(frame.byteLength).toBeLessThan(1024 * 1024);
+    received.push(...decodeSteps(frame).steps);
+    outbox.acknowledge();
+  }
+  expect(received.length).toBeGreaterThan(9);
+  const merged = received.reduce((former, later) => mergeStep(former, later));
+  expect(merged).toEqual({ step: 7, time: 3, loss: 2, layerGradVar: [1, 2], custom: wide });
+});
+
+test('a step is cut only where it is too wide, and merges to what it was', () => {
+  const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 300 }), { maxLength: 80 });
+  fc.assert(
+    fc.property(names, fc.integer({ min: 1_500, max: 20_000 }), (names, maxBytes) => {
+      const custom = Object.fromEntries(names.filter((name) => name !== '__proto__').map((name, at) => [name, at]));
+      const step: StepEvent = { step: 1, time: 2, loss: 3, custom };
+      const parts = splitStep(step, maxBytes);
+      expect(parts.reduce((former, later) => mergeStep(former, later))).toEqual(step);
+      const sizes = parts.map((part) => frameOf([part]).byteLength - 30);
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(maxBytes);
+      if (frameOf([step]).byteLength - 30 <= maxBytes) expect(parts).toHaveLength(1);
+    }),
+  );
+  expect(splitStep(plain(1), MAX_BATCH_BYTES)).toEqual([plain(1)]);
 });
 
 test('a batch stays within the bytes it may take, and has one step however large', () => {

@@ -1,9 +1,11 @@
-import { ARRAY_FIELDS, MAX_BATCH_STEPS, SCALAR_FIELDS, type StepEvent } from '@evenkeel/protocol';
+import { MAX_BATCH_STEPS, type StepEvent } from '@evenkeel/protocol';
+import { MAX_BATCH_BYTES } from './batch-size.ts';
+import { heapBytes, splitStep, wireBytes } from './step-size.ts';
 
 /** What a buffer may hold; the oldest steps go first when either is reached. */
 export interface OutboxLimits {
   steps: number;
-  /** Bytes of heap, estimated; the batch in flight, 1.5 MiB at most, comes on top. */
+  /** Bytes of heap, estimated; the batch in flight, 6 MiB at most, comes on top. */
   bytes: number;
 }
 
@@ -13,8 +15,6 @@ export const OUTBOX_LIMITS: OutboxLimits = { steps: 1_000_000, bytes: 256 * 1024
 const LIVE_BATCH_STEPS = 64;
 /** More steps waiting than this, and there is an outage to catch up with. */
 const BACKLOG_STEPS = 4 * LIVE_BATCH_STEPS;
-/** Bytes of heap. Keeps a frame below 1 MiB, since half of this and 201 KiB of names are the most that goes out. */
-const MAX_BATCH_HEAP = 1.5 * 1024 * 1024;
 
 /**
  * The steps that the server has not acknowledged yet, oldest first.
@@ -42,23 +42,30 @@ export class Outbox {
     return this.#lost;
   }
 
-  /** Takes a step; false where older ones had to be dropped for it. The batch in flight is never dropped. */
+  /**
+   * Takes a step; false where older ones had to be dropped for it. The batch in flight is never dropped. A step that
+   * would make a frame of more than {@link MAX_BATCH_BYTES} is kept, and counted, as several reports of it.
+   */
   add(step: StepEvent): boolean {
+    const lost = this.#lost;
+    for (const part of splitStep(step, MAX_BATCH_BYTES)) this.#push(part);
+    return this.#lost === lost;
+  }
+
+  #push(step: StepEvent): void {
     this.#waiting.push(step);
     this.#bytes += heapBytes(step);
-    const lost = this.#lost;
     while (this.pending > this.#limits.steps || this.#bytes > this.#limits.bytes) {
       if (!this.#takeOldest()) break;
       this.#lost += 1;
     }
-    return this.#lost === lost;
   }
 
   /**
    * The batch in flight, or else the next one, which is in flight from now on; null where no step waits.
    * @param maxBytes what a new batch may take on the wire; the first step goes into it however large it is.
    */
-  nextBatch(maxBytes = Number.POSITIVE_INFINITY): StepEvent[] | null {
+  nextBatch(maxBytes = MAX_BATCH_BYTES): StepEvent[] | null {
     if (this.#inFlight.length === 0) this.#inFlight = this.#cutBatch(maxBytes);
     return this.#inFlight.length > 0 ? this.#inFlight : null;
   }
@@ -110,12 +117,11 @@ export class Outbox {
     const limit = this.#waiting.length > BACKLOG_STEPS ? MAX_BATCH_STEPS : LIVE_BATCH_STEPS;
     const batch: StepEvent[] = [];
     const names = new Set<string>();
-    for (let heap = 0, wire = 0; batch.length < limit; ) {
+    for (let bytes = 0; batch.length < limit; ) {
       const next = this.#waiting.first();
       if (!next) break;
-      heap += heapBytes(next);
-      wire += wireBytes(next, names);
-      if ((heap > MAX_BATCH_HEAP || wire > maxBytes) && batch.length > 0) break;
+      bytes += wireBytes(next, names);
+      if (bytes > maxBytes && batch.length > 0) break;
       this.#takeOldest();
       batch.push(next);
     }
@@ -127,31 +133,6 @@ export class Outbox {
     if (step) this.#bytes -= heapBytes(step);
     return step !== undefined;
   }
-}
-
-/**
- * The heap that a step takes, as measured on Node 20: an object, boxed doubles, arrays of doubles, named scalars.
- * On the wire it takes at most half of that (20 bytes, 8 a scalar, 2 an array, 4 a value, 10 a custom scalar), besides
- * the names of custom scalars, which a batch lists once.
- */
-function heapBytes(step: StepEvent): number {
-  let bytes = 104;
-  for (const { name } of SCALAR_FIELDS) if (step[name] != null) bytes += 24;
-  for (const { name } of ARRAY_FIELDS) bytes += step[name] ? 48 + 8 * step[name].length : 0;
-  return step.custom ? bytes + 64 * Object.keys(step.custom).length : bytes;
-}
-
-/** What a step adds to a frame; `names` are those that the frame has listed so far, and gains those of the step. */
-function wireBytes(step: StepEvent, names: Set<string>): number {
-  let bytes = 20;
-  for (const { name } of SCALAR_FIELDS) if (step[name] != null) bytes += 8;
-  for (const { name } of ARRAY_FIELDS) bytes += step[name] ? 2 + 4 * step[name].length : 0;
-  if (!step.custom) return bytes;
-  for (const name of Object.keys(step.custom)) {
-    bytes += names.has(name) ? 10 : 12 + Buffer.byteLength(name);
-    names.add(name);
-  }
-  return bytes + 2;
 }
 
 /** First in, first out, in amortised constant time; `Array.shift` moves every element of a large array. */

@@ -63,3 +63,26 @@ test('a server that hangs holds a trainer no longer than finish does', async () 
   );
   expect(await exit).toEqual([0, null]);
 });
+
+test('a script that waits for drained and for nothing else delivers every step', async () => {
+  await using server = await IngestServer.listen();
+  await server.stop();
+  const { child, exit } = train(server.url, 'run.log({ step: 1 }); run.log({ step: 2 }); await run.drained();');
+  await once(child, 'spawn');
+  await server.start();
+  expect(await exit).toEqual([0, null]);
+  expect(server.acceptedSteps).toEqual([1, 2]);
+});
+
+test('top-level await of drained does not end with code 13', async () => {
+  await using server = await IngestServer.listen();
+  const program = `
+    import emit from './emit.cjs';
+    const run = await emit.startRun({ server: '${server.url}', project: 'demo', name: 'child' });
+    run.log({ step: 1 });
+    await run.drained();
+    process.exitCode = 7;`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd: folder, stdio: 'inherit' });
+  expect(await once(child, 'exit')).toEqual([7, null]);
+  expect(server.acceptedSteps).toEqual([1]);
+});

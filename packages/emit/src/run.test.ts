@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { RefusedError } from '@evenkeel/protocol';
+import { mergeStep, RefusedError } from '@evenkeel/protocol';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { IngestServer, openTestRun, range, settled } from './testing.ts';
@@ -17,7 +17,7 @@ test('a run tells its start, every step in order, and its end', async () => {
   for (const step of range(0, 1000))
     run.log({ step, loss: Number.NaN, layerGradVar: [step, 1], custom: { accuracy: 0.5 } });
   expect(run.pending).toBe(1000);
-  expect(await run.finish('failed', 'out of memory')).toEqual({ delivered: true, pending: 0 });
+  expect(await run.finish('failed', 'out of memory')).toEqual({ delivered: true, pending: 0, dropped: [] });
 
   expect(server.handshakes).toEqual([{ protocol: 1, client: 'evenkeel-emit/0.1.0', key: 'secret' }]);
   const [first, last] = [server.heard[0], server.heard.at(-1)];
@@ -89,7 +89,7 @@ test('a server that goes away and comes back misses nothing, and hears the start
     for (const step of range(life * 1000 + 500, life * 1000 + 1000)) run.log({ step });
     await server.start();
   }
-  expect(await run.finish()).toEqual({ delivered: true, pending: 0 });
+  expect(await run.finish()).toEqual({ delivered: true, pending: 0, dropped: [] });
   expect(server.acceptedSteps).toEqual(range(0, 3000));
   expect(server.heard.filter(({ event }) => event === 'run:start')).toHaveLength(4);
 });
@@ -127,7 +127,7 @@ test('over a line that fails in every way, each step is stored, and in order', a
     recorded.run.log({ step });
     if (step % 10 === 0) await new Promise(setImmediate);
   }
-  expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0 });
+  expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0, dropped: [] });
   expect([...new Set(server.acceptedSteps)]).toEqual(range(0, 1000));
   expect(server.acceptedSteps.length).toBeGreaterThan(1000);
 });
@@ -174,7 +174,7 @@ test('a refused batch is dropped with one warning and never sent again; the othe
       ? { error: 'too old', field: `steps[${steps[0]?.step}].step`, retry: false }
       : OK;
   for (const step of range(0, 200)) run.log({ step });
-  expect(await run.finish()).toEqual({ delivered: false, pending: 0 });
+  expect(await run.finish()).toMatchObject({ delivered: false, pending: 0 });
   expect(server.batches).toEqual([range(0, 64), range(64, 128), range(128, 192), range(192, 200)]);
   expect(warnings).toEqual([
     'the server refused 64 steps, which are dropped: steps[0].step: too old',
@@ -189,7 +189,7 @@ test('the words of a server are cut short and free of control characters in a wa
     event === 'steps' ? { error: `\u001b[2J${'x'.repeat(200_000)}`, field: 'steps', retry: false } : OK;
   recorded.run.log({ step: 1 });
   await settled(recorded.run);
-  expect(recorded.warnings[0]).toMatch(/^the server refused 1 steps, which are dropped: steps: \uFFFD\[2Jx{1989}$/);
+  expect(recorded.warnings[0]).toMatch(/^the server refused 1 steps, which are dropped: steps: \\x1b\[2Jx{1989}$/);
 });
 
 test('an answer that cannot be read counts as none', async () => {
@@ -225,7 +225,7 @@ test('a run that the server refuses for good is given up', async () => {
   run.log({ step: 1 });
   await vi.waitFor(() => expect(run.pending).toBe(0), 10_000);
   run.log({ step: 2 });
-  expect(await run.finish()).toEqual({ delivered: false, pending: 0 });
+  expect(await run.finish()).toMatchObject({ delivered: false, pending: 0 });
   expect(server.heard.map(({ event }) => event)).toEqual(['run:start']);
   expect(warnings[0]).toContain('run: this run belongs to another project');
 });
@@ -239,7 +239,7 @@ test('junk is never thrown back at the trainer, and the good steps beside it arr
   fc.assert(
     fc.property(junk, (value) => {
       log({ step: step++, loss: 1 });
-      log({ ...(value as object), step: -1 });
+      log({ ...(value as object), step: 0.5 });
     }),
     { numRuns: 1_000 },
   );
@@ -254,10 +254,10 @@ test('a warning that throws does not reach the trainer', async () => {
       throw new Error('no console');
     },
   });
-  expect(() => recorded.run.log({ step: -1 })).not.toThrow();
+  expect(() => recorded.run.log({ step: 0.5 })).not.toThrow();
 });
 
-test('a full buffer keeps the newest steps and warns once, then tells how many were lost', async () => {
+test('a full buffer keeps the newest steps, warns, and reports how many were lost', async () => {
   await using server = await IngestServer.listen();
   await server.stop();
   await using recorded = openTestRun(server, {}, 100);
@@ -265,12 +265,48 @@ test('a full buffer keeps the newest steps and warns once, then tells how many w
   for (const step of range(0, 250)) run.log({ step });
   expect(run.pending).toBe(100);
   await server.start();
-  expect(await run.finish()).toEqual({ delivered: false, pending: 0 });
+  expect(await run.finish()).toMatchObject({ delivered: false, pending: 0 });
   expect(server.acceptedSteps).toEqual(range(150, 250));
   expect(warnings.filter((warning) => !warning.includes('cannot be reached'))).toEqual([
     'the buffer is full: the oldest steps are dropped',
+    'the buffer is full: the oldest steps are dropped (10 times so far)',
+    'the buffer is full: the oldest steps are dropped (100 times so far)',
     'steps of this run that the server never took: 150',
   ]);
+});
+
+test('what the server left out is added to what was left out here, and finish returns both', async () => {
+  await using server = await IngestServer.listen();
+  await using recorded = openTestRun(server);
+  const { run, warnings } = recorded;
+  server.answer = ({ event }) =>
+    event === 'steps' ? { ok: true, dropped: [{ field: 'loss', reason: 'not a number', count: 2 }] } : OK;
+  const log = run.log as (step: unknown) => void;
+  log({ step: 1, loss: '2.5', lr: 1e-3 });
+  log({ loss: 2 });
+  await settled(run);
+  expect(server.accepted).toMatchObject([{ step: 1, lr: 1e-3 }]);
+  expect(await run.finish()).toEqual({
+    delivered: true,
+    pending: 0,
+    dropped: [
+      { field: 'loss', reason: 'not a number', count: 3 },
+      { field: 'step', reason: 'not a whole number', count: 1 },
+    ],
+  });
+  expect(warnings).toContain('the server left a value out of 2 steps: loss: not a number');
+});
+
+test('a wide step arrives whole, in messages that the server reads', async () => {
+  await using server = await IngestServer.listen();
+  await using recorded = openTestRun(server);
+  const custom = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, at) => [`${'x'.repeat(495)}${10_000 + at}`, at]),
+  );
+  recorded.run.log({ step: 3, loss: 1, custom });
+  expect(await recorded.run.finish()).toMatchObject({ delivered: true, pending: 0 });
+  const merged = server.accepted.reduce((former, later) => mergeStep(former, later));
+  expect(merged).toMatchObject({ step: 3, loss: 1, custom });
 });
 
 test('the command stop aborts the signal once, and is acknowledged each time', async () => {
@@ -297,7 +333,10 @@ test('finish gives up in time where the server is away, and says what is pending
   await server.stop();
   await using recorded = openTestRun(server);
   recorded.run.log({ step: 1 });
-  expect(await recorded.run.finish('finished', undefined, { timeoutMs: 20 })).toEqual({ delivered: false, pending: 1 });
+  expect(await recorded.run.finish('finished', undefined, { timeoutMs: 20 })).toMatchObject({
+    delivered: false,
+    pending: 1,
+  });
   expect(recorded.warnings.at(-1)).toBe('the end of this run is not with the server, nor its last steps: 1');
 });
 
@@ -312,7 +351,7 @@ test('finish outlives a server that restarts meanwhile', async () => {
   await server.stop();
   server.answer = () => OK;
   await server.start();
-  expect(await finished).toEqual({ delivered: true, pending: 0 });
+  expect(await finished).toEqual({ delivered: true, pending: 0, dropped: [] });
   expect(server.heard.at(-1)?.event).toBe('run:finish');
 });
 
@@ -323,7 +362,7 @@ test('finish asks a server that has refused the client at once, not after the lo
   await vi.waitFor(() => expect(recorded.warnings).toHaveLength(1), 10_000);
   server.admit = () => null;
   recorded.run.log({ step: 1 });
-  expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0 });
+  expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0, dropped: [] });
 });
 
 test('drained resolves when no more than so many steps are pending, also where none will ever be taken', async () => {
@@ -347,11 +386,32 @@ test('drained resolves when no more than so many steps are pending, also where n
   expect(other.run.pending).toBe(0);
 });
 
+test('waiting for drained ends with the signal that it is given, and with the run', async () => {
+  await using server = await IngestServer.listen();
+  await server.stop();
+  await using recorded = openTestRun(server);
+  const { run } = recorded;
+  run.log({ step: 0 });
+  const stop = new AbortController();
+  const waiting = run.drained(0, { signal: stop.signal });
+  stop.abort(new Error('long enough'));
+  await expect(waiting).rejects.toThrow('long enough');
+  const drained = run.drained();
+  await run.finish('stopped', undefined, { timeoutMs: 10 });
+  await drained;
+  await run.drained();
+  expect(run.pending).toBe(1);
+});
+
 test('finish tells when the run ended where it is told, and the server’s time counts where that is no time', async () => {
   await using server = await IngestServer.listen();
   for (const endedAt of [1_700_000_000_000, Number.NaN]) {
     await using recorded = openTestRun(server);
-    expect(await recorded.run.finish('finished', undefined, { endedAt })).toEqual({ delivered: true, pending: 0 });
+    expect(await recorded.run.finish('finished', undefined, { endedAt })).toEqual({
+      delivered: true,
+      pending: 0,
+      dropped: [],
+    });
   }
   const ends = server.heard.filter(({ event }) => event === 'run:finish').map(({ payload }) => payload);
   expect(ends).toMatchObject([{ endedAt: 1_700_000_000_000 }, { status: 'finished' }]);

@@ -1,27 +1,22 @@
-import { type EndStatus, endStatus, type RunFinish, storableReason, time } from '@evenkeel/protocol';
-import { CommandDesk, type CommandHandler } from './command-desk.ts';
+import { DropCount, endStatus, type RunFinish, storableReason, time } from '@evenkeel/protocol';
+import { CommandDesk } from './command-desk.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { Outbox, type OutboxLimits } from './outbox.ts';
-import { type StepInput, StepIntake } from './step-intake.ts';
+import type {
+  CommandHandler,
+  DrainedOptions,
+  EndStatus,
+  FinishOptions,
+  FinishResult,
+  Run,
+  StepInput,
+} from './public.ts';
+import { StepIntake } from './step-intake.ts';
 import type { Warn } from './warn.ts';
 
 const FINISH_TIMEOUT = 10_000;
 /** The longest delay that `setTimeout` takes. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
-
-export interface FinishOptions {
-  /** Milliseconds that the server is given to take what is still pending; 10,000 by default. */
-  timeoutMs?: number;
-  /** When the run ended, in milliseconds since 1970, where that is not now. */
-  endedAt?: number;
-}
-
-export interface FinishResult {
-  /** Whether the server has every step that `log` took, and the end of the run. */
-  delivered: boolean;
-  /** Steps that the server has not acknowledged. */
-  pending: number;
-}
 
 type End = Omit<RunFinish, 'run' | 'attempt'>;
 
@@ -31,15 +26,17 @@ interface RunOptions extends Pick<ConnectionOptions, 'server' | 'handshake' | 's
   onCommand: CommandHandler | null;
 }
 
-/** A run that is being recorded. No method of it throws, whatever it is given and whatever the server does. */
-export class Run {
+export class LiveRun implements Run {
   readonly id: string;
   readonly attempt: number;
   readonly #warn: Warn;
   readonly #outbox: Outbox;
+  readonly #drops = new DropCount();
   readonly #intake: StepIntake;
   readonly #connection: Connection;
   readonly #commands: CommandDesk;
+  /** Aborted once nothing more will be sent. */
+  readonly #over = new AbortController();
   #refused = false;
   #finishing: Promise<FinishResult> | null = null;
 
@@ -50,33 +47,37 @@ export class Run {
     this.attempt = start.attempt;
     this.#warn = warn;
     this.#outbox = new Outbox(limits);
-    this.#intake = new StepIntake(start.layers.length, warn);
+    this.#intake = new StepIntake(start.layers.length, this.#drops, warn);
     this.#commands = new CommandDesk(start.run, onCommand, () => this.#connection.wake());
     this.#connection = new Connection({
       ...options,
       outbox: this.#outbox,
       commands: this.#commands,
+      drops: this.#drops,
       onRefused: () => this.#giveUp(),
     });
   }
 
-  /** Aborted when the server asks the run to stop; its `reason` is an Error that says why. */
   get signal(): AbortSignal {
     return this.#commands.signal;
   }
 
-  /** Steps that the server has not acknowledged yet. */
   get pending(): number {
     return this.#outbox.pending;
   }
 
-  /**
-   * Resolves once at most so many steps are pending. A trainer has no use for it: it is for who reads steps faster than
-   * a server takes them. It resolves late, or never, where the server cannot be reached.
-   */
-  readonly drained = (most = 0): Promise<void> => this.#outbox.drained(most);
+  readonly drained = async (max = 0, options?: DrainedOptions): Promise<void> => {
+    const given = options?.signal;
+    const over = given ? AbortSignal.any([given, this.#over.signal]) : this.#over.signal;
+    const alive = setInterval(() => {}, MAX_TIMEOUT); // as nothing else here keeps the process so
+    try {
+      await until(this.#outbox.drained(max), over);
+    } finally {
+      clearInterval(alive);
+    }
+    given?.throwIfAborted();
+  };
 
-  /** Records a step. The event is copied, so the caller may use it again. */
   readonly log = (event: StepInput): void => {
     if (this.#refused) return;
     if (this.#finishing) {
@@ -89,10 +90,6 @@ export class Run {
     this.#connection.wake();
   };
 
-  /**
-   * Sends what is pending, ends the run and disconnects. Never rejects, and resolves within `timeoutMs`; only until
-   * then does it keep the process alive. What is pending by then is lost.
-   */
   readonly finish = (
     status: EndStatus = 'finished',
     reason?: string,
@@ -113,11 +110,12 @@ export class Run {
     const ended = !this.#refused && (await this.#end(end, timeoutMs - (Date.now() - began)));
     this.#connection.close();
     this.#commands.close();
+    this.#over.abort();
     const { lost, pending } = this.#outbox;
     if (lost > 0) this.#warn(`steps of this run that the server never took: ${lost}`);
     if (!ended && !this.#refused)
       this.#warn(`the end of this run is not with the server, nor its last steps: ${pending}`);
-    return { delivered: ended && lost === 0, pending };
+    return { delivered: ended && lost === 0, pending, dropped: this.#drops.values() };
   }
 
   async #end(end: End, timeoutMs: number): Promise<boolean> {
@@ -136,6 +134,18 @@ export class Run {
     if (!known.success) this.#warn(`finish() takes ${endStatus.options.join(', ')}; the run counts as finished`);
     return known.data ?? 'finished';
   }
+}
+
+/** Once a promise resolves or a signal is aborted, whichever is first. */
+async function until(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  let stop = () => {};
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  signal.addEventListener('abort', stop);
+  await Promise.race([promise, aborted]);
+  signal.removeEventListener('abort', stop);
 }
 
 /** What a promise resolves to, null where it takes longer. Keeps the process alive, as nothing else here does. */

@@ -1,7 +1,7 @@
 import { encodeSteps } from '@evenkeel/protocol';
 import { expect, test, vi } from 'vitest';
+import type { StepInput } from './public.ts';
 import { SlowLink } from './slow-link.ts';
-import type { StepInput } from './step-intake.ts';
 import { IngestServer, openTestRun, range, settled } from './testing.ts';
 
 const layers = range(0, 12).map((layer) => `h.${layer}`);

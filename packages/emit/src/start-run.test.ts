@@ -1,6 +1,7 @@
 import { runId } from '@evenkeel/protocol';
 import { expect, test } from 'vitest';
-import { type StartRunOptions, startRun } from './start-run.ts';
+import type { StartRunOptions } from './public.ts';
+import { startRun } from './start-run.ts';
 
 const NOWHERE = { server: 'http://127.0.0.1:9', project: 'demo', name: 'twin', onWarning: () => {} };
 const AT_ONCE = { timeoutMs: 0 };

@@ -1,7 +1,6 @@
 import {
   ingestHandshake,
   type Policy,
-  type PolicyInput,
   PROTOCOL_VERSION,
   parse,
   RefusedError,
@@ -9,43 +8,12 @@ import {
   runStart,
 } from '@evenkeel/protocol';
 import manifest from '../package.json' with { type: 'json' };
-import type { CommandHandler } from './command-desk.ts';
 import { TIMING, type Timing } from './connection.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from './outbox.ts';
-import { Run } from './run.ts';
+import type { CommandHandler, Run, StartRunOptions } from './public.ts';
+import { LiveRun } from './run.ts';
 import { uuidv7 } from './uuid.ts';
-import { warnOnce } from './warn.ts';
-
-export interface StartRunOptions {
-  /** The server's address, such as http://127.0.0.1:4870; a path in it is ignored. */
-  server: string | URL;
-  /** An ingest key; needed as soon as the server has one. */
-  key?: string | undefined;
-  project: string;
-  name: string;
-  /** Anything that JSON can carry; what it cannot is left out, as `JSON.stringify` does. */
-  config?: Record<string, unknown> | undefined;
-  owner?: string | null | undefined;
-  tags?: readonly string[] | undefined;
-  notes?: string | undefined;
-  /** Names of the layers; `layerGradVar` and `layerOutVar` of every step then have as many values. */
-  layers?: readonly string[] | undefined;
-  /** A UUID; a new one of version 7 by default. Pass the former one to go on with a run. */
-  id?: string | undefined;
-  /** 1 by default; one more each time that a run goes on from a checkpoint. */
-  attempt?: number | undefined;
-  /** Milliseconds since 1970; now by default. */
-  startedAt?: number | undefined;
-  /** What the server is to do about alerts, by severity: nothing by default. */
-  policy?: PolicyInput | undefined;
-  /**
-   * Carries commands out. Without it the run obeys `stop` alone, through its `signal`; with it `signal` is aborted too.
-   * Resolve once the command is carried out, with words for the history of the run; reject where it cannot be.
-   */
-  onCommand?: CommandHandler | undefined;
-  /** Hears of every distinct problem once; `console.warn` by default. */
-  onWarning?: ((message: string) => void) | undefined;
-}
+import { warnWithCount } from './warn.ts';
 
 /** How much a run keeps and how long it waits; tests have less time than a trainer. */
 interface Tuning {
@@ -61,13 +29,13 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
   return openRun(options, { limits: OUTBOX_LIMITS, timing: TIMING });
 }
 
-export function openRun(options: StartRunOptions, tuning: Tuning): Run {
+export function openRun(options: StartRunOptions, tuning: Tuning): LiveRun {
   try {
     if (typeof options !== 'object' || options === null) throw new RefusedError('options', 'must be an object');
     const { onWarning = defaultWarning } = options;
     if (typeof onWarning !== 'function') throw new RefusedError('onWarning', 'must be a function');
     const start = describe(options);
-    return new Run({
+    return new LiveRun({
       server: serverAddress(options.server),
       handshake: parse(ingestHandshake, {
         protocol: PROTOCOL_VERSION,
@@ -75,7 +43,7 @@ export function openRun(options: StartRunOptions, tuning: Tuning): Run {
         key: options.key,
       }),
       start,
-      warn: warnOnce(onWarning),
+      warn: warnWithCount(onWarning),
       onCommand: commandHandler(options.onCommand, start.policy),
       ...tuning,
     });

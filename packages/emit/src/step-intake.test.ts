@@ -1,16 +1,19 @@
-import { encodeSteps, stepEvent } from '@evenkeel/protocol';
+import { DropCount, encodeSteps, MAX_CUSTOM_SCALARS, stepEvent } from '@evenkeel/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { StepIntake } from './step-intake.ts';
-import { warnOnce } from './warn.ts';
+import { warnWithCount } from './warn.ts';
 
 function intake(layers = 0) {
   const warnings: string[] = [];
+  const drops = new DropCount();
   return {
     warnings,
+    drops,
     intake: new StepIntake(
       layers,
-      warnOnce((message) => void warnings.push(message)),
+      drops,
+      warnWithCount((message) => void warnings.push(message)),
     ),
   };
 }
@@ -47,54 +50,103 @@ test('non-finite values are values', () => {
 });
 
 test.each([
-  [{ step: -1 }, 'step'],
-  [{ step: 1.5 }, 'step'],
-  [{ step: 1, loss: '2.5' }, 'loss'],
-  [{ step: 1, time: 'now' }, 'time'],
-  [{ step: 1, tokens: Number.NaN }, 'tokens'],
-  [{ step: 1, tevQuantiles: [1, 2] }, 'tevQuantiles'],
-  [{ step: 1, layerGradVar: [1, 2] }, 'layerGradVar'],
-  [{ step: 1, custom: { '': 1 } }, 'custom'],
-  [{ step: 1, custom: { accuracy: 'high' } }, 'custom.accuracy'],
-])('%o is dropped with a warning that names %s', (step, field) => {
-  const { intake: door, warnings } = intake(3);
-  expect(door.take(step)).toBeNull();
-  expect(door.take(step)).toBeNull();
+  [{ step: 1.5 }, 'step', 'not a whole number'],
+  [{ step: '1' }, 'step', 'not a whole number'],
+  [{}, 'step', 'not a whole number'],
+  [null, 'step', 'not an object'],
+])('%o has no step number: it is dropped, warned of and counted', (step, field, reason) => {
+  const { intake: door, warnings, drops } = intake();
+  for (let time = 0; time < 2; time++) expect(door.take(step)).toBeNull();
   expect(warnings).toHaveLength(1);
-  expect(warnings[0]).toContain(`a step was dropped: ${field}`);
+  expect(warnings[0]).toContain(`a step was dropped: ${field}: `);
+  expect(drops.values()).toEqual([{ field, reason, count: 2 }]);
 });
 
-test('an array is not walked before its length is checked', () => {
-  const { intake: door, warnings } = intake();
-  expect(door.take({ step: 1, tevQuantiles: new Array(2 ** 32 - 1) })).toBeNull();
-  expect(warnings).toEqual([`a step was dropped: tevQuantiles: has ${2 ** 32 - 1} values, at most 512 are taken`]);
+const getter = {
+  get accuracy(): number {
+    throw { toString: null };
+  },
+};
+const revoked = (): object => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
+
+test.each<[string, object, string, string]>([
+  ['undefined in an array', { layerOutVar: [1, undefined, 3] }, 'layerOutVar', 'not a number'],
+  ['a BigInt', { lr: 1n }, 'lr', 'not a number'],
+  ['a string', { lr: '2.5' }, 'lr', 'not a number'],
+  ['a time that is none', { time: 'now' }, 'time', 'not a number'],
+  ['half a token', { tokens: 0.5 }, 'tokens', 'not a whole number'],
+  ['too few quantiles', { tevQuantiles: [1, 2] }, 'tevQuantiles', 'wrong length'],
+  ['too few layers', { layerGradVar: [1, 2] }, 'layerGradVar', 'wrong length'],
+  ['an endless array', { tevQuantiles: new Array(2 ** 32 - 1) }, 'tevQuantiles', 'wrong length'],
+  ['an empty name', { custom: { '': 1, kept: 2 } }, 'custom.', 'bad name'],
+  ['a name too long', { custom: { ['x'.repeat(501)]: 1, kept: 2 } }, `custom.${'x'.repeat(200)}`, 'bad name'],
+  ['a custom scalar that is no number', { custom: { accuracy: 'high', kept: 2 } }, 'custom.accuracy', 'not a number'],
+  [
+    'a getter that throws',
+    Object.defineProperty({ kept: 1 }, 'lr', { get: () => getter.accuracy, enumerable: true }),
+    'lr',
+    'cannot be read',
+  ],
+  [
+    'a scalar whose getter throws',
+    { custom: Object.defineProperties({ kept: 2 }, Object.getOwnPropertyDescriptors(getter)) },
+    'custom.accuracy',
+    'cannot be read',
+  ],
+  ['a revoked proxy as an array', { layerGradVar: revoked() }, 'layerGradVar', 'cannot be read'],
+  ['a revoked proxy of scalars', { custom: revoked() }, 'custom', 'cannot be read'],
+])('a bad value costs itself, not the step: %s', (_, wrong, field, reason) => {
+  const { intake: door, warnings, drops } = intake(3);
+  const input = Object.defineProperties({ step: 7, loss: 2.5 }, Object.getOwnPropertyDescriptors(wrong));
+  for (let time = 0; time < 2; time++) {
+    const step = door.take(input);
+    expect(step).toMatchObject({ step: 7, loss: 2.5 });
+    if ('custom' in wrong && field !== 'custom') expect(step?.custom).toEqual({ kept: 2 });
+    else expect(step).not.toHaveProperty(field === 'time' ? 'lr' : field);
+  }
+  expect(drops.values()).toEqual([{ field, reason, count: 2 }]);
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toContain(`a value was left out: ${field}: `);
 });
 
 test('a run that names no layers keeps its steps, without what is by layer', () => {
-  const { intake: door, warnings } = intake(0);
+  const { intake: door, warnings, drops } = intake(0);
   for (const step of [1, 2]) {
-    expect(door.take({ step, loss: 3, layerGradVar: [1, 2] })).toMatchObject({ step, loss: 3, layerGradVar: null });
+    const taken = door.take({ step, loss: 3, layerGradVar: [1, 2] });
+    expect(taken).toMatchObject({ step, loss: 3 });
+    expect(taken).not.toHaveProperty('layerGradVar');
   }
-  expect(warnings).toEqual(['layerGradVar is left out: startRun was given no layers']);
+  expect(warnings).toEqual([
+    expect.stringMatching(/^a value was left out: layerGradVar: .*startRun was given no layers$/),
+  ]);
+  expect(drops.values()).toEqual([{ field: 'layerGradVar', reason: 'wrong length', count: 2 }]);
 });
 
-test('custom scalars beyond 256 names in the life of a run are left out, with one warning', () => {
-  const { intake: door, warnings } = intake();
-  const scalars = (from: number, to: number) =>
-    Object.fromEntries(Array.from({ length: to - from }, (_, at) => [`scalar ${from + at}`, at]));
+const scalars = (from: number, to: number) =>
+  Object.fromEntries(Array.from({ length: to - from }, (_, at) => [`scalar ${from + at}`, at]));
+
+test('custom scalars beyond the names that a run may have are left out and counted, with one warning', () => {
+  const { intake: door, warnings, drops } = intake();
   const names = (custom: Record<string, number>) => Object.keys(door.take({ step: 1, custom })?.custom ?? {}).length;
-  expect(names(scalars(0, 200))).toBe(200);
-  expect(names(scalars(100, 300))).toBe(156); // 100 known ones and the 56 that still fit
-  expect(names(scalars(300, 600))).toBe(0);
-  expect(names(scalars(0, 256))).toBe(256);
+  expect(names(scalars(0, 9_000))).toBe(9_000);
+  expect(names(scalars(8_500, 9_500))).toBe(1_000);
+  expect(names(scalars(9_400, 10_005))).toBe(600); // 100 known ones and the 500 that still fit
+  expect(names(scalars(20_000, 20_003))).toBe(0);
+  expect(names(scalars(0, MAX_CUSTOM_SCALARS))).toBe(MAX_CUSTOM_SCALARS);
   expect(warnings).toHaveLength(1);
+  expect(drops.total).toBe(8);
+  expect(drops.values()[0]).toEqual({ field: 'custom.scalar 10000', reason: 'too many names', count: 1 });
 });
 
 test('the names of a step that is dropped do not count', () => {
   const { intake: door, warnings } = intake();
-  const scalars = (prefix: string) => Object.fromEntries(Array.from({ length: 256 }, (_, at) => [prefix + at, at]));
-  expect(door.take({ step: -1, custom: scalars('a') })).toBeNull();
-  expect(Object.keys(door.take({ step: 1, custom: scalars('b') })?.custom ?? {})).toHaveLength(256);
+  expect(door.take({ step: 0.5, custom: scalars(0, MAX_CUSTOM_SCALARS) })).toBeNull();
+  const custom = scalars(MAX_CUSTOM_SCALARS, 2 * MAX_CUSTOM_SCALARS);
+  expect(Object.keys(door.take({ step: 1, custom })?.custom ?? {})).toHaveLength(MAX_CUSTOM_SCALARS);
   expect(warnings).toHaveLength(1); // of the dropped step
 });
 
@@ -124,16 +176,11 @@ test('what comes through can be encoded and passes the schema; junk is null, nev
   );
 });
 
-test('a step whose properties throw is dropped', () => {
-  const { intake: door, warnings } = intake();
-  const hostile = {
-    get step(): number {
-      throw { toString: null };
-    },
-  };
-  const { proxy, revoke } = Proxy.revocable({ step: 1 }, {});
-  revoke();
+test('a step whose number cannot be read is dropped', () => {
+  const { intake: door, warnings, drops } = intake();
+  const hostile = Object.defineProperty({ loss: 1 }, 'step', { get: () => getter.accuracy });
   expect(door.take(hostile)).toBeNull();
-  expect(door.take(proxy)).toBeNull();
-  expect(warnings).toEqual(['a step was dropped: it cannot be read']);
+  expect(door.take(revoked())).toBeNull();
+  expect(warnings).toEqual(['a step was dropped: step: it throws when it is read']);
+  expect(drops.values()).toEqual([{ field: 'step', reason: 'cannot be read', count: 2 }]);
 });

@@ -1,95 +1,136 @@
 import {
+  ARRAY_FIELDS,
+  DROP_REASONS,
+  type DropCount,
   MAX_CUSTOM_SCALARS,
   MAX_LAYERS,
-  parse,
-  RefusedError,
-  STEP_ARRAYS,
-  type StepArray,
+  STEP_FIELDS,
+  type StepContext,
   type StepEvent,
-  stepEvent,
+  storableText,
+  takeStep,
 } from '@evenkeel/protocol';
 import type { Warn } from './warn.ts';
 
-/**
- * A step as a trainer logs it: `time`, milliseconds since 1970, is filled in where it is absent, and arrays may be
- * typed arrays.
- */
-export type StepInput = Omit<StepEvent, 'time' | StepArray> & { time?: number | undefined } & {
-  [Name in StepArray]?: ArrayLike<number> | null | undefined;
-};
+/** A value whose reading throws: a getter or a proxy. */
+const UNREADABLE = 'cannot be read';
+const WORDS: Readonly<Record<string, string>> = { ...DROP_REASONS, [UNREADABLE]: 'it throws when it is read' };
 
-/**
- * The door through which steps come in. A server stores a batch whole or not at all, so a step that it would refuse
- * must not get into one.
- */
+/** A value that is left out: its field and why. */
+type Dropped = [field: string, reason: string];
+
+/** The door through which steps come in: it leaves out what a server would leave out, and counts that. */
 export class StepIntake {
-  readonly #layers: number;
+  readonly #context: StepContext;
+  readonly #drops: DropCount;
   readonly #warn: Warn;
   readonly #customNames = new Set<string>();
 
-  constructor(layers: number, warn: Warn) {
-    this.#layers = layers;
+  constructor(layers: number, drops: DropCount, warn: Warn) {
+    this.#context = { layers, now: Date.now };
+    this.#drops = drops;
     this.#warn = warn;
   }
 
-  /** A copy of the step that is sure to be encodable; null, and a warning, where it is wrong. Never throws. */
+  /**
+   * A copy of the step without the values that are wrong, which are counted and warned of; null where it has no step
+   * number. Never throws.
+   */
   take(input: unknown): StepEvent | null {
+    const dropped: Dropped[] = [];
+    const step = this.#takeAny(input, dropped);
+    if (step?.custom) this.#keepWithinNames(step, step.custom, dropped);
+    for (const [field, reason] of dropped) this.#report(field, reason, step !== null);
+    return step;
+  }
+
+  #takeAny(input: unknown, dropped: Dropped[]): StepEvent | null {
     try {
-      return this.#check(input as StepInput);
-    } catch (error) {
-      // What a junk value throws when it is read may itself be unprintable.
-      const problem = error instanceof RefusedError ? `${error.field}: ${error.message}` : 'it cannot be read';
-      this.#warn(`a step was dropped: ${problem}`);
+      return takeStep(input, this.#context, (...each) => dropped.push(each));
+    } catch {
+      dropped.length = 0; // it is read once more, one value at a time
+      return this.#takeReadable(input, dropped);
+    }
+  }
+
+  #takeReadable(input: unknown, dropped: Dropped[]): StepEvent | null {
+    try {
+      const copy = readableCopy(input, (field) => dropped.push([field, UNREADABLE]));
+      return copy && takeStep(copy, this.#context, (...each) => dropped.push(each));
+    } catch {
+      dropped.push(['step', UNREADABLE]);
       return null;
     }
   }
 
-  #check(input: StepInput): StepEvent {
-    this.#checkLengths(input);
-    const step = parse(stepEvent, {
-      ...input,
-      time: input.time ?? Date.now(),
-      tevQuantiles: plainArray(input.tevQuantiles),
-      layerGradVar: this.#ofNamedLayers(input, 'layerGradVar'),
-      layerOutVar: this.#ofNamedLayers(input, 'layerOutVar'),
-      custom: this.#withinNames(input.custom),
-    });
-    if (step.custom) for (const name in step.custom) this.#customNames.add(name);
-    return step;
-  }
-
-  /** Before anything is copied: the cost of a step is bounded. */
-  #checkLengths(input: StepInput): void {
-    for (const name of STEP_ARRAYS) {
-      const length = input[name]?.length ?? 0;
-      if (length > MAX_LAYERS) throw new RefusedError(name, `has ${length} values, at most ${MAX_LAYERS} are taken`);
+  /** Leaves out the scalars whose names are more than a run may have. */
+  #keepWithinNames(step: StepEvent, custom: Record<string, number>, dropped: Dropped[]): void {
+    for (const name in custom) {
+      if (this.#customNames.has(name)) continue;
+      if (this.#customNames.size < MAX_CUSTOM_SCALARS) this.#customNames.add(name);
+      else {
+        delete custom[name];
+        dropped.push([customField(name), 'too many names']);
+      }
     }
+    if (isEmpty(custom)) delete step.custom;
   }
 
-  /** A run that names no layers does not lose its steps over it, only what is by layer. */
-  #ofNamedLayers(input: StepInput, name: StepArray) {
-    const values = plainArray(input[name]);
-    if (values == null || values.length === this.#layers) return values;
-    if (this.#layers > 0) {
-      throw new RefusedError(name, `has ${values.length} values, but the run names ${this.#layers} layers`);
-    }
-    this.#warn(`${name} is left out: startRun was given no layers`);
-    return null;
-  }
-
-  /** Leaves out the scalars whose names are one too many for a run. */
-  #withinNames(custom: StepInput['custom']): StepInput['custom'] {
-    if (typeof custom !== 'object' || custom === null) return custom;
-    let room = MAX_CUSTOM_SCALARS - this.#customNames.size;
-    const names = Object.keys(custom);
-    const kept = names.filter((name) => this.#customNames.has(name) || room-- > 0);
-    if (kept.length === names.length) return custom;
-    this.#warn(`a run has at most ${MAX_CUSTOM_SCALARS} custom scalars: further names are left out`);
-    return Object.fromEntries(kept.map((name) => [name, custom[name] as number]));
+  #report(field: string, reason: string, isKept: boolean): void {
+    this.#drops.add(field, reason);
+    const what = isKept ? 'a value was left out' : 'a step was dropped';
+    const hint = this.#context.layers === 0 && field.startsWith('layer') ? ': startRun was given no layers' : '';
+    const kind = reason === 'too many names' ? reason : `${reason} ${field}`;
+    this.#warn(`${what}: ${field}: ${WORDS[reason] ?? reason}${hint}`, kind);
   }
 }
 
-/** What a tensor library hands out is a typed array; the schema takes plain ones. */
-function plainArray(values: ArrayLike<number> | null | undefined): ArrayLike<number> | null | undefined {
-  return ArrayBuffer.isView(values) ? Array.from(values) : values;
+/** Short enough to be counted by. */
+function customField(name: string): string {
+  return `custom.${storableText(name, 200)}`;
+}
+
+function isEmpty(custom: Record<string, number>): boolean {
+  for (const _ in custom) return false;
+  return true;
+}
+
+const SINGLE_FIELDS = ['time', ...STEP_FIELDS.filter(({ kind }) => kind !== 'array').map(({ name }) => name)];
+
+/** What can be read of a step, field by field; null where that does not include its number. */
+function readableCopy(input: unknown, unreadable: (field: string) => void): Record<string, unknown> | null {
+  const given = input as Record<string, unknown>;
+  const copy: Record<string, unknown> = {};
+  const read = (field: string, value: () => unknown) => {
+    try {
+      copy[field] = value();
+    } catch {
+      unreadable(field);
+    }
+  };
+  read('step', () => given.step);
+  if (!('step' in copy)) return null;
+  for (const name of SINGLE_FIELDS) read(name, () => given[name]);
+  for (const { name } of ARRAY_FIELDS) read(name, () => copyOfArray(given[name]));
+  read('custom', () => copyOfScalars(given.custom, unreadable));
+  return copy;
+}
+
+/** An array that is longer than any may be is not walked: it is refused for its length. */
+function copyOfArray(value: unknown): unknown {
+  const isArray = Array.isArray(value) || ArrayBuffer.isView(value);
+  return isArray && 'length' in value && Number(value.length) <= MAX_LAYERS ? Array.from(value) : value;
+}
+
+function copyOfScalars(value: unknown, unreadable: (field: string) => void): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const copy: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) {
+    try {
+      copy[name] = (value as Record<string, unknown>)[name];
+    } catch {
+      unreadable(customField(name));
+    }
+  }
+  return copy;
 }

@@ -5,7 +5,8 @@ import { accepted, decodeSteps, MAX_FRAME_BYTES, type RefusedError, type StepEve
 import { Server, type ServerOptions, type Socket } from 'socket.io';
 import { vi } from 'vitest';
 import { TIMING, type Timing } from './connection.ts';
-import { openRun, type StartRunOptions } from './start-run.ts';
+import type { StartRunOptions } from './public.ts';
+import { openRun } from './start-run.ts';
 
 /** What a server heard. */
 interface Message {

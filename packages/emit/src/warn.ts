@@ -1,23 +1,45 @@
-/** Warns the user of a problem; only the first message of each kind is passed on. */
+/**
+ * Warns the user of a problem. Of each kind the first message is passed on, then the 10th, the 100th, the 1,000th and so
+ * on, with how many there were.
+ */
 export interface Warn {
   (message: string, kind?: string): void;
-  /** The problem of this kind is over: the next message of it is passed on again. */
+  /** The problem of this kind is over: it is counted from the start again. */
   forget: (kind: string) => void;
 }
 
-/** Even a server that answers something new every time must not flood the trainer's output. */
+/** Kinds that are counted one by one; messages of further ones are counted together, so that memory is bounded. */
 const MAX_KINDS = 100;
 
-export function warnOnce(sink: (message: string) => void): Warn {
-  const passedOn = new Set<string>();
-  const warn = (message: string, kind = message) => {
-    if (passedOn.has(kind) || passedOn.size >= MAX_KINDS) return;
-    passedOn.add(kind);
+/** How often a kind came, and at which count it is passed on next. */
+interface Kind {
+  count: number;
+  next: number;
+}
+
+export function warnWithCount(sink: (message: string) => void): Warn {
+  const kinds = new Map<string, Kind>();
+  const others: Kind = { count: 0, next: 1 };
+
+  const kindOf = (name: string): Kind => {
+    const known = kinds.get(name);
+    if (known || kinds.size >= MAX_KINDS) return known ?? others;
+    const fresh = { count: 0, next: 1 };
+    kinds.set(name, fresh);
+    return fresh;
+  };
+
+  const warn = (message: string, name = message) => {
+    const kind = kindOf(name);
+    kind.count += 1;
+    if (kind.count < kind.next) return;
+    kind.next *= 10;
+    const what = kind === others ? 'warnings of further kinds' : 'times';
     try {
-      sink(message);
+      sink(kind.count === 1 ? message : `${message} (${kind.count.toLocaleString('en')} ${what} so far)`);
     } catch {
       // a warning that cannot be shown must not stop the training
     }
   };
-  return Object.assign(warn, { forget: (kind: string) => void passedOn.delete(kind) });
+  return Object.assign(warn, { forget: (name: string) => void kinds.delete(name) });
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { type Run, startRun } from '@evenkeel/emit';
 import { type EndStatus, MAX_TIME, name, parse, printable, runId } from '@evenkeel/protocol';
 import { Command } from 'commander';
@@ -212,9 +211,10 @@ async function send(each: Import, server: string, onStep: () => void): Promise<v
 async function drained(run: Run, most: number, trouble: AbortSignal): Promise<void> {
   trouble.throwIfAborted();
   const limit = AbortSignal.any([trouble, AbortSignal.timeout(PATIENCE_MS)]);
-  await Promise.race([run.drained(most), once(limit, 'abort')]);
-  trouble.throwIfAborted();
-  if (run.pending > most) throw new Failure(`the server took too few steps in ${PATIENCE_MS / 1000} s`);
+  await run.drained(most, { signal: limit }).catch(() => {
+    trouble.throwIfAborted();
+    throw new Failure(`the server took too few steps in ${PATIENCE_MS / 1000} s`);
+  });
 }
 
 function missing(imports: readonly Import[], sent: number, server: string, why: string): string {
