@@ -81,7 +81,12 @@ test('an emitter reconnects by itself after kill -9 and the run has no hole', as
   log(1_200);
   await using second = await serve(folder.path, port);
   log(1_500);
-  expect(await run.finish('finished', undefined, { timeoutMs: 30_000 })).toEqual({ delivered: true, pending: 0, dropped: [] });
+  expect(await run.finish('finished', undefined, { timeoutMs: 30_000 })).toEqual({
+    delivered: true,
+    pending: 0,
+    spool: null,
+    dropped: [],
+  });
   second.child.kill('SIGTERM');
   await second.ended;
   await using db = await openDatabase({ dataDir: folder.path });

@@ -8,6 +8,7 @@ import {
   storableReason,
 } from '@evenkeel/protocol';
 import type { CommandHandler } from './public.ts';
+import { wordsOf } from './words-of.ts';
 
 /** Commands that may wait to be carried out or reported; further ones are refused, to be sent again later. */
 const MAX_OPEN = 100;
@@ -123,14 +124,5 @@ async function carryOut(given: Command, handler: CommandHandler): Promise<Comman
     return { run, id, result: typeof result === 'string' ? storableReason(result) : null, error: null };
   } catch (error) {
     return { run, id, result: null, error: wordsOf(error) };
-  }
-}
-
-/** What a handler throws may itself be unprintable. */
-function wordsOf(error: unknown): string {
-  try {
-    return storableReason(error instanceof Error ? error.message : String(error));
-  } catch {
-    return 'it failed, and could not say why';
   }
 }

@@ -58,13 +58,15 @@ export interface ConnectionOptions {
   handshake: IngestHandshake;
   start: RunStart;
   outbox: Outbox;
-  commands: CommandDesk;
+  commands: Pick<CommandDesk, 'take' | 'nextReport' | 'reported'>;
   /** Receives what the server left out of steps. */
   drops: DropCount;
   warn: Warn;
   timing: Timing;
-  /** The server will never take anything of this run. */
-  onRefused: () => void;
+  /** The server will never take anything of this run; in its words. */
+  onRefused: (reason: string) => void;
+  /** The server cannot be reached, or refuses this client, for now; in words. */
+  onAway?: ((reason: string, isReachable: boolean) => void) | undefined;
 }
 
 interface End {
@@ -87,6 +89,7 @@ export class Connection {
   /** What waits for something to send. */
   #idlers: (() => void)[] = [];
   #end: End | null = null;
+  #isClosed = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -105,7 +108,11 @@ export class Connection {
     this.#socket.on('command', (payload, reply) => {
       options.commands.take(payload, (ack) => typeof reply === 'function' && reply(ack));
     });
-    this.#socket.connect();
+  }
+
+  /** Connects. Until then what there is to send waits. */
+  open(): void {
+    if (!this.#isClosed) this.#socket.connect();
   }
 
   /** There is something to send: steps in the outbox, or what came of a command. */
@@ -126,6 +133,7 @@ export class Connection {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#reconnect);
     this.#socket.removeAllListeners();
     this.#socket.disconnect();
@@ -141,18 +149,19 @@ export class Connection {
   }
 
   #onConnectError(error: Error & { data?: unknown; description?: unknown }): void {
-    const { server, timing, warn } = this.#options;
+    const { server, timing, warn, onAway } = this.#options;
     if (this.#socket.active) {
       const cause = error.description instanceof Object && 'message' in error.description && error.description.message;
-      warn(
-        `${server.origin} cannot be reached (${cause || error.message}): steps are kept until it can`,
-        'unreachable',
-      );
+      const problem = `${server.origin} cannot be reached (${cause || error.message})`;
+      warn(`${problem}: steps are kept until it can`, 'unreachable');
+      onAway?.(problem, false);
       return;
     }
     const refused = refusal.safeParse(error.data).data ?? { error: error.message, field: '', retry: false };
     const pause = refused.retry ? timing.pause : timing.refused;
-    warn(`${server.origin} refuses this client: ${words(refused)} (it is asked again every ${pause / 1000} s)`);
+    const problem = `${server.origin} refuses this client: ${words(refused)}`;
+    warn(`${problem} (it is asked again every ${pause / 1000} s)`);
+    onAway?.(problem, true);
     this.#connectAfter(pause);
   }
 
@@ -199,7 +208,7 @@ export class Connection {
     const answer = await openAttempt(start, (each) => this.#retry('run:start', each, line));
     if (answer && 'error' in answer) {
       warn(`the server refuses this run, nothing of it is kept or sent: ${words(answer)}`);
-      onRefused();
+      onRefused(words(answer));
       this.#end?.done(false);
       return false;
     }

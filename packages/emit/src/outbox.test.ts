@@ -2,8 +2,9 @@ import { decodeSteps, encodeSteps, MAX_BATCH_STEPS, mergeStep, type StepEvent } 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MAX_BATCH_BYTES } from './batch-size.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type Overflow } from './outbox.ts';
 import { splitStep } from './step-size.ts';
+import { range } from './testing.ts';
 
 const plain = (step: number): StepEvent => ({ step, time: 0, loss: 1 });
 const numbers = (batch: readonly StepEvent[] | null) => batch?.map(({ step }) => step);
@@ -46,7 +47,7 @@ const RUN = '01990000-0000-7000-8000-000000000000';
 const frameOf = (steps: readonly StepEvent[]) => encodeSteps({ run: RUN, attempt: 1, steps: [...steps] });
 
 test('the widest steps make frames below 1 MiB', () => {
-  const custom = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [`${'😀'.repeat(497)}${100 + at}`, at]));
+  const custom = Object.fromEntries(Array.from({ length: 250 }, (_, at) => [`${'😀'.repeat(497)}${100 + at}`, at]));
   const layers = Array.from({ length: 512 }, (_, at) => at);
   const widest = (step: number): StepEvent => ({ ...plain(step), layerGradVar: layers, layerOutVar: layers });
   for (const make of [
@@ -54,7 +55,7 @@ test('the widest steps make frames below 1 MiB', () => {
     (step: number) => ({ ...widest(step), custom }),
     (step: number) => ({ ...plain(step), custom }),
   ]) {
-    const steps = filled(4096, make).nextBatch() ?? [];
+    const steps = filled(1_000, make).nextBatch() ?? [];
     expect(steps.length).toBeGreaterThan(1);
     expect(frameOf(steps).byteLength).toBeLessThan(1024 * 1024);
   }
@@ -160,4 +161,59 @@ test('whatever happens, every step is delivered, lost or pending, in order and o
       expect(outbox.pending).toBeLessThanOrEqual(steps);
     }),
   );
+});
+
+/** Takes so many steps, and gives back three at a time. */
+function shelf(room: number): Overflow & { room: number } {
+  const steps: StepEvent[] = [];
+  return {
+    room,
+    get length() {
+      return steps.length;
+    },
+    put(step) {
+      if (steps.length >= this.room) return false;
+      steps.push(step);
+      return true;
+    },
+    take: () => steps.splice(0, 3),
+  };
+}
+
+test('with an overflow, whatever happens, every step is delivered in order, or the newest are dropped', () => {
+  const act = fc.constantFrom('add', 'add', 'add', 'send', 'acknowledge', 'recall');
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 300 }), fc.integer({ min: 1, max: 20 }), (acts, steps) => {
+      const outbox = new Outbox({ steps, bytes: 2 ** 20 });
+      outbox.spillInto(shelf(30));
+      const delivered: number[] = [];
+      const kept: number[] = [];
+      let added = 0;
+      for (const what of acts) {
+        if (what === 'add' && outbox.add(plain(added++))) kept.push(added - 1);
+        if (what === 'send') outbox.nextBatch();
+        if (what === 'recall') outbox.recall();
+        if (what === 'acknowledge') delivered.push(...(numbers(outbox.nextBatch()) ?? []));
+        if (what === 'acknowledge') outbox.acknowledge();
+        expect(outbox.buffered).toBeLessThanOrEqual(steps + 3);
+        expect(delivered.length + outbox.lost + outbox.pending).toBe(added);
+      }
+      for (let batch = outbox.nextBatch(); batch; batch = outbox.nextBatch()) {
+        delivered.push(...batch.map(({ step }) => step));
+        outbox.acknowledge();
+      }
+      if (outbox.lost === 0) expect(delivered).toEqual(kept);
+      expect(delivered).toEqual([...new Set(delivered)].sort((a, b) => a - b));
+      expect(delivered.length + outbox.lost).toBe(added);
+    }),
+  );
+});
+
+test('the newest steps in memory are given with those in flight', () => {
+  const outbox = filled(10);
+  outbox.nextBatch(100);
+  expect(numbers(outbox.newest(3))).toEqual([7, 8, 9]);
+  expect(numbers(outbox.newest(9))).toEqual(range(1, 10));
+  expect(numbers(outbox.newest(99))).toEqual(range(0, 10));
+  expect(outbox.newest(0)).toEqual([]);
 });

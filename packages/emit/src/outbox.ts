@@ -16,6 +16,20 @@ const LIVE_BATCH_STEPS = 64;
 /** More steps waiting than this, and there is an outage to catch up with. */
 const BACKLOG_STEPS = 4 * LIVE_BATCH_STEPS;
 
+/** Where steps wait that the buffer has no room for, to come back in the order in which they were put there. */
+export interface Overflow {
+  /** Steps that are there. */
+  readonly length: number;
+  /** Takes a step; false where it cannot. */
+  put: (step: StepEvent) => boolean;
+  /** Gives the next steps back; what its length shrinks by and is not given back cannot be read any more. */
+  take: () => StepEvent[];
+}
+
+const NO_OVERFLOW: Overflow = { length: 0, put: () => false, take: () => [] };
+/** Steps that are taken back from the overflow at a time. */
+const REFILL_STEPS = MAX_BATCH_STEPS;
+
 /**
  * The steps that the server has not acknowledged yet, oldest first.
  * At most one batch is in flight; it stays the same, step for step, until it is acknowledged, refused or recalled.
@@ -25,16 +39,40 @@ export class Outbox {
   readonly #waiting = new Queue<StepEvent>();
   #inFlight: StepEvent[] = [];
   #bytes = 0;
+  #added = 0;
   #lost = 0;
+  #overflow = NO_OVERFLOW;
   #waiters: { most: number; done: () => void }[] = [];
 
   constructor(limits = OUTBOX_LIMITS) {
     this.#limits = limits;
   }
 
+  /** From now on, what the buffer has no room for waits there. */
+  spillInto(overflow: Overflow): void {
+    this.#overflow = overflow;
+  }
+
   /** Steps that are not acknowledged. */
   get pending(): number {
+    return this.buffered + this.#overflow.length;
+  }
+
+  /** Those of them that are in memory. */
+  get buffered(): number {
     return this.#inFlight.length + this.#waiting.length;
+  }
+
+  /** Steps that came into memory so far. */
+  get added(): number {
+    return this.#added;
+  }
+
+  /** The newest steps in memory, oldest first: so many of them, or all there are. */
+  newest(count: number): StepEvent[] {
+    const fromInFlight = Math.max(0, count - this.#waiting.length);
+    const inFlight = fromInFlight > 0 ? this.#inFlight.slice(-fromInFlight) : [];
+    return inFlight.concat(this.#waiting.newest(count));
   }
 
   /** Steps given up so far: dropped because the buffer was full, or refused by the server. */
@@ -43,22 +81,34 @@ export class Outbox {
   }
 
   /**
-   * Takes a step; false where older ones had to be dropped for it. The batch in flight is never dropped. A step that
-   * would make a frame of more than {@link MAX_BATCH_BYTES} is kept, and counted, as several reports of it.
+   * Takes a step; false where one, this or the oldest waiting, had to be dropped. The batch in flight never is. A step
+   * that would make a frame of more than {@link MAX_BATCH_BYTES} is kept, and counted, as several reports of it.
    */
   add(step: StepEvent): boolean {
     const lost = this.#lost;
-    for (const part of splitStep(step, MAX_BATCH_BYTES)) this.#push(part);
+    for (const part of splitStep(step, MAX_BATCH_BYTES)) this.#take(part);
     return this.#lost === lost;
+  }
+
+  #take(step: StepEvent): void {
+    const isFull = this.buffered >= this.#limits.steps || this.#bytes + heapBytes(step) > this.#limits.bytes;
+    const isBehindOthers = this.#overflow.length > 0;
+    if ((isFull || isBehindOthers) && this.#overflow.put(step)) return;
+    if (isBehindOthers) {
+      this.#lost += 1;
+      return;
+    }
+    this.#push(step);
+    while (this.buffered > this.#limits.steps || this.#bytes > this.#limits.bytes) {
+      if (!this.#takeOldest()) break;
+      this.#lost += 1;
+    }
   }
 
   #push(step: StepEvent): void {
     this.#waiting.push(step);
     this.#bytes += heapBytes(step);
-    while (this.pending > this.#limits.steps || this.#bytes > this.#limits.bytes) {
-      if (!this.#takeOldest()) break;
-      this.#lost += 1;
-    }
+    this.#added += 1;
   }
 
   /**
@@ -81,6 +131,7 @@ export class Outbox {
   /** The server has stored the batch in flight. */
   acknowledge(): void {
     this.#inFlight = [];
+    this.#refill();
     this.#wake();
   }
 
@@ -95,16 +146,28 @@ export class Outbox {
   refuse(): void {
     this.#lost += this.#inFlight.length;
     this.#inFlight = [];
+    this.#refill();
     this.#wake();
   }
 
   /** The server will never take any step of this run. */
   refuseAll(): void {
     this.#lost += this.pending;
+    this.#overflow = NO_OVERFLOW;
     this.#inFlight = [];
     this.#waiting.clear();
     this.#bytes = 0;
     this.#wake();
+  }
+
+  #refill(): void {
+    const enough = Math.min(REFILL_STEPS, this.#limits.steps / 2);
+    while (this.#overflow.length > 0 && this.#waiting.length < enough && this.#bytes < this.#limits.bytes / 2) {
+      const before = this.#overflow.length;
+      const steps = this.#overflow.take();
+      for (const step of steps) this.#push(step);
+      this.#lost += before - this.#overflow.length - steps.length;
+    }
   }
 
   #wake(): void {
@@ -164,6 +227,11 @@ class Queue<Item> {
     this.#items[this.#head++] = undefined; // the collector may have it
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) this.#compact();
     return item;
+  }
+
+  /** So many of those pushed last, or all. */
+  newest(count: number): Item[] {
+    return this.#items.slice(Math.max(this.#head, this.#items.length - count)) as Item[];
   }
 
   clear(): void {

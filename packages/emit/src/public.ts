@@ -1,7 +1,7 @@
 import type { StepArray, StepScalar } from '@evenkeel/protocol';
 
-// All that a user of this package sees. `scripts/declare.mjs` makes the declarations that are published of this file, and
-// puts the names of step fields in place of the import: no other import may stand here.
+// All that a user of this package sees. scripts/declare.mjs makes the published declarations of this file and puts the
+// names of step fields in place of the import: no other import may stand here.
 
 /**
  * A step as a trainer logs it. `time`, milliseconds since 1970, is filled in where it is absent; arrays may be typed
@@ -79,6 +79,16 @@ export interface StartRunOptions {
    * Resolve once the command is carried out, with words for the history of the run; reject where it cannot be.
    */
   onCommand?: CommandHandler | undefined;
+  /**
+   * The folder of the spool: files that hold what the server has not acknowledged, so that it survives the process.
+   * False for none. By default `.evenkeel/spool` in the current folder, or what EVENKEEL_SPOOL names (`false` for none).
+   */
+  spool?: string | false | undefined;
+  /**
+   * Whether the end of the process ends the run: an uncaught exception as `failed`, SIGINT or SIGTERM, where nothing
+   * else listens to it, as `stopped`. True by default. The process ends as it would have.
+   */
+  handleExit?: boolean | undefined;
   /** Called with each problem: the first time, the 10th, the 100th and so on; `console.warn` by default. */
   onWarning?: ((message: string) => void) | undefined;
 }
@@ -110,6 +120,11 @@ export interface FinishResult {
   delivered: boolean;
   /** Steps that the server has not acknowledged. */
   pending: number;
+  /**
+   * The file that holds what the server does not have, for the next `startRun` of the same folder or `evenkeel sync`;
+   * null where there is none.
+   */
+  spool: string | null;
   /** Values that were left out, here or by the server, by field and reason. */
   dropped: DroppedValue[];
 }
@@ -144,7 +159,46 @@ export interface Run {
  * Starts recording a run, or the next attempt of one. Resolves at once, whether the server is there or not.
  * Rejects with a TypeError naming the option that is wrong.
  */
-export type StartRun = (options: StartRunOptions) => Promise<Run>;
+export declare function startRun(options: StartRunOptions): Promise<Run>;
+
+export interface SyncOptions {
+  server: string | URL;
+  key?: string | undefined;
+  /** The folder of the spool; by default as `startRun` has it. */
+  folder?: string | undefined;
+  /** Ends the sending: what is not sent by then is kept. */
+  signal?: AbortSignal | undefined;
+  /** Called with how many more steps the server has acknowledged. */
+  onProgress?: ((steps: number) => void) | undefined;
+}
+
+/** What became of a file of the spool. */
+export interface SyncedFile {
+  path: string;
+  run: string;
+  attempt: number;
+  /**
+   * `sent`: the server has all of it, and the file is gone. `held`: a living process writes or sends it. `kept`: it could
+   * not be sent, wholly or in part; it may be tried again.
+   */
+  status: 'sent' | 'held' | 'kept';
+  /** Why it is kept. */
+  reason: string | null;
+  /** Steps that the server acknowledged. */
+  steps: number;
+  /** Steps that damage to the file has cost, as far as is known. */
+  lost: number;
+  /** Steps that the server refused for good. */
+  refused: number;
+  /** Values that the server left out. */
+  dropped: DroppedValue[];
+}
+
+/**
+ * Sends what processes that are no more have left in a spool, one file after another, and yields what became of each.
+ * Rejects with a TypeError naming the option that is wrong.
+ */
+export declare function syncSpool(options: SyncOptions): AsyncGenerator<SyncedFile, void, undefined>;
 
 /** A UUID of version 7 of the time `now`, in milliseconds since 1970. */
-export type MakeUuid = (now: number) => string;
+export declare function uuidv7(now: number): string;

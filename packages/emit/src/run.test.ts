@@ -17,7 +17,12 @@ test('a run tells its start, every step in order, and its end', async () => {
   for (const step of range(0, 1000))
     run.log({ step, loss: Number.NaN, layerGradVar: [step, 1], custom: { accuracy: 0.5 } });
   expect(run.pending).toBe(1000);
-  expect(await run.finish('failed', 'out of memory')).toEqual({ delivered: true, pending: 0, dropped: [] });
+  expect(await run.finish('failed', 'out of memory')).toEqual({
+    delivered: true,
+    pending: 0,
+    spool: null,
+    dropped: [],
+  });
 
   expect(server.handshakes).toEqual([{ protocol: 1, client: 'evenkeel-emit/0.1.0', key: 'secret' }]);
   const [first, last] = [server.heard[0], server.heard.at(-1)];
@@ -89,7 +94,7 @@ test('a server that goes away and comes back misses nothing, and hears the start
     for (const step of range(life * 1000 + 500, life * 1000 + 1000)) run.log({ step });
     await server.start();
   }
-  expect(await run.finish()).toEqual({ delivered: true, pending: 0, dropped: [] });
+  expect(await run.finish()).toEqual({ delivered: true, pending: 0, spool: null, dropped: [] });
   expect(server.acceptedSteps).toEqual(range(0, 3000));
   expect(server.heard.filter(({ event }) => event === 'run:start')).toHaveLength(4);
 });
@@ -127,7 +132,7 @@ test('over a line that fails in every way, each step is stored, and in order', a
     recorded.run.log({ step });
     if (step % 10 === 0) await new Promise(setImmediate);
   }
-  expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0, dropped: [] });
+  expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0, spool: null, dropped: [] });
   expect([...new Set(server.acceptedSteps)]).toEqual(range(0, 1000));
   expect(server.acceptedSteps.length).toBeGreaterThan(1000);
 });
@@ -268,9 +273,9 @@ test('a full buffer keeps the newest steps, warns, and reports how many were los
   expect(await run.finish()).toMatchObject({ delivered: false, pending: 0 });
   expect(server.acceptedSteps).toEqual(range(150, 250));
   expect(warnings.filter((warning) => !warning.includes('cannot be reached'))).toEqual([
-    'the buffer is full: the oldest steps are dropped',
-    'the buffer is full: the oldest steps are dropped (10 times so far)',
-    'the buffer is full: the oldest steps are dropped (100 times so far)',
+    'the buffer is full: steps are dropped',
+    'the buffer is full: steps are dropped (10 times so far)',
+    'the buffer is full: steps are dropped (100 times so far)',
     'steps of this run that the server never took: 150',
   ]);
 });
@@ -289,6 +294,7 @@ test('what the server left out is added to what was left out here, and finish re
   expect(await run.finish()).toEqual({
     delivered: true,
     pending: 0,
+    spool: null,
     dropped: [
       { field: 'loss', reason: 'not a number', count: 3 },
       { field: 'step', reason: 'not a whole number', count: 1 },
@@ -351,7 +357,7 @@ test('finish outlives a server that restarts meanwhile', async () => {
   await server.stop();
   server.answer = () => OK;
   await server.start();
-  expect(await finished).toEqual({ delivered: true, pending: 0, dropped: [] });
+  expect(await finished).toEqual({ delivered: true, pending: 0, spool: null, dropped: [] });
   expect(server.heard.at(-1)?.event).toBe('run:finish');
 });
 
@@ -362,7 +368,7 @@ test('finish asks a server that has refused the client at once, not after the lo
   await vi.waitFor(() => expect(recorded.warnings).toHaveLength(1), 10_000);
   server.admit = () => null;
   recorded.run.log({ step: 1 });
-  expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0, dropped: [] });
+  expect(await recorded.run.finish()).toEqual({ delivered: true, pending: 0, spool: null, dropped: [] });
 });
 
 test('drained resolves when no more than so many steps are pending, also where none will ever be taken', async () => {
@@ -410,6 +416,7 @@ test('finish tells when the run ended where it is told, and the server’s time 
     expect(await recorded.run.finish('finished', undefined, { endedAt })).toEqual({
       delivered: true,
       pending: 0,
+      spool: null,
       dropped: [],
     });
   }

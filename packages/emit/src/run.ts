@@ -1,6 +1,7 @@
 import { DropCount, endStatus, type RunFinish, storableReason, time } from '@evenkeel/protocol';
 import { CommandDesk } from './command-desk.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
+import { type ExitingRun, unwatchExit, watchExit } from './exit-watch.ts';
 import { Outbox, type OutboxLimits } from './outbox.ts';
 import type {
   CommandHandler,
@@ -11,10 +12,16 @@ import type {
   Run,
   StepInput,
 } from './public.ts';
+import { Spool, type SpoolOptions, type SpoolTuning } from './spool.ts';
 import { StepIntake } from './step-intake.ts';
+import { until } from './until.ts';
 import type { Warn } from './warn.ts';
 
 const FINISH_TIMEOUT = 10_000;
+/** Milliseconds that a signal waits for the end of the run to be delivered. */
+const STOP_TIMEOUT = 2_000;
+/** Milliseconds that the start of a run waits for what an earlier process has left of it. */
+const LEFT_BEHIND_TIMEOUT = 10_000;
 /** The longest delay that `setTimeout` takes. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
@@ -24,6 +31,10 @@ interface RunOptions extends Pick<ConnectionOptions, 'server' | 'handshake' | 's
   limits: OutboxLimits;
   /** Null where only `stop` is obeyed. */
   onCommand: CommandHandler | null;
+  spool: SpoolTuning;
+  /** Of the spool; null for none. */
+  folder: SpoolOptions['folder'];
+  handleExit: boolean;
 }
 
 export class LiveRun implements Run {
@@ -35,6 +46,10 @@ export class LiveRun implements Run {
   readonly #intake: StepIntake;
   readonly #connection: Connection;
   readonly #commands: CommandDesk;
+  readonly #spool: Spool;
+  readonly #exiting: ExitingRun;
+  /** What `finish` was given, until the server has it. */
+  #ending: RunFinish | null = null;
   /** Aborted once nothing more will be sent. */
   readonly #over = new AbortController();
   #refused = false;
@@ -42,7 +57,7 @@ export class LiveRun implements Run {
 
   /** Use `startRun`. */
   constructor(options: RunOptions) {
-    const { start, warn, limits, onCommand } = options;
+    const { start, server, warn, limits, onCommand, folder, spool: tuning } = options;
     this.id = start.run;
     this.attempt = start.attempt;
     this.#warn = warn;
@@ -56,6 +71,20 @@ export class LiveRun implements Run {
       drops: this.#drops,
       onRefused: () => this.#giveUp(),
     });
+    this.#spool = new Spool({ folder, server: server.origin, start, outbox: this.#outbox, warn, tuning });
+    this.#exiting = {
+      handlesExit: options.handleExit,
+      save: () => this.#spool.save(this.#ending && endedNow(this.#ending)),
+      fail: (reason) => this.#spool.save(endedNow(this.#ending ?? this.#endOf({ status: 'failed', reason }))),
+      stop: (signal) => within(STOP_TIMEOUT, this.finish('stopped', signal, { timeoutMs: STOP_TIMEOUT })),
+    };
+    watchExit(this.#exiting);
+  }
+
+  /** Connects, once what an earlier process has left of this run is sent, where that is waited for. */
+  connect(leftBehind: Promise<void> | null): void {
+    if (!leftBehind) this.#connection.open();
+    else void until(leftBehind, AbortSignal.timeout(LEFT_BEHIND_TIMEOUT)).finally(() => this.#connection.open());
   }
 
   get signal(): AbortSignal {
@@ -86,8 +115,9 @@ export class LiveRun implements Run {
     }
     const step = this.#intake.take(event);
     if (!step) return;
-    if (!this.#outbox.add(step)) this.#warn('the buffer is full: the oldest steps are dropped');
+    if (!this.#outbox.add(step)) this.#warn('the buffer is full: steps are dropped');
     this.#connection.wake();
+    this.#spool.wake();
   };
 
   readonly finish = (
@@ -106,27 +136,34 @@ export class LiveRun implements Run {
 
   async #finish(end: End, timeoutMs: number): Promise<FinishResult> {
     const began = Date.now();
+    this.#ending = this.#endOf(end);
     await within(timeoutMs / 2, this.#commands.idle()); // what is being carried out, such as a checkpoint, gets its time
-    const ended = !this.#refused && (await this.#end(end, timeoutMs - (Date.now() - began)));
+    const answer = this.#refused ? false : await this.#end(this.#ending, timeoutMs - (Date.now() - began));
     this.#connection.close();
     this.#commands.close();
+    unwatchExit(this.#exiting);
+    const spool = this.#spool.close(answer === null ? endedNow(this.#ending) : null);
     this.#over.abort();
     const { lost, pending } = this.#outbox;
     if (lost > 0) this.#warn(`steps of this run that the server never took: ${lost}`);
-    if (!ended && !this.#refused)
-      this.#warn(`the end of this run is not with the server, nor its last steps: ${pending}`);
-    return { delivered: ended && lost === 0, pending, dropped: this.#drops.values() };
+    if (answer === null) this.#warn(undelivered(pending, spool));
+    return { delivered: answer === true && lost === 0, pending, spool, dropped: this.#drops.values() };
   }
 
-  async #end(end: End, timeoutMs: number): Promise<boolean> {
-    const taken = this.#connection.finish({ run: this.id, attempt: this.attempt, ...end });
-    return (await within(timeoutMs, taken)) ?? false;
+  /** Whether the server takes the end; null where it does not answer in time. */
+  #end(end: RunFinish, timeoutMs: number): Promise<boolean | null> {
+    return within(timeoutMs, this.#connection.finish(end));
+  }
+
+  #endOf(end: End): RunFinish {
+    return { run: this.id, attempt: this.attempt, ...end };
   }
 
   #giveUp(): void {
     this.#refused = true;
     this.#outbox.refuseAll();
     this.#connection.close();
+    this.#spool.close(null);
   }
 
   #knownStatus(status: unknown): EndStatus {
@@ -134,18 +171,6 @@ export class LiveRun implements Run {
     if (!known.success) this.#warn(`finish() takes ${endStatus.options.join(', ')}; the run counts as finished`);
     return known.data ?? 'finished';
   }
-}
-
-/** Once a promise resolves or a signal is aborted, whichever is first. */
-async function until(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  let stop = () => {};
-  const aborted = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
-  signal.addEventListener('abort', stop);
-  await Promise.race([promise, aborted]);
-  signal.removeEventListener('abort', stop);
 }
 
 /** What a promise resolves to, null where it takes longer. Keeps the process alive, as nothing else here does. */
@@ -157,6 +182,16 @@ async function within<Value>(milliseconds: number, promise: Promise<Value>): Pro
   const first = await Promise.race([promise, tooLate]);
   clearTimeout(timer);
   return first;
+}
+
+/** An end that is delivered later than it happens. */
+function endedNow(end: RunFinish): RunFinish {
+  return { endedAt: Date.now(), ...end };
+}
+
+function undelivered(pending: number, spool: string | null): string {
+  const kept = spool === null ? '' : ` (they are in ${spool}, for the next run here or "evenkeel sync")`;
+  return `the end of this run is not with the server, nor its last steps: ${pending}${kept}`;
 }
 
 /** None where it is not a time that a server would take. */

@@ -3,7 +3,13 @@ import { expect, test } from 'vitest';
 import type { StartRunOptions } from './public.ts';
 import { startRun } from './start-run.ts';
 
-const NOWHERE = { server: 'http://127.0.0.1:9', project: 'demo', name: 'twin', onWarning: () => {} };
+const NOWHERE = {
+  server: 'http://127.0.0.1:9',
+  project: 'demo',
+  name: 'twin',
+  onWarning: () => {},
+  spool: false as const,
+};
 const AT_ONCE = { timeoutMs: 0 };
 
 test.each<[string, object]>([
@@ -25,6 +31,9 @@ test.each<[string, object]>([
   ['startedAt', { startedAt: 'today' }],
   ['onWarning', { onWarning: 'log' }],
   ['onCommand', { onCommand: 'obey' }],
+  ['spool', { spool: true }],
+  ['spool', { spool: '' }],
+  ['handleExit', { handleExit: 'yes' }],
   ['policy', { policy: 5 }],
   ['policy', { policy: { warning: { kind: 'checkpoint' } } }],
   ['policy', { policy: { critical: { kind: 'reduce-lr', factor: 0.5 } } }],

@@ -1,4 +1,5 @@
 import {
+  type IngestHandshake,
   ingestHandshake,
   type Policy,
   PROTOCOL_VERSION,
@@ -9,9 +10,12 @@ import {
 } from '@evenkeel/protocol';
 import manifest from '../package.json' with { type: 'json' };
 import { TIMING, type Timing } from './connection.ts';
+import { sendLeftBehind } from './left-behind.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from './outbox.ts';
 import type { CommandHandler, Run, StartRunOptions } from './public.ts';
 import { LiveRun } from './run.ts';
+import { SPOOL_TUNING, type SpoolTuning } from './spool.ts';
+import { spoolFolder } from './spool-folder.ts';
 import { uuidv7 } from './uuid.ts';
 import { warnWithCount } from './warn.ts';
 
@@ -19,6 +23,7 @@ import { warnWithCount } from './warn.ts';
 interface Tuning {
   limits: OutboxLimits;
   timing: Timing;
+  spool: SpoolTuning;
 }
 
 /**
@@ -26,7 +31,7 @@ interface Tuning {
  * @throws TypeError naming the option that is wrong.
  */
 export async function startRun(options: StartRunOptions): Promise<Run> {
-  return openRun(options, { limits: OUTBOX_LIMITS, timing: TIMING });
+  return openRun(options, { limits: OUTBOX_LIMITS, timing: TIMING, spool: SPOOL_TUNING });
 }
 
 export function openRun(options: StartRunOptions, tuning: Tuning): LiveRun {
@@ -35,23 +40,35 @@ export function openRun(options: StartRunOptions, tuning: Tuning): LiveRun {
     const { onWarning = defaultWarning } = options;
     if (typeof onWarning !== 'function') throw new RefusedError('onWarning', 'must be a function');
     const start = describe(options);
-    return new LiveRun({
-      server: serverAddress(options.server),
-      handshake: parse(ingestHandshake, {
-        protocol: PROTOCOL_VERSION,
-        client: `evenkeel-emit/${manifest.version}`,
-        key: options.key,
-      }),
-      start,
-      warn: warnWithCount(onWarning),
-      onCommand: commandHandler(options.onCommand, start.policy),
-      ...tuning,
-    });
+    const server = serverAddress(options.server);
+    const handshake = handshakeOf(options.key);
+    const onCommand = commandHandler(options.onCommand, start.policy);
+    const folder = spoolFolder(options.spool);
+    const handleExit = flag('handleExit', options.handleExit ?? true);
+    const warn = warnWithCount(onWarning);
+    const run = new LiveRun({ server, handshake, start, warn, onCommand, folder, handleExit, ...tuning });
+    run.connect(sendLeftBehind({ folder, server, handshake, run: start.run, warn, timing: tuning.timing }));
+    return run;
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    const field = error.field === 'run' ? 'id' : error.field;
-    throw new TypeError(`startRun: ${field}: ${error.message}`, { cause: error });
+    throw optionError('startRun', error);
   }
+}
+
+/** What is thrown at a caller for an option that is wrong; other errors as they are. */
+export function optionError(caller: string, error: unknown): unknown {
+  if (!(error instanceof RefusedError)) return error;
+  const field = error.field === 'run' ? 'id' : error.field;
+  return new TypeError(`${caller}: ${field}: ${error.message}`, { cause: error });
+}
+
+/** @throws RefusedError where the key is none. */
+export function handshakeOf(key: unknown): IngestHandshake {
+  return parse(ingestHandshake, { protocol: PROTOCOL_VERSION, client: `evenkeel-emit/${manifest.version}`, key });
+}
+
+function flag(field: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new RefusedError(field, 'must be true or false');
+  return value;
 }
 
 function describe(options: StartRunOptions): RunStart {
@@ -76,7 +93,8 @@ function asJson(config: unknown): unknown {
   }
 }
 
-function serverAddress(server: unknown): URL {
+/** @throws RefusedError where it is no address. */
+export function serverAddress(server: unknown): URL {
   const address = server instanceof URL ? server.href : server;
   const url = typeof address === 'string' && URL.canParse(address) ? new URL(address) : null;
   if (url && /^(http|ws)s?:$/.test(url.protocol)) return url;

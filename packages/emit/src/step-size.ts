@@ -1,9 +1,7 @@
-import { ARRAY_FIELDS, MAX_SCALAR_NAME_LENGTH, SCALAR_FIELDS, type StepEvent } from '@evenkeel/protocol';
+import { ARRAY_FIELDS, SCALAR_FIELDS, type StepEvent } from '@evenkeel/protocol';
 
 /** Of a step that carries nothing but its number, its time and which fields it has. */
 const EMPTY_BYTES = 20;
-/** What a custom scalar takes at most: a name of the longest in UTF-8, its length, a reference to it and the value. */
-const MAX_SCALAR_BYTES = 12 + 4 * MAX_SCALAR_NAME_LENGTH;
 
 /** The heap that a step takes in bytes, as measured on Node 20: an object, boxed doubles, arrays of doubles, named scalars. */
 export function heapBytes(step: StepEvent): number {
@@ -30,7 +28,7 @@ export function wireBytes(step: StepEvent, names: Set<string>): number {
  */
 export function splitStep(step: StepEvent, maxBytes: number): StepEvent[] {
   const { custom } = step;
-  if (!custom || countNames(step) * MAX_SCALAR_BYTES < maxBytes / 2) return [step];
+  if (!custom || maxWireBytes(step) <= maxBytes) return [step];
   const { step: number, time } = step;
   let part: Record<string, number> = {};
   const parts: StepEvent[] = [{ ...step, custom: part }];
@@ -51,6 +49,13 @@ function bytesWithoutScalars(step: StepEvent): number {
   let bytes = EMPTY_BYTES;
   for (const { name } of SCALAR_FIELDS) if (step[name] != null) bytes += 8;
   for (const { name } of ARRAY_FIELDS) bytes += step[name] ? 2 + 4 * step[name].length : 0;
+  return bytes;
+}
+
+/** No less than a step takes in a frame of its own; found without looking into the names. */
+function maxWireBytes(step: StepEvent): number {
+  let bytes = bytesWithoutScalars(step) + 2;
+  for (const name in step.custom) bytes += 12 + 3 * name.length;
   return bytes;
 }
 

@@ -6,6 +6,7 @@ import { Server, type ServerOptions, type Socket } from 'socket.io';
 import { vi } from 'vitest';
 import { TIMING, type Timing } from './connection.ts';
 import type { StartRunOptions } from './public.ts';
+import type { SpoolTuning } from './spool.ts';
 import { openRun } from './start-run.ts';
 
 /** What a server heard. */
@@ -113,6 +114,7 @@ export function openTestRun(
   options: Partial<StartRunOptions> = {},
   maxSteps = 100_000,
   timing: Partial<Timing> = {},
+  spool: Partial<SpoolTuning> = {},
 ) {
   const warnings: string[] = [];
   const run = openRun(
@@ -121,11 +123,14 @@ export function openTestRun(
       project: 'demo',
       name: 'twin',
       onWarning: (message) => void warnings.push(message),
+      spool: false,
+      handleExit: false, // the process is the test's
       ...options,
     },
     {
       limits: { steps: maxSteps, bytes: 2 ** 28 },
       timing: { ...TEST_TIMING, ...timing },
+      spool: { after: 50, flush: 5, maxBytes: 2 ** 28, ...spool },
     },
   );
   return {

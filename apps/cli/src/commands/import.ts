@@ -193,6 +193,7 @@ async function send(each: Import, server: string, onStep: () => void): Promise<v
   const run = await startRun({
     ...{ server, key: environment.key ?? undefined, id, attempt, startedAt },
     ...{ project, name, config, owner, tags, notes, layers: recorded.layers },
+    ...{ spool: false, handleExit: false }, // the file is what an import is repeated from
     onWarning: (message) => trouble.abort(new Failure(message)),
   });
   for await (const step of recorded.readSteps()) {

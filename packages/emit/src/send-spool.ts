@@ -1,0 +1,205 @@
+import { closeSync, openSync } from 'node:fs';
+import {
+  DropCount,
+  decodeSteps,
+  type IngestHandshake,
+  parse,
+  type RunFinish,
+  type RunStart,
+  runFinish,
+  runStart,
+} from '@evenkeel/protocol';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import { Outbox } from './outbox.ts';
+import type { DroppedValue } from './public.ts';
+import { SpoolFile, type StoredSpool } from './spool-file.ts';
+import { SpoolReader, type SpoolRecord } from './spool-record.ts';
+import { until } from './until.ts';
+import type { Warn } from './warn.ts';
+
+/** How much of a file is in memory at a time. */
+const MAX_READ_AHEAD = 8 * 1024 * 1024;
+/** How often it is looked how far sending has come, in milliseconds. */
+const PROGRESS = 1_000;
+
+export interface SendOptions extends Pick<ConnectionOptions, 'server' | 'timing'> {
+  handshake: IngestHandshake;
+  signal: AbortSignal;
+  /** Milliseconds that a server may take no step at all; null to wait for it however long it is away. */
+  patience: number | null;
+  /** Called with how many steps the server has acknowledged, as it does. */
+  onSteps: (count: number) => void;
+}
+
+export interface SentSpool {
+  /** Steps that the server acknowledged. */
+  steps: number;
+  /** Steps that damage to the file has cost, as far as is known. */
+  lost: number;
+  /** Steps that the server refused for good. */
+  refused: number;
+  /** Values that the server left out. */
+  dropped: DroppedValue[];
+  /** Why the file is kept, and where it is; null where the server has all of it and the file is gone. */
+  kept: { path: string; reason: string } | null;
+}
+
+/** Nothing carries commands out: what is sent is of a process that is no more. */
+const NO_COMMANDS: ConnectionOptions['commands'] = {
+  take: (_, answer) =>
+    answer({ error: 'this client only delivers what a trainer has left', field: 'run', retry: true }),
+  nextReport: () => null,
+  reported: () => {},
+};
+const SILENT: Warn = Object.assign(() => {}, { forget: () => {} });
+
+/** What a file says of its run; null where that cannot be read. */
+export function readSpoolStart(path: string): { server: string; start: RunStart } | null {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      return parseStart(new SpoolReader(fd).next());
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return null; // it is gone, or cannot be read
+  }
+}
+
+function parseStart(record: SpoolRecord | null): { server: string; start: RunStart } | null {
+  if (record?.type !== 'start') return null;
+  const { server, start } = JSON.parse(record.payload.toString());
+  return { server: String(server), start: parse(runStart, start) };
+}
+
+/**
+ * Sends a file that nobody holds and deletes it once the server has acknowledged all of it. Never rejects.
+ * @returns null where another process has taken the file meanwhile.
+ */
+export async function sendSpool(folder: string, stored: StoredSpool, options: SendOptions): Promise<SentSpool | null> {
+  const sent: SentSpool = { steps: 0, lost: 0, refused: 0, dropped: [], kept: null };
+  let file: SpoolFile | null = null;
+  try {
+    file = SpoolFile.claim(folder, stored);
+    if (!file) return null;
+    await sendFile(file, options, sent);
+    file.discard();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    sent.kept = { path: release(file) ?? stored.path, reason };
+  }
+  return sent;
+}
+
+function release(file: SpoolFile | null): string | null {
+  try {
+    return file?.release() ?? null;
+  } catch {
+    return null; // nobody holds it once this process has ended
+  }
+}
+
+/** @throws where the server has not taken all of the file. */
+async function sendFile(file: SpoolFile, options: SendOptions, sent: SentSpool): Promise<void> {
+  const reader = file.read();
+  const first = parseStart(reader.next());
+  if (!first) throw new Error('its first record, which says of what run it is, is damaged');
+  const drops = new DropCount();
+  const outbox = new Outbox();
+  const trouble = new AbortController();
+  const signal = AbortSignal.any([trouble.signal, options.signal]);
+  const connection = new Connection({
+    server: options.server,
+    handshake: options.handshake,
+    timing: options.timing,
+    start: first.start,
+    outbox,
+    commands: NO_COMMANDS,
+    drops,
+    warn: SILENT,
+    onRefused: (reason) => trouble.abort(new Error(`the server refuses this run: ${reason}`)),
+    onAway: (reason, isReachable) => (isReachable || options.patience !== null) && trouble.abort(new Error(reason)),
+  });
+  connection.open();
+  try {
+    const end = await sendSteps({ file, reader, outbox, connection, options, signal, sent });
+    if (end) await sendEnd(connection, end, options.patience, signal);
+  } finally {
+    connection.close();
+    sent.lost = reader.lost;
+    sent.refused = outbox.lost;
+    sent.dropped = drops.values();
+  }
+}
+
+interface Sending {
+  file: SpoolFile;
+  reader: SpoolReader;
+  outbox: Outbox;
+  connection: Connection;
+  options: SendOptions;
+  signal: AbortSignal;
+  sent: SentSpool;
+}
+
+/** Sends all steps; returns how the run ends, where the file says so. */
+async function sendSteps(sending: Sending): Promise<RunFinish | null> {
+  const { reader, outbox, connection } = sending;
+  let end: RunFinish | null = null;
+  let bytes = 0;
+  for (let record = reader.next(); record; record = reader.next()) {
+    if (record.type === 'finish') end = parse(runFinish, JSON.parse(record.payload.toString()));
+    if (record.type !== 'steps') continue;
+    for (const step of decodeSteps(record.payload).steps) outbox.add(step);
+    connection.wake();
+    bytes += record.payload.byteLength;
+    if (bytes < MAX_READ_AHEAD) continue;
+    await drain(sending);
+    bytes = 0;
+  }
+  await drain(sending);
+  return end;
+}
+
+/** Until everything that was read is acknowledged. */
+async function drain({ file, outbox, options, signal, sent }: Sending): Promise<void> {
+  const { patience, onSteps } = options;
+  const drained = outbox.drained(0);
+  let progressAt = Date.now();
+  while (outbox.pending > 0) {
+    const before = { pending: outbox.pending, lost: outbox.lost };
+    await until(drained, within(signal, PROGRESS));
+    signal.throwIfAborted();
+    const gone = before.pending - outbox.pending;
+    const acknowledged = gone - (outbox.lost - before.lost);
+    sent.steps += acknowledged;
+    if (acknowledged > 0) onSteps(acknowledged);
+    if (gone > 0) progressAt = Date.now();
+    else if (patience !== null && Date.now() - progressAt >= patience) throw tookNothing(patience);
+    file.keepHeld(Date.now());
+  }
+}
+
+async function sendEnd(
+  connection: Connection,
+  end: RunFinish,
+  patience: number | null,
+  signal: AbortSignal,
+): Promise<void> {
+  let isTaken = false;
+  const taken = connection.finish(end).then((accepted) => {
+    isTaken = accepted;
+  });
+  await until(taken, patience === null ? signal : within(signal, patience));
+  signal.throwIfAborted();
+  if (!isTaken) throw new Error('the server has not taken the end of the run');
+}
+
+function within(signal: AbortSignal, milliseconds: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
+}
+
+function tookNothing(patience: number): Error {
+  return new Error(`the server has acknowledged no step for ${patience / 1_000} s`);
+}
