@@ -7,6 +7,7 @@ export const environment = {
   accessToken: read('EVENKEEL_ACCESS_TOKEN'),
   dataDir: read('EVENKEEL_DATA_DIR') ?? join(process.cwd(), '.evenkeel'),
   databaseUrl: read('DATABASE_URL'),
+  spool: read('EVENKEEL_SPOOL') ?? join('.evenkeel', 'spool'),
   user: read('USER') ?? read('USERNAME'),
 };
 

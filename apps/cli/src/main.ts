@@ -12,6 +12,7 @@ import { replayCommand } from './commands/replay.ts';
 import { runsCommand } from './commands/runs.ts';
 import { serveCommand } from './commands/serve.ts';
 import { stopCommand } from './commands/stop.ts';
+import { syncCommand } from './commands/sync.ts';
 import { report } from './failure.ts';
 
 const program = new Command('evenkeel')
@@ -23,6 +24,7 @@ const program = new Command('evenkeel')
   .addCommand(trainCommand())
   .addCommand(studyCommand())
   .addCommand(importCommand())
+  .addCommand(syncCommand())
   .addCommand(replayCommand())
   .addCommand(benchCommand())
   .addCommand(rebuildCommand())
