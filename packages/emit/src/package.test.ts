@@ -45,6 +45,7 @@ const run: Run = await startRun({
   policy: { critical: { kind: 'reduce-lr', factor: 0.5 } },
   onCommand: (command) => void obeyed.push(command),
   spool: false,
+  onWarning: () => {},
 });
 const step: StepInput = { step: -1, loss: Number.NaN, layerGradVar: new Float32Array(2), custom: { accuracy: 0.5 } };
 run.log(step);

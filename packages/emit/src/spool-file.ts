@@ -84,6 +84,15 @@ export interface StoredSpool {
   isHeld: boolean;
 }
 
+/** Bytes of the spool files of a folder. */
+export function spoolBytes(folder: string): number {
+  const sizes = namesIn(folder).map((file) => {
+    if (!parseSpoolName(file)) return 0;
+    return statSync(join(folder, file), { throwIfNoEntry: false })?.size ?? 0; // it may be gone meanwhile
+  });
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 /** The spool files of a folder, by run and attempt; none where there is no such folder. */
 export function listSpool(folder: string): StoredSpool[] {
   const stored: StoredSpool[] = [];

@@ -297,20 +297,48 @@ test('steps beyond the memory of a run come back from the file, in order, and no
   expect(files()).toEqual([]);
 });
 
-test('a file is bounded: what goes beyond is kept in memory, with a warning', async () => {
+test('a spool is bounded: what goes beyond is kept in memory, with a warning', async () => {
   await using server = await IngestServer.listen();
   await server.stop();
-  await using recorded = openTestRun(server, spooling(), 100_000, {}, { maxBytes: 10_000 });
+  const { path } = await leave({ url: 'http://127.0.0.1:9' }, range(0, 100));
+  const maxBytes = statSync(path).size + 10_000;
+  await using recorded = openTestRun(server, spooling(), 100_000, {}, { maxBytes });
   const { run, warnings } = recorded;
   for (const step of range(0, 5_000)) {
     run.log({ step });
     if (step % 50 === 0) await new Promise((wake) => setTimeout(wake, 1));
   }
-  await vi.waitFor(() => expect(warnings.join()).toContain('the spool file is full'), SOON);
-  expect(statSync(join(folder, files()[0] ?? '')).size).toBeLessThanOrEqual(10_000);
+  await vi.waitFor(() => expect(warnings.join()).toContain('the spool is full'), SOON);
+  const sizes = files().map((name) => statSync(join(folder, name)).size);
+  expect(sizes).toHaveLength(2);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(maxBytes);
   await server.start();
   expect(await run.finish()).toMatchObject({ delivered: true });
   expect(server.acceptedSteps).toEqual(range(0, 5_000));
+});
+
+test('a file that holds little else than what is acknowledged is written again, before it is full', async () => {
+  await using server = await IngestServer.listen();
+  await server.stop();
+  await using recorded = openTestRun(server, spooling(), 100_000, {}, { maxBytes: 100_000 });
+  const { run, warnings } = recorded;
+  let step = 0;
+  const log = () => run.log({ step: step++ });
+  log();
+  await vi.waitFor(() => expect(files()).toHaveLength(1), SOON);
+  const [first] = files();
+  server.answer = async ({ event }) => {
+    if (event !== 'steps') return OK;
+    await new Promise((wake) => setTimeout(wake, 2));
+    for (const _ of range(0, step < 20_000 ? 64 : 0)) log(); // so that some step is always pending
+    return OK;
+  };
+  await server.start();
+  await vi.waitFor(() => expect(files().at(0)).not.toBe(first), SOON);
+  await settled(run);
+  await vi.waitFor(() => expect(files()).toEqual([]), SOON);
+  expect(server.acceptedSteps).toEqual(range(0, step));
+  expect(warnings.filter((warning) => !warning.includes('cannot be reached'))).toEqual([]);
 });
 
 test('a folder that cannot be written costs a warning, not the run', async () => {

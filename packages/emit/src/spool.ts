@@ -1,6 +1,6 @@
 import { decodeSteps, encodeSteps, type RunFinish, type RunStart, type StepEvent } from '@evenkeel/protocol';
 import type { Outbox, Overflow } from './outbox.ts';
-import { SpoolFile } from './spool-file.ts';
+import { SpoolFile, spoolBytes } from './spool-file.ts';
 import type { SpoolReader } from './spool-record.ts';
 import { wireBytes } from './step-size.ts';
 import type { Warn } from './warn.ts';
@@ -10,7 +10,7 @@ export interface SpoolTuning {
   after: number;
   /** Milliseconds from one write to the next. */
   flush: number;
-  /** Bytes of a file; what goes beyond is kept in memory only. */
+  /** Bytes of all files in the folder; what goes beyond is kept in memory only. */
   maxBytes: number;
 }
 
@@ -53,6 +53,8 @@ export class Spool implements Overflow {
   /** Steps added to the outbox that need not be written any more. */
   #written = 0;
   #retryAt = 0;
+  /** Bytes that the file may have. */
+  #room = 0;
   #hasEnd = false;
   #isClosed = false;
 
@@ -168,8 +170,9 @@ export class Spool implements Overflow {
   }
 
   #open(): void {
-    const { folder, server, start, outbox } = this.#options;
+    const { folder, server, start, outbox, tuning } = this.#options;
     if (this.#file || folder === null) return;
+    const others = spoolBytes(folder);
     const file = SpoolFile.create(folder, start);
     try {
       file.append('start', Buffer.from(JSON.stringify({ server, start })));
@@ -178,6 +181,7 @@ export class Spool implements Overflow {
       throw error;
     }
     this.#file = file;
+    this.#room = tuning.maxBytes - others;
     this.#written = outbox.added - outbox.buffered;
   }
 
@@ -212,9 +216,9 @@ export class Spool implements Overflow {
 
   #hasRoom(file: SpoolFile, bytes: number): boolean {
     const { tuning, warn } = this.#options;
-    if (file.size + bytes <= tuning.maxBytes) return true;
+    if (file.size + bytes <= this.#room) return true;
     const size = `${Math.round(tuning.maxBytes / 1024 ** 2)} MiB`;
-    warn(`the spool file is full (${size}): further steps would not survive this process`, 'spool full');
+    warn(`the spool is full (${size}): further steps would not survive this process`, 'spool full');
     return false;
   }
 
@@ -242,12 +246,19 @@ export class Spool implements Overflow {
 
   /** Begins a new file where the former one holds little else than what is acknowledged. */
   #rewrite(): void {
-    const { outbox, tuning } = this.#options;
+    const { outbox } = this.#options;
     const former = this.#file;
-    const isWorthIt = former && former.size > tuning.maxBytes / 2 && 2 * outbox.buffered < former.steps;
+    const isWorthIt = former && former.size > this.#room / 2 && 2 * outbox.buffered < former.steps;
     if (!isWorthIt || this.length > 0 || outbox.buffered > MAX_REWRITTEN) return;
+    const room = this.#room;
     this.#file = null;
-    this.#open();
+    try {
+      this.#open();
+    } catch (error) {
+      this.#file = former;
+      throw error;
+    }
+    this.#room = room;
     this.#flush();
     former.discard();
   }
