@@ -25,10 +25,12 @@ beforeEach(async () => {
 });
 
 /** Runs a trainer in a process of its own, whose spool is where it is by default. */
-function train(server: string, loop: string, options = {}) {
+function train(server: string, loop: string, options = {}, before = '') {
   const start = JSON.stringify({ server, project: 'demo', name: 'child', ...options });
   const program = `(async () => {
-    const run = await require('${join(folder, 'emit.cjs')}').startRun({ ...${start}, onWarning() {} });
+    let run;
+    ${before}
+    run = await require('${join(folder, 'emit.cjs')}').startRun({ ...${start}, onWarning() {} });
     ${loop}
   })()`;
   const child = spawn(process.execPath, ['-e', program], {
@@ -219,8 +221,11 @@ test('SIGTERM while the server is away: the end and the steps are in the spool, 
 
 test('a signal that the trainer listens to, also once, is left to it', async () => {
   await using server = await IngestServer.listen();
-  const own = "process.once('SIGTERM', async () => { await run.finish('finished', 'by itself'); process.exit(5); });";
-  const { child, exit, printed } = train(server.url, `${own} ${RUN_ON}`);
+  const own = `process.once('SIGTERM', async () => {
+    await run.finish('finished', 'by itself');
+    setTimeout(() => process.exit(5), 300);
+  });`;
+  const { child, exit, printed } = train(server.url, RUN_ON, {}, own);
   await printed('started');
   child.kill('SIGTERM');
   expect(await exit).toEqual([5, null]);
