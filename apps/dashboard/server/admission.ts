@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 /** Requests that are answered at once, and that wait for it; of one viewer and of all together. */
 const LIMITS = { answered: 8, answeredOfOne: 4, waiting: 256, waitingOfOne: 64 };
 /** Milliseconds that an answer may stand still because nobody reads it, and that it may take altogether. */
-const PATIENCE = { stillMs: 60_000, answerMs: 180_000 };
+const TIMEOUTS = { stillMs: 60_000, answerMs: 180_000 };
 
 /** 429 where the viewer asks for too much at once, 503 where all together do. */
 export type Refusal = { status: 429 | 503; error: string };
@@ -68,8 +68,8 @@ export class Admission {
   #answer(viewer: string, own: Viewer, response: ServerResponse): void {
     own.answered += 1;
     this.#answered += 1;
-    response.setTimeout(PATIENCE.stillMs, () => response.destroy());
-    const tooLong = setTimeout(() => response.destroy(), PATIENCE.answerMs);
+    response.setTimeout(TIMEOUTS.stillMs, () => response.destroy());
+    const tooLong = setTimeout(() => response.destroy(), TIMEOUTS.answerMs);
     response.once('close', () => {
       clearTimeout(tooLong);
       own.answered -= 1;

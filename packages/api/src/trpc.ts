@@ -28,7 +28,7 @@ export interface ApiContext {
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Calls that run at once, whoever asks. The others wait: neither the database nor the event loop is theirs alone. */
-const reads = pLimit(4);
+const reads = pLimit(2);
 const writes = pLimit(4);
 
 /** superjson, so that dates, NaN and infinities arrive as what they are. */

@@ -79,7 +79,7 @@ export async function pageRuns(
     .innerJoin(project, eq(project.id, run.projectId))
     .where(and(isIn(filter), cursor === undefined ? undefined : isBehind(cursor, order)))
     .orderBy(...orderBy(order))
-    .limit(limit + 1) // one more tells whether there is a next page
+    .limit(limit + 1) // one more shows whether there is a next page
     .offset(offset);
   const found = rows.slice(0, limit);
   const alerts = await openAlertsOf(

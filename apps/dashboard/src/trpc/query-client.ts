@@ -6,7 +6,7 @@ import superjson from 'superjson';
 const RETRIES = 3;
 /** Where the server is busy, more often: until then it has answered others. */
 const BUSY_RETRIES = 6;
-const MOST_WAIT_MS = 30_000;
+const MAX_WAIT_MS = 30_000;
 
 /** The cookie ran out, or the server's access token changed. */
 export function isSignedOut(error: Error): boolean {
@@ -22,15 +22,15 @@ function retryAfter(error: Error): number | null {
 }
 
 function mayRetry(failures: number, error: Error): boolean {
-  const most = retryAfter(error) === null ? RETRIES : BUSY_RETRIES;
-  return failures < most && !isSignedOut(error) && !isGone(error);
+  const max = retryAfter(error) === null ? RETRIES : BUSY_RETRIES;
+  return failures < max && !isSignedOut(error) && !isGone(error);
 }
 
 /** Twice as long each time; not all tabs at once where the server is busy. */
 function retryDelay(failures: number, error: Error): number {
   const seconds = retryAfter(error);
   const wait = 1_000 * (seconds ?? 1) * 2 ** failures;
-  return Math.min(MOST_WAIT_MS, seconds === null ? wait : wait * (0.5 + Math.random()));
+  return Math.min(MAX_WAIT_MS, seconds === null ? wait : wait * (0.5 + Math.random()));
 }
 
 /** There is no such thing, or no longer. */
