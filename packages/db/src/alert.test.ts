@@ -47,7 +47,11 @@ describeDatabases('alerts', (db) => {
       ...{ window: [45, 72], risk: 0.9, divergenceStep: 120 },
     };
     const worse = aFinding({ ...seen, step: 72 });
-    expect(await raiseAlert(db(), run, worse, later(2))).toEqual({ alert: { ...warning, ...seen }, command: null });
+    expect(await raiseAlert(db(), run, worse, later(2))).toEqual({
+      alert: { ...warning, ...seen },
+      change: 'escalated',
+      command: null,
+    });
     expect(await raiseAlert(db(), run, worse, later(3))).toBeNull();
     expect(await raiseAlert(db(), run, finding, later(3))).toBeNull();
     await resolveAlert(db(), warning, later(4));

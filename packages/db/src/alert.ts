@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { type Alert, RefusedError } from '@evenkeel/protocol';
+import { type Alert, type AlertChange, RefusedError } from '@evenkeel/protocol';
 import { and, eq, lt, ne, notInArray, or, type SQL, sql } from 'drizzle-orm';
+import { changeAlerts, recordChange } from './alert-event.ts';
 import { arrayOf, UUID } from './array-wire.ts';
 import { type CommandRow, react } from './command.ts';
 import type { Database, Sql } from './database.ts';
@@ -17,6 +18,7 @@ type AlertKey = Pick<Alert, 'run' | 'id'>;
 /** An alert that is new or has become worse, and the command with which the policy of its attempt answers. */
 interface Raised {
   alert: Alert;
+  change: Extract<AlertChange, 'opened' | 'escalated'>;
   command: CommandRow | null;
 }
 
@@ -28,8 +30,12 @@ interface Raised {
 export async function raiseAlert(db: Database, run: string, finding: NewAlert, now: Date): Promise<Raised | null> {
   return db.sql.transaction(async (tx) => {
     await tx.select({ id: runTable.id }).from(runTable).where(eq(runTable.id, run)).for('update'); // in the order of all
-    const raised = (await openAlert(tx, run, finding, now)) ?? (await escalate(tx, run, finding));
-    return raised && { alert: raised, command: await react(tx, raised, now) };
+    const opened = await openAlert(tx, run, finding, now);
+    const raised = opened ?? (await escalate(tx, run, finding));
+    if (!raised) return null;
+    const change = opened ? 'opened' : 'escalated';
+    await recordChange(tx, change, { at: now, by: null }, [raised]);
+    return { alert: raised, change, command: await react(tx, raised, now) };
   });
 }
 
@@ -55,32 +61,60 @@ async function escalate(
 }
 
 /** Does nothing to an alert that is acknowledged or resolved already. */
-export async function acknowledgeAlert(db: Database, key: AlertKey, now: Date): Promise<Alert> {
-  const [acknowledged] = await acknowledgeAlerts(db, [key], now);
+export async function acknowledgeAlert(
+  db: Database,
+  key: AlertKey,
+  now: Date,
+  by: string | null = null,
+): Promise<Alert> {
+  const [acknowledged] = await acknowledgeAlerts(db, [key], now, by);
   return acknowledged ?? findAlert(db, key);
 }
 
-/** @returns those that it acknowledged: not the ones that are acknowledged or resolved already, or unknown. */
-export async function acknowledgeAlerts(db: Database, keys: readonly AlertKey[], now: Date): Promise<Alert[]> {
-  return db.sql
-    .update(alert)
-    .set({ status: 'acknowledged', acknowledgedAt: now })
-    .where(and(isAnyOf(keys), eq(alert.status, 'open')))
-    .returning();
+/**
+ * @param by who does it; null where that is not told.
+ * @returns those that it acknowledged: not the ones that are acknowledged or resolved already, or unknown.
+ */
+export async function acknowledgeAlerts(
+  db: Database,
+  keys: readonly AlertKey[],
+  now: Date,
+  by: string | null = null,
+): Promise<Alert[]> {
+  return changeAlerts(db, 'acknowledged', { at: now, by }, (tx) =>
+    tx
+      .update(alert)
+      .set({ status: 'acknowledged', acknowledgedAt: now })
+      .where(and(isAnyOf(keys), eq(alert.status, 'open')))
+      .returning(),
+  );
 }
 
 /** Does nothing to an alert that is resolved already. */
-export async function resolveAlert(db: Database, key: AlertKey, now: Date): Promise<Alert> {
-  const [resolved] = await resolveAlerts(db, [key], now);
+export async function resolveAlert(db: Database, key: AlertKey, now: Date, by: string | null = null): Promise<Alert> {
+  const [resolved] = await resolveAlerts(db, [key], now, by);
   return resolved ?? findAlert(db, key);
 }
 
-/** @returns those that it resolved: not the ones that are resolved already, or unknown. */
-export async function resolveAlerts(db: Database, keys: readonly AlertKey[], now: Date): Promise<Alert[]> {
-  return db.sql
+/**
+ * @param by who does it; null where that is not told.
+ * @returns those that it resolved: not the ones that are resolved already, or unknown.
+ */
+export async function resolveAlerts(
+  db: Database,
+  keys: readonly AlertKey[],
+  now: Date,
+  by: string | null = null,
+): Promise<Alert[]> {
+  return changeAlerts(db, 'resolved', { at: now, by }, (tx) => resolveWhere(tx, isAnyOf(keys), now));
+}
+
+/** Resolves the unresolved alerts that fit a condition; whoever calls it records the change. */
+export async function resolveWhere(tx: Sql, condition: SQL | undefined, now: Date): Promise<Alert[]> {
+  return tx
     .update(alert)
     .set({ status: 'resolved', resolvedAt: now })
-    .where(and(isAnyOf(keys), ne(alert.status, 'resolved')))
+    .where(and(condition, ne(alert.status, 'resolved')))
     .returning();
 }
 
@@ -95,7 +129,9 @@ export async function noteAlert(
   now: Date,
 ): Promise<Alert> {
   const noted = note === '' ? { note: null, notedBy: null, notedAt: null } : { note, notedBy: by, notedAt: now };
-  const [changed] = await db.sql.update(alert).set(noted).where(isAlert(key)).returning();
+  const [changed] = await changeAlerts(db, 'noted', { at: now, by }, (tx) =>
+    tx.update(alert).set(noted).where(isAlert(key)).returning(),
+  );
   if (!changed) throw noSuchAlert();
   return changed;
 }
@@ -106,8 +142,8 @@ export async function resolveRule(
   { run, rule, step }: Pick<Alert, 'run' | 'rule' | 'step'>,
   now: Date,
 ): Promise<Alert | null> {
-  const isOpen = and(eq(alert.run, run), eq(alert.rule, rule), eq(alert.step, step), ne(alert.status, 'resolved'));
-  const [resolved] = await db.sql.update(alert).set({ status: 'resolved', resolvedAt: now }).where(isOpen).returning();
+  const isRaised = and(eq(alert.run, run), eq(alert.rule, rule), eq(alert.step, step));
+  const [resolved] = await changeAlerts(db, 'resolved', { at: now, by: null }, (tx) => resolveWhere(tx, isRaised, now));
   return resolved ?? null;
 }
 
@@ -120,12 +156,10 @@ export async function resolveStaleAlerts(
   { run, attempt, open }: { run: string; attempt: number; open: readonly string[] },
   now: Date,
 ): Promise<Alert[]> {
-  const isLeft = or(lt(alert.attempt, attempt), notInArray(alert.rule, [...open]));
-  return db.sql
-    .update(alert)
-    .set({ status: 'resolved', resolvedAt: now })
-    .where(and(eq(alert.run, run), ne(alert.status, 'resolved'), isLeft))
-    .returning();
+  const isStale = or(lt(alert.attempt, attempt), notInArray(alert.rule, [...open]));
+  return changeAlerts(db, 'resolved', { at: now, by: null }, (tx) =>
+    resolveWhere(tx, and(eq(alert.run, run), isStale), now),
+  );
 }
 
 async function findAlert(db: Database, key: AlertKey): Promise<Alert> {

@@ -47,7 +47,7 @@ export {
   type RunSummary,
   startRun,
 } from './run.ts';
-export { describeRun } from './run-description.ts';
+export { describeRun, describeUnderWay } from './run-description.ts';
 export { countGroups, countRuns, listRuns, listTags, pageRuns, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { readSignals, startOfNewest } from './signals.ts';

@@ -1,6 +1,8 @@
 import { type Alert, RefusedError } from '@evenkeel/protocol';
 import { disabledRules, type RuleSettings } from '@evenkeel/stability';
-import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { resolveWhere } from './alert.ts';
+import { changeAlerts } from './alert-event.ts';
 import type { Database, Sql } from './database.ts';
 import { alert, project, run } from './schema.ts';
 
@@ -47,20 +49,21 @@ export async function rulesOfRun(db: Database, id: string): Promise<{ project: s
 }
 
 /**
- * Tells the rules of a project anew. The alerts of those that are switched off resolve; they are returned.
+ * Sets the rules of a project. The alerts of those that are switched off resolve; they are returned.
+ * @param by who does it; null where that is not told.
  * @throws RefusedError where there is no such project.
  */
-export async function writeRules(db: Database, name: string, rules: RuleSettings, now: Date): Promise<Alert[]> {
-  return db.sql.transaction(async (tx) => {
+export async function writeRules(
+  db: Database,
+  name: string,
+  rules: RuleSettings,
+  now: Date,
+  by: string | null = null,
+): Promise<Alert[]> {
+  return changeAlerts(db, 'resolved', { at: now, by }, async (tx) => {
     const [found] = await tx.update(project).set({ rules }).where(eq(project.name, name)).returning({ id: project.id });
     if (!found) throw new RefusedError('project', 'no such project');
     const ofProject = tx.select({ id: run.id }).from(run).where(eq(run.projectId, found.id));
-    return tx
-      .update(alert)
-      .set({ status: 'resolved', resolvedAt: now })
-      .where(
-        and(inArray(alert.run, ofProject), inArray(alert.rule, disabledRules(rules)), ne(alert.status, 'resolved')),
-      )
-      .returning();
+    return resolveWhere(tx, and(inArray(alert.run, ofProject), inArray(alert.rule, disabledRules(rules))), now);
   });
 }

@@ -1,7 +1,7 @@
 import { RefusedError } from '@evenkeel/protocol';
 import { eq } from 'drizzle-orm';
 import type { Database } from './database.ts';
-import { rollup, run, scalarValues, step } from './schema.ts';
+import { alertEvent, rollup, run, scalarValues, step } from './schema.ts';
 
 /**
  * Puts a run away, or back: lists leave it out meanwhile, and all of it stays.
@@ -33,6 +33,7 @@ export async function deleteRun(db: Database, { run: id, name }: { run: string; 
     if (found.status === 'running') throw new RefusedError('run', 'the run is running: stop it first');
     // and with it attempts, alerts, commands, forecasts; first, since it waits for whoever is rolling up an attempt
     await tx.delete(run).where(eq(run.id, id));
+    await tx.delete(alertEvent).where(eq(alertEvent.run, id));
     await tx.delete(step).where(eq(step.run, id));
     await tx.delete(scalarValues).where(eq(scalarValues.run, id));
     await tx.delete(rollup).where(eq(rollup.run, id));

@@ -1,5 +1,6 @@
 import {
   type Action,
+  type AlertChange,
   type AlertStatus,
   type CommandStatus,
   type EndStatus,
@@ -288,6 +289,29 @@ export const alert = pgTable(
     uniqueIndex('alert_one_unresolved').on(t.run, t.rule).where(sql`${t.status} <> 'resolved'`),
     index('alert_opened_at').on(t.openedAt),
   ],
+);
+
+/**
+ * The history of an alert, written with each change: what is to be notified of cannot be lost. Without a reference to
+ * `run`, whose row it would lock after the alert's, against the order of all others.
+ */
+export const alertEvent = pgTable(
+  'alert_event',
+  {
+    /** In the order in which changes were made; two that are made at once may be committed in the other. */
+    id: bigserial({ mode: 'number' }).notNull(),
+    run: uuid().notNull(),
+    alert: uuid().notNull(),
+    kind: text().$type<AlertChange>().notNull(),
+    /** Of the alert. */
+    attempt: integer().notNull(),
+    at: instant('at').notNull(),
+    /** The person, or the ingest key, that changed it; null where the server did by itself, or that was not told. */
+    by: text(),
+    /** The alert as it became, as JSON. */
+    payload: jsonb().$type<Record<string, unknown>>().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.id] }), index('alert_event_id').on(t.id)],
 );
 
 /** What a run's trainer was told to do, and what came of it. */

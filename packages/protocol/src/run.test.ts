@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parse, RefusedError } from './refusal.ts';
-import { runFinish, runStart } from './run.ts';
+import { mergeConfig, runDescribe, runFinish, runStart } from './run.ts';
 
 const START = { run: '01890a5d-ac96-774b-bcce-b302099a8057', attempt: 1, startedAt: 0, project: 'p', name: 'n' };
 
@@ -78,6 +78,44 @@ describe('run:start', () => {
 
   test.each([null, 7, 'start', []])('%j is refused as a whole', (value) => {
     expect(refusal(() => parse(runStart, value)).field).toBe('');
+  });
+});
+
+describe('run:describe', () => {
+  const described = { run: START.run, name: 'n', config: { lr: 1 }, tags: ['t'], notes: '' };
+
+  test('what it does not name stays away', () => {
+    expect(parse(runDescribe, described)).toEqual(described);
+    expect(parse(runDescribe, { run: START.run, attempt: 2, tags: [] })).toEqual({
+      run: START.run,
+      attempt: 2,
+      tags: [],
+    });
+  });
+
+  test.each([
+    ['run', { run: 'mine' }],
+    ['attempt', { attempt: 0 }],
+    ['name', { name: '' }],
+    ['config', { config: [] }],
+    ['config', { config: nested(65) }],
+    ['tags[0]', { tags: [''] }],
+    ['notes', { notes: 'x'.repeat(65_537) }],
+    ['config', { name: undefined, config: undefined, tags: undefined, notes: undefined }],
+  ])('a wrong %s is refused by its field', (field, wrong) => {
+    expect(refusal(() => parse(runDescribe, { ...described, ...wrong }))).toMatchObject({ field, retry: false });
+  });
+
+  test('a key of the configuration replaces the one of its name, whole', () => {
+    const known = JSON.parse('{"model":{"dim":8,"heads":2},"lr":1,"__proto__":{"kept":true}}');
+    const merged = mergeConfig(known, { model: { dim: 16 }, seed: 7 });
+    expect(JSON.stringify(merged)).toBe('{"model":{"dim":16},"lr":1,"__proto__":{"kept":true},"seed":7}');
+  });
+
+  test('a configuration that is too long together with what the run has is refused', () => {
+    const half = 'x'.repeat(40_000);
+    expect(refusal(() => mergeConfig({ a: half }, { b: half }))).toMatchObject({ field: 'config', retry: false });
+    expect(mergeConfig({ a: half }, { a: 'short' })).toEqual({ a: 'short' });
   });
 });
 

@@ -10,6 +10,7 @@ import {
   MAX_TIME,
 } from './limits.ts';
 import { policy } from './policy.ts';
+import { RefusedError } from './refusal.ts';
 import { isStorable, name, text } from './text.ts';
 
 /** A run's id: a UUID made by the client, version 7 so that ids sort by age. */
@@ -95,6 +96,35 @@ export const runStart = runDescription.extend({
   policy: policy.default(policy.parse({})),
 });
 export type RunStart = z.infer<typeof runStart>;
+
+/** `run:describe`: what a trainer says of a run that is under way. What is left out stays as it is. */
+export const runDescribe = z
+  .object({
+    run: runId,
+    /** Who says it; the newest attempt where that is left out. */
+    attempt: attemptNumber.optional(),
+    name: name.optional(),
+    /** Its keys are added to those that the run has, and replace the ones of the same name, with all that is in them. */
+    config: config.optional(),
+    tags: runTags.optional(),
+    notes: runNotes.optional(),
+  })
+  .refine(({ name, config, tags, notes }) => [name, config, tags, notes].some((given) => given !== undefined), {
+    path: ['config'],
+    message: 'none of config, tags, name and notes was given',
+  });
+export type RunDescribe = z.infer<typeof runDescribe>;
+
+/**
+ * A run's configuration with further keys.
+ * @throws RefusedError where both together are too long.
+ */
+export function mergeConfig(known: Record<string, unknown>, given: Record<string, unknown>): Record<string, unknown> {
+  const merged = { ...known, ...given };
+  const problem = configProblem(JSON.stringify(merged));
+  if (problem) throw new RefusedError('config', `with what the run has already: ${problem}`);
+  return merged;
+}
 
 /** `run:finish`: ends an attempt, and with it the run until the next attempt. Idempotent. */
 export const runFinish = z.object({

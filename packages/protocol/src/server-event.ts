@@ -1,0 +1,46 @@
+import type { Alert } from './alert.ts';
+import type { Command } from './command.ts';
+import type { RunStatus } from './run.ts';
+import type { StepBatch } from './step.ts';
+
+/** What can become of an alert: each is an event, and a row of its history. */
+export const ALERT_CHANGES = ['opened', 'escalated', 'acknowledged', 'resolved', 'noted'] as const;
+export type AlertChange = (typeof ALERT_CHANGES)[number];
+
+/**
+ * What happened on a server, after it was committed. Plain data that survives `structuredClone`, so that it can be
+ * carried between processes; whoever needs more than it says reads the database.
+ */
+export type ServerEvent =
+  | { kind: 'run started'; run: string; attempt: number }
+  | { kind: 'run described'; run: string }
+  | { kind: 'run archived'; run: string; archived: boolean }
+  | { kind: 'run deleted'; run: string }
+  /** Its newest attempt has ended, or it has been silent for too long. */
+  | { kind: 'run ended'; run: string; status: Exclude<RunStatus, 'running'> }
+  /** As far as they were stored: without the fields of which something was left out. */
+  | { kind: 'steps stored'; batch: StepBatch }
+  | { kind: `alert ${AlertChange}`; alert: Alert }
+  /** To this attempt of its run. */
+  | { kind: 'command given'; attempt: number; command: Command }
+  /** The trainer has taken it, and carries it out. */
+  | { kind: 'command acknowledged'; run: string; id: string }
+  /** It is done, or has failed. */
+  | { kind: 'command settled'; run: string; id: string }
+  /** The risk of a run is another than before. */
+  | { kind: 'forecast noted'; run: string }
+  | { kind: 'rules changed'; project: string }
+  /** An ingest key was created or revoked. */
+  | { kind: 'keys changed' };
+
+/** Carries events from where they happen to whoever acts on them. */
+export interface EventPort {
+  /** Never throws, and does not wait for those who receive it. */
+  publish(event: ServerEvent): void;
+  /**
+   * Calls `receive` for each event from now on, in the order in which they were published. What it throws harms nobody
+   * else.
+   * @returns what ends it.
+   */
+  subscribe(receive: (event: ServerEvent) => void): () => void;
+}
