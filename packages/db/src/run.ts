@@ -195,22 +195,25 @@ function startedAt(start: RunStart): Date {
 
 /**
  * Ends an attempt, and the run with it where no later attempt has begun. Told again, what was said first stays.
+ * @returns whether the attempt had not ended before.
  * @throws RefusedError where there is no such run or attempt.
  */
-export async function finishRun(db: Database, finish: RunFinish, now: Date): Promise<void> {
+export async function finishRun(db: Database, finish: RunFinish, now: Date): Promise<boolean> {
   const { status, reason } = finish;
   const endedAt = finish.endedAt === undefined ? now : new Date(finish.endedAt);
-  await db.sql.transaction(async (tx) => {
+  return db.sql.transaction(async (tx) => {
     const [found] = await tx.select({ id: run.id }).from(run).where(eq(run.id, finish.run)).for('update');
     if (!found) throw new RefusedError('run', 'no such run');
     const isAttempt = and(eq(attempt.run, finish.run), eq(attempt.number, finish.attempt));
     const [ending] = await tx.select({ status: attempt.status }).from(attempt).where(isAttempt);
     if (!ending) throw new RefusedError('attempt', 'the run has no such attempt');
-    if (ending.status) return;
+    if (ending.status) return false;
     await tx.update(attempt).set({ status, endedAt }).where(isAttempt);
     await endCommands(tx, finish.run, finish.attempt, { stopped: status === 'stopped', reason, at: now });
-    if (finish.attempt < (await newestAttempt(tx, finish.run))) return;
-    await tx.update(run).set({ status, reason, endedAt, heardAt: now }).where(eq(run.id, finish.run));
+    if (finish.attempt === (await newestAttempt(tx, finish.run))) {
+      await tx.update(run).set({ status, reason, endedAt, heardAt: now }).where(eq(run.id, finish.run));
+    }
+    return true;
   });
 }
 

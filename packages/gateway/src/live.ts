@@ -1,19 +1,22 @@
+import type { IncomingMessage } from 'node:http';
 import { type Database, listRuns, type RunSummary } from '@evenkeel/db';
+import type { Log } from '@evenkeel/ingest';
 import {
-  type Alert,
   type BoardChange,
+  type EventPort,
   encodeSteps,
   jsonNumber,
   MAX_BATCH_STEPS,
   mergeStep,
+  type Principal,
   parse,
   RefusedError,
+  type ServerEvent,
   type StepBatch,
   type StepEvent,
   watchRequest,
 } from '@evenkeel/protocol';
 import type { Namespace, Socket } from 'socket.io';
-import type { Log } from './log.ts';
 
 /** How long steps gather before they go out in one frame per run, in milliseconds. */
 const STEPS_TICK = 50;
@@ -23,16 +26,31 @@ const UNACKNOWLEDGED_FRAMES = 16;
 /** Runs one viewer may watch at once. */
 const WATCHED_RUNS = 100;
 
+/** As what viewers learn of an event: what the board shows of a run has changed, or what belongs to it is read again. */
+const MESSAGES = {
+  'run started': 'board',
+  'run ended': 'board',
+  'forecast noted': 'board',
+  'run described': 'run',
+  'run archived': 'run',
+  'run deleted': 'run',
+  'command acknowledged': 'command',
+  'command settled': 'command',
+} as const satisfies Record<Extract<ServerEvent, { run: string }>['kind'], string>;
+
 interface Viewer {
   unacknowledged: number;
   /** Runs of which this viewer missed frames. */
   behind: Set<string>;
 }
 
-export interface LiveOptions {
+interface LiveOptions {
   namespace: Namespace;
   db: Database;
   log: Log;
+  events: EventPort;
+  /** Who opens a connection; null where that request may not watch. */
+  viewerOf: (request: IncomingMessage) => Principal | null;
 }
 
 /**
@@ -41,6 +59,7 @@ export interface LiveOptions {
  */
 export class Live {
   readonly #options: LiveOptions;
+  readonly #unsubscribe: () => void;
   readonly #viewers = new Map<string, Viewer>();
   readonly #steps = new Map<string, StepBatch[]>();
   readonly #changed = new Set<string>();
@@ -51,11 +70,38 @@ export class Live {
 
   constructor(options: LiveOptions) {
     this.#options = options;
+    options.namespace.use((socket, next) => {
+      socket.data.principal = options.viewerOf(socket.request);
+      next(socket.data.principal ? undefined : new Error('sign in first'));
+    });
     options.namespace.on('connection', (socket) => this.#welcome(socket));
+    this.#unsubscribe = options.events.subscribe((event) => this.#receiveEvent(event));
   }
 
-  publish(batch: StepBatch): void {
-    this.runChanged(batch.run);
+  async close(): Promise<void> {
+    this.#unsubscribe();
+    clearTimeout(this.#stepsTimer ?? undefined);
+    clearTimeout(this.#boardTimer ?? undefined);
+    this.#closed = true;
+    await this.#board;
+  }
+
+  #receiveEvent(event: ServerEvent): void {
+    const { namespace } = this.#options;
+    if ('alert' in event) {
+      this.#runChanged(event.alert.run);
+      namespace.emit('alert', event.alert);
+    } else if (event.kind === 'steps stored') this.#stepsStored(event.batch);
+    else if (event.kind === 'command given') namespace.emit('command', { run: event.command.run });
+    else if ('run' in event) {
+      const message = MESSAGES[event.kind];
+      if (message === 'board') this.#runChanged(event.run);
+      else namespace.emit(message, { run: event.run });
+    }
+  }
+
+  #stepsStored(batch: StepBatch): void {
+    this.#runChanged(batch.run);
     if (!this.#options.namespace.adapter.rooms.has(batch.run)) return;
     const batches = this.#steps.get(batch.run) ?? [];
     batches.push(batch);
@@ -63,32 +109,10 @@ export class Live {
     this.#stepsTimer ??= setTimeout(() => this.#sendSteps(), STEPS_TICK);
   }
 
-  runChanged(run: string): void {
+  #runChanged(run: string): void {
     if (this.#viewers.size === 0) return;
     this.#changed.add(run);
     this.#scheduleBoard();
-  }
-
-  alertChanged(alert: Alert): void {
-    this.runChanged(alert.run);
-    this.#options.namespace.emit('alert', alert);
-  }
-
-  /** A person has described a run, archived it, brought it back or deleted it. */
-  runEdited(run: string): void {
-    this.#options.namespace.emit('run', { run });
-  }
-
-  /** What a run was told to do, or came of it, has changed. */
-  commandChanged(run: string): void {
-    this.#options.namespace.emit('command', { run });
-  }
-
-  async close(): Promise<void> {
-    clearTimeout(this.#stepsTimer ?? undefined);
-    clearTimeout(this.#boardTimer ?? undefined);
-    this.#closed = true;
-    await this.#board;
   }
 
   #welcome(socket: Socket): void {

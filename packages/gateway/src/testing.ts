@@ -2,16 +2,31 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Database, openDatabase } from '@evenkeel/db';
-import { type Ack, MAX_FRAME_BYTES, PROTOCOL_VERSION, type StepEvent } from '@evenkeel/protocol';
+import { type HealthReport, Ingest, LocalEventPort } from '@evenkeel/ingest';
+import { startOf } from '@evenkeel/ingest/testing';
+import { type Ack, ANONYMOUS, MAX_FRAME_BYTES, PROTOCOL_VERSION } from '@evenkeel/protocol';
 import { Server } from 'socket.io';
 import { io as connect, type Socket } from 'socket.io-client';
 import { Gateway } from './gateway.ts';
+
+export { startOf, stepsFrom } from '@evenkeel/ingest/testing';
+
+type Given = Parameters<Ingest['command']>[1];
 
 /** A gateway on a free port over a new embedded database, and clients of it; all disposed together. */
 export interface TestGateway extends AsyncDisposable {
   url: string;
   db: Database;
-  gateway: Gateway;
+  gateway: {
+    /** Gives a command as a person who has not said who it is. */
+    command(given: Given): ReturnType<Ingest['command']>;
+    live(): HealthReport;
+    ready(): Promise<HealthReport>;
+    /** Resolves when keys that were created or revoked hold for open connections. */
+    keysChanged(): Promise<void>;
+    /** Resolves when what has come in is stored and judged. */
+    settled(): Promise<void>;
+  };
   /** What the gateway reported as an error. */
   errors: string[];
   /** A client of a namespace; connects by itself. */
@@ -36,7 +51,9 @@ export async function startTestGateway({
   const log = (level: string, message: string, error?: unknown) => {
     if (level === 'error') errors.push(`${message}: ${error}`);
   };
-  const gateway = new Gateway({ io, db, now, log, mayWatch: () => true });
+  const events = new LocalEventPort(log);
+  const ingest = new Ingest({ db, now, log, events });
+  const gateway = new Gateway({ io, db, log, ingest, events, viewerOf: () => ANONYMOUS });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   const sockets: Socket[] = [];
@@ -48,7 +65,16 @@ export async function startTestGateway({
   return {
     url,
     db,
-    gateway,
+    gateway: {
+      command: (given) => ingest.command(ANONYMOUS, given),
+      live: () => ingest.live(),
+      ready: () => ingest.ready(),
+      keysChanged: () => {
+        events.publish({ kind: 'keys changed' });
+        return ingest.settled();
+      },
+      settled: () => ingest.settled(),
+    },
     errors,
     client,
     emitter: async (run = randomUUID()) => {
@@ -61,6 +87,7 @@ export async function startTestGateway({
       for (const socket of sockets) socket.disconnect();
       await io.close();
       await gateway.close();
+      await ingest.close();
       await db.close();
     },
   };
@@ -76,15 +103,4 @@ export function connected(socket: Socket): Promise<void> {
 
 export function send(socket: Socket, event: string, payload: unknown): Promise<Ack> {
   return socket.timeout(20_000).emitWithAck(event, payload);
-}
-
-export function startOf(run: string, attempt = 1) {
-  return { run, attempt, project: 'test', name: 'a run', startedAt: 1_000, layers: ['embedding', 'head'] };
-}
-
-export function stepsFrom(first: number, count: number, loss: (step: number) => number = () => 2): StepEvent[] {
-  return Array.from({ length: count }, (_, at) => {
-    const step = first + at;
-    return { step, time: 1_000 + step, loss: loss(step), tevMean: 0.1, layerGradVar: [1, 2] };
-  });
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import {
   type CommandRow,
@@ -7,6 +6,7 @@ import {
   giveCommand,
   insertSteps,
   markLostRuns,
+  readRules,
   rollUp,
   runsToJudge,
   runsToRollUp,
@@ -14,16 +14,23 @@ import {
   type TakenBatch,
   touchRuns,
 } from '@evenkeel/db';
-import { type Action, type Alert, type Command, RefusedError } from '@evenkeel/protocol';
-import type { RuleSettings } from '@evenkeel/stability';
-import type { Server } from 'socket.io';
+import {
+  type Action,
+  authorOf,
+  type Command,
+  type EventPort,
+  type Principal,
+  RefusedError,
+  type ServerEvent,
+} from '@evenkeel/protocol';
+import { toCommand } from './commands.ts';
 import { CommitWatch, HELD_UP_MS } from './commit-watch.ts';
+import { type ContextOptions, IngestContext, type Sender } from './context.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Health, type HealthReport } from './health.ts';
-import { Ingest } from './ingest.ts';
 import { Intake } from './intake.ts';
 import { Judge } from './judge.ts';
-import { Live } from './live.ts';
+import { authenticate, readAdmitted } from './keys.ts';
 import type { Log } from './log.ts';
 import { Reception } from './reception.ts';
 import { withoutDropped } from './without-dropped.ts';
@@ -36,41 +43,42 @@ const LOST_AFTER_MS = 60_000;
 /** How long the giver of a command waits for the trainer to acknowledge it. */
 const COMMAND_ANSWER_MS = 5_000;
 
-interface GatewayOptions {
-  /** A socket.io server with `maxHttpBufferSize` of MAX_FRAME_BYTES; its owner closes it. */
-  io: Server;
+export interface IngestOptions {
   db: Database;
   now: () => Date;
   log: Log;
-  /** Whether the request that opened a `/live` connection may watch. */
-  mayWatch: (request: IncomingMessage) => boolean;
+  events: EventPort;
 }
 
-/** The socket.io side of the server: `/ingest` for emitters, `/live` for viewers. */
-export class Gateway {
-  readonly #options: GatewayOptions;
+/**
+ * The core without sockets: takes what trainers send, whichever way it comes, stores, judges and rolls it up, and
+ * publishes what happened. A door opens a context for each of its senders and calls the verbs of that.
+ */
+export class Ingest {
+  readonly #options: IngestOptions;
   readonly #reception: Reception;
   readonly #commitWatch: CommitWatch;
   readonly #health: Health;
   readonly #intake: Intake;
   readonly #commits: GroupCommit;
   readonly #judge: Judge;
-  readonly #live: Live;
-  readonly #ingest: Ingest;
+  readonly #contexts = new Set<IngestContext>();
+  readonly #contextOptions: ContextOptions;
+  readonly #answers = new Map<string, () => void>();
   readonly #toRollUp = new Set<string>();
+  readonly #working = new Set<Promise<unknown>>();
   readonly #timers: NodeJS.Timeout[];
+  readonly #unsubscribe: () => void;
   #background: Promise<void>;
+  #retuning: Promise<void> = Promise.resolve();
   #isSweeping = false;
 
-  constructor(options: GatewayOptions) {
-    const { io, db, now, log } = options;
+  constructor(options: IngestOptions) {
+    const { db, now, log, events } = options;
     this.#options = options;
     const nowMs = () => now().getTime();
     this.#reception = new Reception({ now: nowMs, everyMs: SWEEP_MS });
     this.#commitWatch = new CommitWatch({ now: nowMs, onGap: () => this.#reception.interrupted() });
-    io.use((_socket, next) => next(new Error('connect to the namespace /ingest or /live')));
-    const viewers = io.of('/live');
-    viewers.use((socket, next) => next(options.mayWatch(socket.request) ? undefined : new Error('sign in first')));
     this.#intake = new Intake({ now: nowMs });
     this.#commits = new GroupCommit(
       this.#commitWatch.watch((batches) => insertSteps(db, batches, now())),
@@ -83,26 +91,9 @@ export class Gateway {
       commits: this.#commitWatch,
       backlog: () => this.#intake.backlog,
     });
-    this.#live = new Live({ namespace: viewers, db, log });
-    this.#judge = new Judge({
-      ...{ db, now, log },
-      onAlert: (alert) => this.#live.alertChanged(alert),
-      onCommand: (command) => void this.#deliver(command),
-      onForecast: (run) => this.#live.runChanged(run),
-    });
-    this.#ingest = new Ingest({
-      namespace: io.of('/ingest'),
-      db,
-      now,
-      log,
-      intake: this.#intake,
-      store: (batch) => this.#store(batch),
-      onContact: (run) => this.#reception.contact(run),
-      onRunStarted: (run) => this.#live.runChanged(run),
-      onRunFinished: (run) => this.#runFinished(run),
-      onCommandChanged: (run) => this.#live.commandChanged(run),
-      onDisconnect: (runs) => this.#keepAlive(runs),
-    });
+    this.#judge = new Judge(options);
+    this.#contextOptions = this.#forContexts();
+    this.#unsubscribe = events.subscribe((event) => this.#receive(event));
     this.#timers = [
       setInterval(() => this.#startSweep(), SWEEP_MS),
       setInterval(() => this.#startRollingUp(), ROLL_UP_MS),
@@ -112,31 +103,40 @@ export class Gateway {
   }
 
   /**
-   * Gives a command of a person to a run's newest attempt. Resolves once the trainer has acknowledged or refused it, or
-   * after a few seconds: it is then pending, and goes out again when the trainer comes back.
+   * Who presents an ingest key, or none.
+   * @throws RefusedError by the field `key` where it is unknown or revoked, or missing although one is needed.
+   */
+  authenticate(key: string | undefined): Promise<Principal> {
+    return authenticate(this.#options.db, key, this.#options.now());
+  }
+
+  /** A context for one sender, until it is closed. A run that it has started counts as connected until then. */
+  open(sender: Sender): IngestContext {
+    const context = new IngestContext(this.#contextOptions, sender);
+    this.#contexts.add(context);
+    return context;
+  }
+
+  /**
+   * Gives a command to a run's newest attempt. Resolves once the trainer has acknowledged or refused it, or after a few
+   * seconds: it is then pending, and goes out again when the trainer comes back.
+   * @param by the name that was typed, for a principal that has none.
    * @throws RefusedError where there is no such run, or it has ended.
    */
-  async command(given: Pick<Command, 'run' | 'by' | 'reason'> & { action: Action }): Promise<CommandRow> {
-    const row = await giveCommand(this.#options.db, given, this.#options.now());
+  async command(
+    principal: Principal,
+    { by, ...given }: Pick<Command, 'run' | 'by' | 'reason'> & { action: Action },
+  ): Promise<CommandRow> {
+    const { db, now, events } = this.#options;
+    const row = await giveCommand(db, { ...given, by: authorOf(principal, by) }, now());
     const tooLate = new AbortController();
     const late = setTimeout(COMMAND_ANSWER_MS, undefined, { signal: tooLate.signal }).catch(() => undefined);
-    await Promise.race([this.#deliver(row), late]);
+    const answered = new Promise<void>((resolve) => this.#answers.set(row.id, resolve));
+    events.publish({ kind: 'command given', attempt: row.attempt, command: toCommand(row) });
+    await Promise.race([answered, late]);
     tooLate.abort();
-    return findCommand(this.#options.db, row);
-  }
-
-  /** The rules of a project have been told anew. */
-  rulesChanged(project: string, rules: RuleSettings): void {
-    this.#judge.retune(project, rules);
-  }
-
-  /** A person has described a run, archived it, brought it back or deleted it. */
-  runEdited(run: string): void {
-    this.#live.runEdited(run);
-  }
-
-  alertChanged(alert: Alert): void {
-    this.#live.alertChanged(alert);
+    this.#answers.delete(row.id);
+    return findCommand(db, row);
   }
 
   /** Whether the server is worth keeping alive: failing where only a restart helps. Asks no database. */
@@ -149,47 +149,90 @@ export class Gateway {
     return this.#health.ready();
   }
 
-  /** To be called when a key was created or revoked, so that it holds for open connections at once. */
-  keysChanged(): Promise<void> {
-    return this.#ingest.checkKeys();
-  }
-
   /** Resolves when what has come in and what is due by now is done: commits, sweeps, rollups, judging. */
   async settled(): Promise<void> {
-    await this.#ingest.idle();
+    await Promise.allSettled(this.#working);
     await this.#commits.idle();
     await this.#background;
+    await this.#retuning;
     await this.#judge.idle();
   }
 
-  /** Finishes what is in flight: messages, commits, judging and rollups. The socket.io server must be closed before. */
+  /** Finishes what is in flight: verbs, commits, judging and rollups. Doors must be closed before. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#ingest.idle();
-    await this.#live.close();
     await this.settled();
+    this.#unsubscribe();
     await this.#judge.close();
     await this.#health.idle();
+  }
+
+  #forContexts(): ContextOptions {
+    const { db, now, log, events } = this.#options;
+    return {
+      db,
+      now,
+      log,
+      events,
+      intake: this.#intake,
+      track: (work) => this.#track(work),
+      store: (batch) => this.#store(batch),
+      onContact: (run) => this.#reception.contact(run),
+      onFinished: (run) => this.#release(run),
+      checkKeys: () => this.#checkKeys(),
+      onPutOff: (id) => this.#answers.get(id)?.(),
+      onClosed: (context) => {
+        if (this.#contexts.delete(context)) this.#keepAlive(context.runs);
+      },
+    };
+  }
+
+  #track(work: Promise<unknown>): void {
+    const done = work.catch(() => {}).finally(() => this.#working.delete(done));
+    this.#working.add(done);
   }
 
   async #store(batch: TakenBatch): Promise<StoredSteps> {
     const result = await this.#commits.add(batch);
     if (result instanceof RefusedError) return result;
-    this.#live.publish(withoutDropped(batch, result));
+    this.#options.events.publish({ kind: 'steps stored', batch: withoutDropped(batch, result) });
     this.#toRollUp.add(batch.run);
     this.#judge.observe(batch);
     return result;
   }
 
-  #deliver(command: CommandRow): Promise<void> {
-    this.#live.commandChanged(command.run);
-    return this.#ingest.deliver(command);
+  #receive(event: ServerEvent): void {
+    if (event.kind === 'rules changed') this.#startRetuning(event.project);
+    if (event.kind === 'keys changed') this.#track(this.#checkKeysSafely());
+    if (event.kind === 'command given') {
+      for (const { commands } of this.#contexts) commands.deliver(event.attempt, event.command);
+    }
+    if (event.kind === 'command acknowledged' || event.kind === 'command settled') this.#answers.get(event.id)?.();
   }
 
-  #runFinished(run: string): void {
+  /** Runs that are under way are judged by the new rules from their next step on. */
+  #startRetuning(project: string): void {
+    const { db, log } = this.#options;
+    this.#retuning = this.#retuning
+      .then(async () => this.#judge.retune(project, await readRules(db, project)))
+      .catch((error) => log('error', `applying the new rules of project ${project} failed`, error));
+  }
+
+  /** Closes the contexts of principals that may not send any more. */
+  async #checkKeys(): Promise<void> {
+    const isAdmitted = await readAdmitted(this.#options.db);
+    for (const context of this.#contexts) if (!isAdmitted(context.principal)) context.revoke();
+  }
+
+  /** What fails here is made up for by the next sweep. */
+  async #checkKeysSafely(): Promise<void> {
+    await this.#checkKeys().catch((error) => this.#options.log('error', 'checking the ingest keys failed', error));
+  }
+
+  /** Nothing of the run is expected any more. */
+  #release(run: string): void {
     this.#judge.forget(run);
     this.#reception.forget(run);
-    this.#live.runChanged(run);
   }
 
   /** Queues work that goes on beside the ingest, one piece after another; a failure is logged and ends its piece only. */
@@ -213,13 +256,16 @@ export class Gateway {
   }
 
   async #sweep(): Promise<void> {
-    const { db, now } = this.#options;
+    const { db, now, events } = this.#options;
     await this.#touchConnected();
     if ((this.#commitWatch.inFlightMs ?? 0) > HELD_UP_MS) this.#reception.interrupted();
     this.#judge.elapse((run) => this.#reception.silenceFrom(run));
     const silentSince = new Date(now().getTime() - LOST_AFTER_MS);
     if (!this.#reception.isWholeSince(silentSince.getTime())) return; // emitters get time to come back
-    for (const run of await markLostRuns(db, { silentSince }, now())) this.#runFinished(run);
+    for (const run of await markLostRuns(db, { silentSince }, now())) {
+      this.#release(run);
+      events.publish({ kind: 'run ended', run, attempt: null, status: 'lost' });
+    }
   }
 
   /** What cannot be written here, or only late, could not be stored elsewhere either. */
@@ -227,8 +273,9 @@ export class Gateway {
     const { db, now } = this.#options;
     const began = now().getTime();
     try {
-      await this.#ingest.checkKeys();
-      await touchRuns(db, this.#ingest.connectedRuns(), now());
+      await this.#checkKeys();
+      const connected = [...this.#contexts].flatMap(({ runs }) => runs);
+      await touchRuns(db, connected, now());
     } catch (error) {
       this.#reception.interrupted();
       throw error;

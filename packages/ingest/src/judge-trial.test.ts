@@ -12,6 +12,7 @@ import {
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import { STEP_RULE_NAMES, Trial } from '@evenkeel/stability';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LocalEventPort } from './event-port.ts';
 import { Judge } from './judge.ts';
 import { startOf, stepsFrom } from './testing.ts';
 
@@ -31,8 +32,7 @@ interface Part {
 async function judged(attempts: readonly Part[]): Promise<string> {
   const run = randomUUID();
   const fail = (_level: string, message: string, error?: unknown) => expect.fail(`${message}: ${error}`);
-  const callbacks = { onAlert: () => {}, onCommand: () => {}, onForecast: () => {} };
-  const judge = new Judge({ db, now: () => new Date(), log: fail, ...callbacks });
+  const judge = new Judge({ db, now: () => new Date(), log: fail, events: new LocalEventPort(fail) });
   for (const [at, { steps, ends }] of attempts.entries()) {
     const attempt = at + 1;
     await startRun(db, parse(runStart, startOf(run, attempt)), new Date());

@@ -14,6 +14,7 @@ import {
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import { Detector } from '@evenkeel/stability';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LocalEventPort } from './event-port.ts';
 import { Judge } from './judge.ts';
 import { startOf, stepsFrom } from './testing.ts';
 
@@ -29,7 +30,7 @@ afterAll(async () => {
 
 function newJudge(now = () => new Date()): Judge {
   const log = (_level: string, message: string, error?: unknown) => problems.push(`${message}: ${error}`);
-  return new Judge({ db, now, log, onAlert: () => {}, onCommand: () => {}, onForecast: () => {} });
+  return new Judge({ db, now, log, events: new LocalEventPort(log) });
 }
 
 async function startedRun(run: string = randomUUID(), attempt = 1): Promise<string> {

@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  type CommandRow,
   type Database,
   type ForecastPoint,
   judgedTo,
@@ -13,7 +12,7 @@ import {
   resolveStaleAlerts,
   rulesOfRun,
 } from '@evenkeel/db';
-import type { Alert, StepBatch, StepEvent } from '@evenkeel/protocol';
+import type { Alert, EventPort, StepBatch, StepEvent } from '@evenkeel/protocol';
 import {
   Detector,
   type DetectorState,
@@ -22,6 +21,7 @@ import {
   type RuleSettings,
   type Verdict,
 } from '@evenkeel/stability';
+import { toCommand } from './commands.ts';
 import type { Log } from './log.ts';
 
 /** Steps that are judged without a break: messages of others come in between, about every millisecond. */
@@ -40,12 +40,8 @@ export interface JudgeOptions {
   db: Database;
   now: () => Date;
   log: Log;
-  /** Called for each alert that was opened, escalated or resolved. */
-  onAlert: (alert: Alert) => void;
-  /** Called for each command with which a run's policy answers an alert. */
-  onCommand: (command: CommandRow) => void;
-  /** Called where what is forecast of a run has been noted anew. */
-  onForecast: (run: string) => void;
+  /** Receives each change of an alert, each command with which a policy answers one, and each forecast. */
+  events: EventPort;
 }
 
 interface Case {
@@ -217,8 +213,10 @@ export class Judge {
 
   /** Former attempts' alerts, and those of rules that have none open: they would keep their rules from opening others. */
   async #resolveStaleAlerts(run: string, attempt: number, open: readonly string[]): Promise<void> {
-    const { db, now, onAlert } = this.#options;
-    for (const alert of await resolveStaleAlerts(db, { run, attempt, open }, now())) onAlert(alert);
+    const { db, now, events } = this.#options;
+    for (const alert of await resolveStaleAlerts(db, { run, attempt, open }, now())) {
+      events.publish({ kind: 'alert resolved', alert });
+    }
   }
 
   /** `raised` is what may have been raised by these very steps, before a crash. */
@@ -251,7 +249,7 @@ export class Judge {
   async #note(run: string, known: Case): Promise<Case> {
     if (known.points.length === 0) return known;
     await noteForecasts(this.#options.db, { run, attempt: known.attempt, points: known.points });
-    this.#options.onForecast(run);
+    this.#options.events.publish({ kind: 'forecast noted', run });
     return { ...known, points: [] };
   }
 
@@ -263,18 +261,19 @@ export class Judge {
   }
 
   async #carryOut(run: string, attempt: number, verdict: Verdict, raised: readonly Alert[] = []): Promise<void> {
-    const { db, now, onAlert, onCommand } = this.#options;
+    const { db, now, events } = this.#options;
     if (verdict.kind === 'resolved') {
       const resolved = await resolveRule(db, { run, rule: verdict.rule, step: verdict.since }, now());
-      if (resolved) onAlert(resolved);
+      if (resolved) events.publish({ kind: 'alert resolved', alert: resolved });
       return;
     }
     const { from, since, step, ...seen } = verdict.finding;
     if (raised.some((alert) => covers(alert, attempt, verdict.finding))) return;
     const finding = { ...seen, attempt, step: since, window: [from, step] satisfies [number, number] };
     const news = await raiseAlert(db, run, finding, now());
-    if (news) onAlert(news.alert);
-    if (news?.command) onCommand(news.command);
+    if (!news) return;
+    events.publish({ kind: `alert ${news.change}`, alert: news.alert });
+    if (news.command) events.publish({ kind: 'command given', attempt, command: toCommand(news.command) });
   }
 }
 

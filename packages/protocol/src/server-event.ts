@@ -16,8 +16,8 @@ export type ServerEvent =
   | { kind: 'run described'; run: string }
   | { kind: 'run archived'; run: string; archived: boolean }
   | { kind: 'run deleted'; run: string }
-  /** Its newest attempt has ended, or it has been silent for too long. */
-  | { kind: 'run ended'; run: string; status: Exclude<RunStatus, 'running'> }
+  /** An attempt has ended, and the run with it where it is the newest; null where the run is lost. */
+  | { kind: 'run ended'; run: string; attempt: number | null; status: Exclude<RunStatus, 'running'> }
   /** As far as they were stored: without the fields of which something was left out. */
   | { kind: 'steps stored'; batch: StepBatch }
   | { kind: `alert ${AlertChange}`; alert: Alert }

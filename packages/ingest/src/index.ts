@@ -1,0 +1,5 @@
+export type { IngestContext, Sender } from './context.ts';
+export { LocalEventPort } from './event-port.ts';
+export type { HealthReport } from './health.ts';
+export { Ingest } from './ingest.ts';
+export type { Log } from './log.ts';
