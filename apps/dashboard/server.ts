@@ -1,17 +1,19 @@
-import { createServer, type Server as HttpServer } from 'node:http';
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type ApiContext, createCaller } from '@evenkeel/api';
 import { anyApiKey, type Database, openDatabase } from '@evenkeel/db';
-import { Gateway, type Log } from '@evenkeel/gateway';
-import { MAX_FRAME_BYTES, parse, RefusedError } from '@evenkeel/protocol';
+import { Gateway } from '@evenkeel/gateway';
+import { Ingest, LocalEventPort, type Log } from '@evenkeel/ingest';
+import { ANONYMOUS, MAX_FRAME_BYTES, type Principal, parse, RefusedError } from '@evenkeel/protocol';
 import next from 'next';
 import { Server } from 'socket.io';
 import type { z } from 'zod';
 import manifest from './package.json' with { type: 'json' };
 import { readAssets } from './server/assets.ts';
+import { ClientAddresses } from './server/client-address.ts';
 import { redirectConsole } from './server/console.ts';
 import { Door, isLoopback } from './server/door.ts';
 import { httpListener } from './server/http.ts';
@@ -59,7 +61,7 @@ export async function startServer(input: ServerSettings, log: Log): Promise<Runn
 
 /** Opens one part after another, and leaves with `closers` how each is closed again. */
 async function open(
-  { host, port, dataDir, databaseUrl, accessToken, allowedHosts }: z.output<typeof serverSettings>,
+  { host, port, dataDir, databaseUrl, accessToken, allowedHosts, trustedProxies }: z.output<typeof serverSettings>,
   log: Log,
   closers: (() => unknown)[],
 ): Promise<Pick<RunningServer, 'url' | 'database'>> {
@@ -76,7 +78,7 @@ async function open(
   closers.push(() => pages.close());
 
   const door = new Door([host, ...allowedHosts]);
-  const sessions = new Sessions(accessToken, now);
+  const sessions = new Sessions(accessToken, now, new ClientAddresses(trustedProxies));
   const io = new Server({
     maxHttpBufferSize: MAX_FRAME_BYTES,
     transports: ['websocket'],
@@ -84,28 +86,30 @@ async function open(
     connectTimeout: 10_000, // who has not joined a namespace by then goes
     allowRequest: (request, allow) => allow(null, door.problem(request) === null),
   });
-  const gateway = new Gateway({ io, db, now, log, mayWatch: (request) => sessions.mayView(request) });
+  const events = new LocalEventPort(log);
+  const ingest = new Ingest({ db, now, log, events });
+  closers.push(() => ingest.close());
+  const viewerOf = (request: IncomingMessage) => sessions.viewerOf(request);
+  const gateway = new Gateway({ io, db, log, ingest, events, viewerOf });
   closers.push(() => gateway.close());
 
-  const api: ApiContext = {
+  const api = (principal: Principal): ApiContext => ({
     db,
     now,
-    command: (given) => gateway.command(given),
-    rulesChanged: (project, rules) => gateway.rulesChanged(project, rules),
-    runEdited: (run) => gateway.runEdited(run),
-    alertChanged: (alert) => gateway.alertChanged(alert),
-    keysChanged: () => gateway.keysChanged(),
-  };
+    principal,
+    events,
+    command: (given) => ingest.command(principal, given),
+  });
   // Next.js bundles the pages apart from this file: what both need is handed over through the global object.
-  Object.assign(globalThis, { [Symbol.for('evenkeel.caller')]: createCaller(api) });
+  Object.assign(globalThis, { [Symbol.for('evenkeel.caller')]: createCaller(() => api(ANONYMOUS)) });
   const http = createServer(
     httpListener({
       ...{ door, sessions, api, log },
       health: {
         version: manifest.version,
         database: db.kind,
-        live: () => gateway.live(),
-        ready: () => gateway.ready(),
+        live: () => ingest.live(),
+        ready: () => ingest.ready(),
       },
       pages: pages.getRequestHandler(),
       assets: await readAssets(join(dashboardFolder(), '.next/static')),

@@ -5,6 +5,7 @@ export const environment = {
   server: read('EVENKEEL_SERVER') ?? 'http://127.0.0.1:4870',
   key: read('EVENKEEL_KEY'),
   accessToken: read('EVENKEEL_ACCESS_TOKEN'),
+  trustedProxies: readList('EVENKEEL_TRUSTED_PROXY'),
   dataDir: read('EVENKEEL_DATA_DIR') ?? join(process.cwd(), '.evenkeel'),
   databaseUrl: read('DATABASE_URL'),
   spool: read('EVENKEEL_SPOOL') ?? join('.evenkeel', 'spool'),
@@ -13,4 +14,12 @@ export const environment = {
 
 function read(name: string): string | null {
   return process.env[name] || null;
+}
+
+/** Separated by commas. */
+function readList(name: string): string[] {
+  return (read(name) ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }

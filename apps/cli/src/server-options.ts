@@ -9,6 +9,7 @@ interface ServerFlags {
   port: number;
   dataDir: string;
   allowHost: string[];
+  trustedProxy: string[];
 }
 
 /** A command with the flags that every command which starts a server takes. */
@@ -22,13 +23,26 @@ export function serverCommand(name: string): Command {
     )
     .option('--data-dir <folder>', 'where the embedded database lives (EVENKEEL_DATA_DIR)', environment.dataDir)
     .option('--allow-host <name...>', 'further host names by which the server may be addressed', [])
+    .option(
+      '--trusted-proxy <address...>',
+      'addresses or ranges of proxies that name their client in X-Forwarded-For (EVENKEEL_TRUSTED_PROXY)',
+      environment.trustedProxies,
+    )
     .addHelpText('after', '\nDATABASE_URL=postgres://… stores on PostgreSQL instead of in the data directory.');
 }
 
 /** Starts the server that the flags and the environment describe; it logs errors, and all else if `verbose`. */
-export function startFromFlags({ host, port, dataDir, allowHost }: ServerFlags, verbose: boolean) {
+export function startFromFlags({ allowHost, trustedProxy, ...flags }: ServerFlags, verbose: boolean) {
   const { accessToken, databaseUrl } = environment;
-  const settings: ServerSettings = { host, port, dataDir, databaseUrl, accessToken, allowedHosts: allowHost };
+  const settings: ServerSettings = {
+    host: flags.host,
+    port: flags.port,
+    dataDir: flags.dataDir,
+    databaseUrl,
+    accessToken,
+    allowedHosts: allowHost,
+    trustedProxies: trustedProxy,
+  };
   const log = openServerLog();
   return startServer(settings, (level, message, error) => {
     if (level === 'error' || verbose) log.write(level, message, error);

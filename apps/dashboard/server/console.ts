@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import type { Log } from '@evenkeel/gateway';
+import type { Log } from '@evenkeel/ingest';
 
 /**
  * Makes the log receive what Next.js prints as an error or a warning, such as the error of a page with all that it holds.

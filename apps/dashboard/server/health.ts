@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Database } from '@evenkeel/db';
-import type { HealthReport } from '@evenkeel/gateway';
+import type { HealthReport } from '@evenkeel/ingest';
 
 export interface HealthChecks {
   version: string;

@@ -1,6 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { ApiContext } from '@evenkeel/api';
-import type { Log } from '@evenkeel/gateway';
+import type { Log } from '@evenkeel/ingest';
 import { z } from 'zod';
 import { Admission, type Refusal } from './admission.ts';
 import { ASSETS_PATH, type Assets } from './assets.ts';
@@ -24,7 +23,8 @@ const HEADERS = {
 export interface HttpOptions {
   door: Door;
   sessions: Sessions;
-  api: ApiContext;
+  /** The context of one request. */
+  api: (principal: Principal) => ApiContext;
   log: Log;
   health: HealthChecks;
   pages: RequestListener;
@@ -33,7 +33,7 @@ export interface HttpOptions {
 
 /** All HTTP but socket.io's: health, sign-in, tRPC, scripts and styles, and Next.js for the rest. */
 export function httpListener(options: HttpOptions): RequestListener {
-  const trpc = trpcListener(options.api, options.log);
+  const trpc = trpcListener(options);
   const admission = new Admission();
   return (request, response) => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);

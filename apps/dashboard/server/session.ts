@@ -1,5 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { ANONYMOUS, type Principal } from '@evenkeel/protocol';
+import type { ClientAddresses } from './client-address.ts';
 
 const COOKIE = 'evenkeel_session';
 const LIFETIME_MS = 30 * 24 * 60 * 60 * 1000;
@@ -13,13 +15,20 @@ const REMEMBERED_ADDRESSES = 1_000;
 export class Sessions {
   readonly #token: string | null;
   readonly #now: () => Date;
+  readonly #addresses: ClientAddresses;
   /** Wrong tokens by address, within the current minute. */
   readonly #failures = new Map<string, number>();
   #minute = 0;
 
-  constructor(token: string | null, now: () => Date) {
+  constructor(token: string | null, now: () => Date, addresses: ClientAddresses) {
     this.#token = token;
     this.#now = now;
+    this.#addresses = addresses;
+  }
+
+  /** Who sends the request; null where it may not view. All who know the token are one. */
+  viewerOf(request: IncomingMessage): Principal | null {
+    return this.mayView(request) ? ANONYMOUS : null;
   }
 
   /** Whether the request carries a valid cookie, or the token itself as `Authorization: Bearer`. */
@@ -33,7 +42,7 @@ export class Sessions {
 
   /** Whom a request counts for: its session, or else its address. */
   viewer(request: IncomingMessage): string {
-    return (this.#token && this.#session(request)) ?? request.socket.remoteAddress ?? '';
+    return (this.#token && this.#session(request)) ?? this.#addresses.of(request);
   }
 
   /** The session that the request's cookie proves, null where it proves none. */
@@ -55,11 +64,16 @@ export class Sessions {
     return { cookie: `${COOKIE}=${expiry}.${this.#sign(expiry)}; ${attributes}` };
   }
 
+  /**
+   * The right token is never refused, however many wrong ones came from its address: others may share that, as all do
+   * behind a proxy that is not trusted. So the limit does not keep a guess from being right; the token's length does.
+   */
   #check(token: string, request: IncomingMessage): 'right' | 'wrong' | 'wait' {
-    const address = request.socket.remoteAddress ?? '';
-    if (this.#failuresOf(address) >= FAILURES_PER_MINUTE) return 'wait';
     if (this.#token !== null && sameText(token, this.#token)) return 'right';
-    this.#failures.set(address, this.#failuresOf(address) + 1);
+    const address = this.#addresses.of(request);
+    const failures = this.#failuresOf(address);
+    if (failures >= FAILURES_PER_MINUTE) return 'wait';
+    this.#failures.set(address, failures + 1);
     return 'wrong';
   }
 

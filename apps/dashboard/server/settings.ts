@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readRange } from './client-address.ts';
 import { isLoopback } from './door.ts';
 
 const TOKEN_LENGTH = 16;
@@ -19,6 +20,10 @@ export const serverSettings = z
     accessToken: z.string().min(TOKEN_LENGTH, `must have at least ${TOKEN_LENGTH} characters`).nullable(),
     /** Host names, besides loopback, by which the server may be addressed. */
     allowedHosts: z.array(z.string().min(1)),
+    /** Addresses or ranges, such as `10.0.0.0/8`, of proxies whose `X-Forwarded-For` is believed. */
+    trustedProxies: z
+      .array(z.string().refine((text) => readRange(text) !== null, 'must be an address or a range such as 10.0.0.0/8'))
+      .default([]),
   })
   .refine(({ host, accessToken }) => isLoopback(host) || accessToken !== null, {
     path: ['accessToken'],

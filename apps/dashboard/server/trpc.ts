@@ -1,19 +1,23 @@
 import type { RequestListener, ServerResponse } from 'node:http';
-import { type ApiContext, appRouter } from '@evenkeel/api';
-import type { Log } from '@evenkeel/gateway';
+import { appRouter } from '@evenkeel/api';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { MAX_BATCH_CALLS } from '../src/trpc/batch.ts';
+import type { HttpOptions } from './http.ts';
 
 export const TRPC_PATH = '/api/trpc/';
 const MAX_BODY_BYTES = 1024 * 1024;
 const CODES = { 400: 'BAD_REQUEST', 429: 'TOO_MANY_REQUESTS', 503: 'SERVICE_UNAVAILABLE' };
 
 /** Answers tRPC's requests, but for those that hold more calls than they may. */
-export function trpcListener(api: ApiContext, log: Log): RequestListener {
+export function trpcListener({ api, sessions, log }: Pick<HttpOptions, 'api' | 'sessions' | 'log'>): RequestListener {
   const answer = createHTTPHandler({
     router: appRouter,
     basePath: TRPC_PATH,
-    createContext: () => ({ ...api, answered: { bytes: 0 } }),
+    createContext: ({ req }) => {
+      const principal = sessions.viewerOf(req);
+      if (!principal) throw new Error('a request without a session reached tRPC');
+      return { ...api(principal), answered: { bytes: 0 } };
+    },
     maxBodySize: MAX_BODY_BYTES,
     maxBatchSize: MAX_BATCH_CALLS,
     allowMethodOverride: true,

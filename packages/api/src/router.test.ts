@@ -11,8 +11,7 @@ import {
   raiseAlert,
   startRun,
 } from '@evenkeel/db';
-import { type Alert, parse, runStart } from '@evenkeel/protocol';
-import type { RuleSettings } from '@evenkeel/stability';
+import { ANONYMOUS, type Principal, parse, runStart, type ServerEvent } from '@evenkeel/protocol';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import superjson from 'superjson';
@@ -27,9 +26,8 @@ const NOW = new Date('2026-01-02T03:04:05Z');
 
 let db: Database;
 let client: ReturnType<typeof createTRPCClient<AppRouter>>;
-const retuned: [string, RuleSettings][] = [];
-const edited: string[] = [];
-const changed: Alert[] = [];
+const events: ServerEvent[] = [];
+let principal: Principal = ANONYMOUS;
 const http = createServer();
 
 beforeAll(async () => {
@@ -44,16 +42,14 @@ beforeAll(async () => {
     layerGradVar: [step, 1],
   }));
   await insertSteps(db, [{ run: RUN, attempt: 1, steps }], NOW);
-  const context = {
+  const contextOf = () => ({
     db,
     now: () => NOW,
+    principal,
+    events: { publish: (event: ServerEvent) => void events.push(event) },
     command: (given: Parameters<typeof giveCommand>[1]) => giveCommand(db, given, NOW),
-    rulesChanged: (project: string, rules: RuleSettings) => void retuned.push([project, rules]),
-    runEdited: (run: string) => void edited.push(run),
-    alertChanged: (alert: Alert) => void changed.push(alert),
-    keysChanged: async () => {},
-  };
-  http.on('request', createHTTPHandler({ router: appRouter, createContext: () => context }));
+  });
+  http.on('request', createHTTPHandler({ router: appRouter, createContext: contextOf }));
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   client = createTRPCClient<AppRouter>({ links: [httpLink({ url, transformer: superjson })] });
@@ -63,6 +59,13 @@ afterAll(async () => {
   http.close();
   await db.close();
 });
+
+/** What became of which alert, in order, as published. */
+function alertEvents() {
+  return events.flatMap((event) =>
+    'alert' in event ? [[event.kind, event.alert.id, event.alert.status, event.alert.note]] : [],
+  );
+}
 
 test('a run comes with its configuration as text, whatever its keys', async () => {
   const run = await client.run.get.query({ run: RUN });
@@ -125,9 +128,10 @@ test('a command of a person is given, and listed with what came of it', async ()
 });
 
 test('the rules of a project are set whole, hold at once, and are refused where they make no sense', async () => {
+  events.length = 0;
   const settings = { 'tev-growth': { warning: 0.6 }, stalled: { enabled: false } };
   await client.project.setRules.mutate({ project: 'p', settings });
-  expect(retuned).toEqual([['p', settings]]);
+  expect(events).toEqual([{ kind: 'rules changed', project: 'p' }]);
   const read = await client.project.rules.query({ project: 'p' });
   expect(read.settings).toEqual(settings);
   expect(read.defaults['tev-growth'].critical).toBeGreaterThan(0.5);
@@ -146,9 +150,14 @@ test('an alert is acknowledged, then resolved, and viewers hear of both', async 
   } satisfies Parameters<typeof raiseAlert>[2];
   const raised = await raiseAlert(db, RUN, finding, NOW);
   const key = { run: RUN, id: raised?.alert.id ?? '' };
+  events.length = 0;
   expect(await client.alert.acknowledge.mutate(key)).toMatchObject({ status: 'acknowledged', acknowledgedAt: NOW });
   expect(await client.alert.resolve.mutate(key)).toMatchObject({ status: 'resolved', resolvedAt: NOW });
-  expect(changed.map(({ status }) => status)).toEqual(['acknowledged', 'resolved']);
+  expect(await client.alert.resolve.mutate(key)).toMatchObject({ status: 'resolved', resolvedAt: NOW });
+  expect(alertEvents()).toEqual([
+    ['alert acknowledged', key.id, 'acknowledged', null],
+    ['alert resolved', key.id, 'resolved', null],
+  ]);
   expect(await client.alert.list.query({ run: RUN, status: ['resolved'] })).toHaveLength(1);
 });
 
@@ -173,16 +182,19 @@ test('alerts are listed and counted by a filter, acted on together, noted, and r
   expect(await ids({ limit: 1, offset: 1 })).toEqual([stalled.id]);
   expect(await client.alert.count.query({ withinHours: 3 })).toMatchObject({ open: 2, acknowledged: 0 });
 
-  changed.length = 0;
+  events.length = 0;
   const alerts = [stalled, spike];
   expect(await client.alert.acknowledgeMany.mutate({ alerts })).toHaveLength(2);
   expect(await client.alert.acknowledgeMany.mutate({ alerts })).toEqual([]);
   await client.alert.note.mutate({ ...spike, note: 'shard 7', by: 'ada' });
   expect(await client.alert.resolveMany.mutate({ alerts: [spike] })).toMatchObject([{ note: 'shard 7' }]);
-  expect(changed.map(({ id, status, note }) => [id, status, note])).toEqual([
-    ...changed.slice(0, 2).map(({ id }) => [id, 'acknowledged', null]),
-    [spike.id, 'acknowledged', 'shard 7'],
-    [spike.id, 'resolved', 'shard 7'],
+  const [first, second] = alertEvents();
+  expect(new Set([first?.[1], second?.[1]])).toEqual(new Set([stalled.id, spike.id]));
+  expect(alertEvents()).toEqual([
+    ['alert acknowledged', first?.[1], 'acknowledged', null],
+    ['alert acknowledged', second?.[1], 'acknowledged', null],
+    ['alert noted', spike.id, 'acknowledged', 'shard 7'],
+    ['alert resolved', spike.id, 'resolved', 'shard 7'],
   ]);
   expect(await client.alert.get.query(spike)).toMatchObject({
     runName: 'n',
@@ -240,7 +252,7 @@ test('a list takes one status or several, a sort and a configuration value, and 
 });
 
 test('notes and tags are edited, each by itself, within the limits that a trainer has', async () => {
-  edited.length = 0;
+  events.length = 0;
   await client.run.describe.mutate({ run: RUN, notes: '**seen**', by: 'ada' });
   await client.run.describe.mutate({ run: RUN, tags: ['kept'], by: 'bob' });
   expect(await client.run.get.query({ run: RUN })).toMatchObject({
@@ -255,18 +267,36 @@ test('notes and tags are edited, each by itself, within the limits that a traine
   await expect(describe({ tags: Array.from({ length: 65 }, (_, at) => `t${at}`) })).rejects.toThrow(/^tags: /);
   await expect(describe({ run: UNKNOWN, notes: 'n' })).rejects.toThrow(/^run: no such run/);
   expect(await client.run.get.query({ run: RUN })).toMatchObject({ notes: '**seen**', tags: ['kept'] });
-  expect(edited).toEqual([RUN, RUN]); // what was refused is no news
+  const described = { kind: 'run described', run: RUN };
+  expect(events).toEqual([described, described]); // what was refused is no news
+});
+
+test('a key has its own name in the history, whatever its client types', async () => {
+  const finding = { severity: 'warning', attempt: 1, step: 60, message: 'm', evidence: {}, window: [9, 60] } as const;
+  const seen = { ...finding, window: [9, 60] satisfies [number, number], risk: null, divergenceStep: null };
+  const raised = await raiseAlert(db, RUN, { ...seen, rule: 'grad-variance' }, NOW);
+  const alert = { run: RUN, id: raised?.alert.id ?? '' };
+  principal = { kind: 'key', id: UNKNOWN, name: 'cluster' };
+  try {
+    await client.run.describe.mutate({ run: RUN, notes: 'seen', by: 'ada' });
+    expect(await client.run.get.query({ run: RUN })).toMatchObject({ notes: 'seen', editedBy: 'cluster' });
+    expect(await client.alert.note.mutate({ ...alert, note: 'n', by: 'ada' })).toMatchObject({ notedBy: 'cluster' });
+  } finally {
+    principal = ANONYMOUS;
+  }
+  expect(await client.alert.note.mutate({ ...alert, note: 'n', by: 'ada' })).toMatchObject({ notedBy: 'ada' });
+  await client.alert.resolve.mutate(alert);
 });
 
 test('a run is put away and back, and deleted only by its name once it does not run', async () => {
-  edited.length = 0;
+  events.length = 0;
   await client.run.archive.mutate({ run: RUN, archived: true });
   expect(await client.run.list.query({})).toEqual({ runs: [], nextCursor: null });
   await client.run.archive.mutate({ run: RUN, archived: false });
   expect((await client.run.list.query({})).runs).toHaveLength(1);
   await expect(client.run.delete.mutate({ run: RUN, name: 'm' })).rejects.toThrow(/^name: /);
   await expect(client.run.delete.mutate({ run: RUN, name: 'n' })).rejects.toThrow(/^run: .*stop it first/);
-  expect(edited).toEqual([RUN, RUN]);
+  expect(events).toEqual([true, false].map((archived) => ({ kind: 'run archived', run: RUN, archived })));
 });
 
 test('a view is kept, listed and deleted; what it lacks is named', async () => {

@@ -1,25 +1,21 @@
 import { type CommandRow, type Database, isTimeout } from '@evenkeel/db';
-import { type Action, type Alert, type Command, isJson, RefusedError } from '@evenkeel/protocol';
-import type { RuleSettings } from '@evenkeel/stability';
+import { type Action, type Command, type EventPort, isJson, type Principal, RefusedError } from '@evenkeel/protocol';
 import { initTRPC, TRPCError } from '@trpc/server';
 import pLimit from 'p-limit';
 import superjson from 'superjson';
 import { ZodError } from 'zod';
 import { jsonSize } from './json-size.ts';
 
+/** What a procedure knows of its request: each has its own. */
 export interface ApiContext {
   db: Database;
   now: () => Date;
-  /** Gives a command to a run's trainer; resolves to what has come of it so far. */
+  /** Who asks. What is noted in the history comes from this; a name that was typed counts only for nobody in particular. */
+  principal: Principal;
+  /** Where what happened goes. */
+  events: Pick<EventPort, 'publish'>;
+  /** Gives a command to a run's trainer, in the name of who asks; resolves to what has come of it so far. */
   command: (given: Pick<Command, 'run' | 'by' | 'reason'> & { action: Action }) => Promise<CommandRow>;
-  /** Makes a project's rules hold for runs that are under way. */
-  rulesChanged: (project: string, rules: RuleSettings) => void;
-  /** Tells live viewers that somebody described a run, archived it, brought it back or deleted it. */
-  runEdited: (run: string) => void;
-  /** Tells live viewers that somebody acknowledged or resolved an alert. */
-  alertChanged: (alert: Alert) => void;
-  /** Makes a created or revoked key hold for emitters that are already connected. */
-  keysChanged: () => Promise<void>;
   /** What the answers to one request have come to so far; absent where a call is no request. */
   answered?: { bytes: number };
 }

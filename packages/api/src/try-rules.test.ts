@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { archiveRun, type Database, finishRun, insertSteps, openDatabase, raiseAlert, startRun } from '@evenkeel/db';
-import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
+import { ANONYMOUS, parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import type { RuleSettings } from '@evenkeel/stability';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { createCaller } from './router.ts';
@@ -15,13 +15,7 @@ beforeEach(async () => {
   db = await openDatabase({ inMemory: true });
   databases.push(db);
   const command = () => expect.fail('no command was given');
-  const callbacks = {
-    rulesChanged: () => {},
-    runEdited: () => {},
-    alertChanged: () => {},
-    keysChanged: async () => {},
-  };
-  caller = createCaller({ db, now: () => NOW, command, ...callbacks });
+  caller = createCaller({ db, now: () => NOW, command, principal: ANONYMOUS, events: { publish: () => {} } });
 });
 afterAll(() => Promise.all(databases.map((database) => database.close())));
 

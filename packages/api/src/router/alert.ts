@@ -8,7 +8,7 @@ import {
   resolveAlert,
   resolveAlerts,
 } from '@evenkeel/db';
-import { type Alert, alertStatus, MAX_NOTE_LENGTH, name, runId, severity, text } from '@evenkeel/protocol';
+import { type Alert, alertStatus, authorOf, MAX_NOTE_LENGTH, name, runId, severity, text } from '@evenkeel/protocol';
 import { RULE_NAMES } from '@evenkeel/stability';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
@@ -52,34 +52,43 @@ export const alertRouter = router({
     return alert;
   }),
 
-  acknowledge: procedure
-    .input(alertRequest)
-    .mutation(async ({ ctx, input }) => tell(ctx, await acknowledgeAlert(ctx.db, input, ctx.now()))),
+  /** The alert; one that is acknowledged or resolved already stays as it is. */
+  acknowledge: procedure.input(alertRequest).mutation(async ({ ctx, input }) => {
+    const [acknowledged] = await acknowledgeMany(ctx, [input]);
+    return acknowledged ?? acknowledgeAlert(ctx.db, input, ctx.now()); // changes nothing: shows it as it is
+  }),
 
-  resolve: procedure
-    .input(alertRequest)
-    .mutation(async ({ ctx, input }) => tell(ctx, await resolveAlert(ctx.db, input, ctx.now()))),
-
-  /** The answer holds those that changed. */
-  acknowledgeMany: procedure.input(alertsRequest).mutation(async ({ ctx, input }) => {
-    const acknowledged = await acknowledgeAlerts(ctx.db, input.alerts, ctx.now());
-    return acknowledged.map((alert) => tell(ctx, alert));
+  /** The alert; one that is resolved already stays as it is. */
+  resolve: procedure.input(alertRequest).mutation(async ({ ctx, input }) => {
+    const [resolved] = await resolveMany(ctx, [input]);
+    return resolved ?? resolveAlert(ctx.db, input, ctx.now()); // likewise
   }),
 
   /** The answer holds those that changed. */
-  resolveMany: procedure.input(alertsRequest).mutation(async ({ ctx, input }) => {
-    const resolved = await resolveAlerts(ctx.db, input.alerts, ctx.now());
-    return resolved.map((alert) => tell(ctx, alert));
-  }),
+  acknowledgeMany: procedure.input(alertsRequest).mutation(({ ctx, input }) => acknowledgeMany(ctx, input.alerts)),
 
-  note: procedure
-    .input(noteRequest)
-    .mutation(async ({ ctx, input }) => tell(ctx, await noteAlert(ctx.db, input, ctx.now()))),
+  /** The answer holds those that changed. */
+  resolveMany: procedure.input(alertsRequest).mutation(({ ctx, input }) => resolveMany(ctx, input.alerts)),
+
+  note: procedure.input(noteRequest).mutation(async ({ ctx, input }) => {
+    const noted = await noteAlert(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
+    ctx.events.publish({ kind: 'alert noted', alert: noted });
+    return noted;
+  }),
 });
 
-function tell(ctx: ApiContext, alert: Alert): Alert {
-  ctx.alertChanged(alert);
-  return alert;
+type Keys = z.output<typeof alertsRequest>['alerts'];
+
+async function acknowledgeMany({ db, now, principal, events }: ApiContext, keys: Keys): Promise<Alert[]> {
+  const acknowledged = await acknowledgeAlerts(db, keys, now(), authorOf(principal, null));
+  for (const alert of acknowledged) events.publish({ kind: 'alert acknowledged', alert });
+  return acknowledged;
+}
+
+async function resolveMany({ db, now, principal, events }: ApiContext, keys: Keys): Promise<Alert[]> {
+  const resolved = await resolveAlerts(db, keys, now(), authorOf(principal, null));
+  for (const alert of resolved) events.publish({ kind: 'alert resolved', alert });
+  return resolved;
 }
 
 function openedFrom<Filter extends { withinHours?: number | undefined }>(

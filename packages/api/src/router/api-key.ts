@@ -7,7 +7,7 @@ import { procedure, router } from '../trpc.ts';
 export const apiKeyRouter = router({
   create: procedure.input(z.object({ name })).mutation(async ({ ctx, input }) => {
     const created = await createApiKey(ctx.db, input.name, ctx.now());
-    await ctx.keysChanged();
+    ctx.events.publish({ kind: 'keys changed' });
     return created;
   }),
 
@@ -15,7 +15,7 @@ export const apiKeyRouter = router({
 
   revoke: procedure.input(z.object({ id: z.uuid() })).mutation(async ({ ctx, input }) => {
     const revoked = await revokeApiKey(ctx.db, input.id, ctx.now());
-    await ctx.keysChanged();
+    ctx.events.publish({ kind: 'keys changed' });
     return revoked;
   }),
 });

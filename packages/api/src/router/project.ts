@@ -1,5 +1,5 @@
 import { listProjects, readRules, writeRules } from '@evenkeel/db';
-import { name } from '@evenkeel/protocol';
+import { authorOf, name } from '@evenkeel/protocol';
 import { DEFAULT_RULE_SETTINGS, ruleSettings } from '@evenkeel/stability';
 import pLimit from 'p-limit';
 import { z } from 'zod';
@@ -30,9 +30,9 @@ export const projectRouter = router({
   setRules: procedure
     .input(z.object({ project: name, settings: ruleSettings }))
     .mutation(async ({ ctx, input: { project, settings } }) => {
-      const resolved = await writeRules(ctx.db, project, settings, ctx.now());
-      for (const alert of resolved) ctx.alertChanged(alert);
-      ctx.rulesChanged(project, settings);
+      const resolved = await writeRules(ctx.db, project, settings, ctx.now(), authorOf(ctx.principal, null));
+      for (const alert of resolved) ctx.events.publish({ kind: 'alert resolved', alert });
+      ctx.events.publish({ kind: 'rules changed', project });
       return settings;
     }),
 

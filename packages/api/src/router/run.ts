@@ -10,7 +10,17 @@ import {
   pageRuns,
   RUN_SORT_KEYS,
 } from '@evenkeel/db';
-import { action, MAX_REASON_LENGTH, name, runId, runNotes, runStatus, runTags, text } from '@evenkeel/protocol';
+import {
+  action,
+  authorOf,
+  MAX_REASON_LENGTH,
+  name,
+  runId,
+  runNotes,
+  runStatus,
+  runTags,
+  text,
+} from '@evenkeel/protocol';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { procedure, router, slowProcedure } from '../trpc.ts';
@@ -115,19 +125,19 @@ export const runRouter = router({
 
   /** Notes and tags in place of what the trainer told; its next attempts leave them alone. */
   describe: procedure.input(descriptionRequest).mutation(async ({ ctx, input }) => {
-    await describeRun(ctx.db, input, ctx.now());
-    ctx.runEdited(input.run);
+    await describeRun(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
+    ctx.events.publish({ kind: 'run described', run: input.run });
   }),
 
   archive: procedure.input(z.object({ run: runId, archived: z.boolean() })).mutation(async ({ ctx, input }) => {
     await archiveRun(ctx.db, input.run, input.archived, ctx.now());
-    ctx.runEdited(input.run);
+    ctx.events.publish({ kind: 'run archived', run: input.run, archived: input.archived });
   }),
 
   /** For good; `name` is the run's, typed by who deletes it. */
   delete: procedure.input(z.object({ run: runId, name })).mutation(async ({ ctx, input }) => {
     await deleteRun(ctx.db, input);
-    ctx.runEdited(input.run);
+    ctx.events.publish({ kind: 'run deleted', run: input.run });
   }),
 
   commands: procedure.input(commandsRequest).query(({ ctx, input }) => listCommands(ctx.db, input)),

@@ -1,0 +1,253 @@
+import { randomUUID } from 'node:crypto';
+import {
+  createApiKey,
+  type Database,
+  findCommand,
+  getRun,
+  listAlerts,
+  listCommands,
+  openDatabase,
+  recentSteps,
+  revokeApiKey,
+  writeRules,
+} from '@evenkeel/db';
+import {
+  type Ack,
+  ANONYMOUS,
+  type Command,
+  type EventPort,
+  encodeSteps,
+  type Principal,
+  parse,
+  runDescribe,
+  runFinish,
+  runStart,
+  type ServerEvent,
+} from '@evenkeel/protocol';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Sender } from './context.ts';
+import { Ingest } from './ingest.ts';
+import { startOf, stepsFrom } from './testing.ts';
+
+/** Carries events as one between processes would: as copies, after whoever published them has gone on. */
+class CopyingPort implements EventPort {
+  readonly published: ServerEvent[] = [];
+  readonly #subscribers = new Set<(event: ServerEvent) => void>();
+
+  publish(event: ServerEvent): void {
+    const copy = structuredClone(event);
+    this.published.push(copy);
+    setImmediate(() => {
+      for (const receive of this.#subscribers) receive(structuredClone(copy));
+    });
+  }
+
+  subscribe(receive: (event: ServerEvent) => void): () => void {
+    this.#subscribers.add(receive);
+    return () => this.#subscribers.delete(receive);
+  }
+
+  /** Kinds of the events so far, those that come again and again left out. */
+  kinds(): string[] {
+    return this.published.map(({ kind }) => kind).filter((kind) => kind !== 'forecast noted');
+  }
+}
+
+/** The whole service over a new database: no server, no socket. */
+let db: Database;
+let ingest: Ingest;
+const events = new CopyingPort();
+const problems: string[] = [];
+beforeAll(async () => {
+  db = await openDatabase({ inMemory: true });
+  const log = (level: string, message: string, error?: unknown) => {
+    if (level === 'error') problems.push(`${message}: ${error}`);
+  };
+  ingest = new Ingest({ db, now: () => new Date(), log, events });
+});
+afterAll(async () => {
+  await ingest.close();
+  await db.close();
+  expect(problems).toEqual([]);
+});
+beforeEach(() => {
+  events.published.length = 0;
+});
+
+/** A sender that has started a run. */
+async function started(sender: Sender = { principal: ANONYMOUS }, run: string = randomUUID()) {
+  const context = ingest.open(sender);
+  expect(await context.start(parse(runStart, startOf(run)))).toMatchObject({ ok: true });
+  return { run, context };
+}
+
+async function keyOf(name: string) {
+  const { key, secret } = await createApiKey(db, name, new Date());
+  return { id: key.id, secret, principal: await ingest.authenticate(secret) };
+}
+
+const finishOf = (run: string) => parse(runFinish, { run, attempt: 1, status: 'failed', reason: 'it burns' });
+const STOP = { action: { kind: 'stop' }, by: 'ada', reason: 'enough' } as const;
+
+/** Answers every command, and keeps what it was sent. */
+function trainer(answer: Ack | null = { ok: true }): Sender & { received: Command[] } {
+  const received: Command[] = [];
+  const deliver = async (command: Command) => {
+    received.push(command);
+    return answer;
+  };
+  return { principal: ANONYMOUS, deliver, received };
+}
+
+test('a run lives from start to end without any socket', async () => {
+  const { run, context } = await started();
+  const described = { run, config: { lr: 1 }, tags: ['t'], name: 'better', notes: '# why' };
+  await context.describe(parse(runDescribe, described));
+  const steps = stepsFrom(0, 40, (step) => (step >= 30 ? Number.NaN : 2));
+  expect(await context.steps(encodeSteps({ run, attempt: 1, steps }))).toEqual({ ok: true });
+  const asJson = { run, attempt: 1, steps: [{ step: 7, time: 1_007, custom: { evalLoss: 1 }, lr: 'fast' }] };
+  expect(await context.steps(asJson)).toEqual({
+    ok: true,
+    dropped: [{ field: 'lr', reason: 'not a number', count: 1 }],
+  });
+  await ingest.settled();
+  expect(await listAlerts(db, { run, limit: 9 })).toMatchObject([{ rule: 'non-finite', step: 30 }]);
+  await context.finish(finishOf(run));
+
+  const stored = await recentSteps(db, { run, limit: 100 });
+  expect(stored).toHaveLength(40);
+  expect(stored[7]).toMatchObject({ step: 7, loss: 2, custom: { evalLoss: 1 } });
+  const { run: _run, ...rest } = described;
+  expect(await getRun(db, run)).toMatchObject({ ...rest, status: 'failed', reason: 'it burns', lastStep: 39 });
+  expect(events.kinds()).toEqual([
+    'run started',
+    'run described',
+    'steps stored',
+    'steps stored',
+    'alert opened',
+    'run ended',
+  ]);
+  const batches = events.published.flatMap((event) => (event.kind === 'steps stored' ? [event.batch] : []));
+  expect(batches[1]?.steps).toEqual([{ step: 7, time: 1_007, custom: { evalLoss: 1 } }]);
+});
+
+test('a run ends once, however often that is said', async () => {
+  const { run, context } = await started();
+  await context.finish(finishOf(run));
+  await expect(context.finish(finishOf(run))).rejects.toMatchObject({ field: 'run', retry: false });
+  await context.start(parse(runStart, startOf(run)));
+  await context.finish(finishOf(run));
+  expect(events.kinds()).toEqual(['run started', 'run ended', 'run started']);
+});
+
+test('a sender may say nothing of a run that it has not started', async () => {
+  const { run } = await started();
+  const context = ingest.open({ principal: ANONYMOUS });
+  const refused = { field: 'run', retry: false };
+  await expect(context.describe(parse(runDescribe, { run, name: 'mine' }))).rejects.toMatchObject(refused);
+  const batch = { run, attempt: 1, steps: stepsFrom(0, 1) };
+  await expect(context.steps(encodeSteps(batch))).rejects.toMatchObject(refused);
+  await expect(context.finish(finishOf(run))).rejects.toMatchObject(refused);
+  await expect(context.commands.pending({ run, attempt: 1 })).rejects.toMatchObject(refused);
+});
+
+test('what a description changes nothing with is no event, and what is wrong with it is refused by its field', async () => {
+  const { run, context } = await started();
+  await expect(context.describe(parse(runDescribe, { run, attempt: 2, name: 'early' }))).rejects.toMatchObject({
+    field: 'attempt',
+  });
+  await context.start(parse(runStart, startOf(run, 2)));
+  await context.describe(parse(runDescribe, { run, attempt: 1, name: 'late' }));
+  expect(await getRun(db, run)).toMatchObject({ name: 'a run' });
+  expect(events.kinds()).toEqual(['run started', 'run started']);
+});
+
+test('a command is delivered to who has started the attempt, and its answer and end are events', async () => {
+  const sender = trainer();
+  const { run, context } = await started(sender);
+  const bystander = trainer();
+  await started(bystander);
+  const given = await ingest.command(ANONYMOUS, { run, ...STOP });
+  expect(given).toMatchObject({ status: 'acknowledged', by: 'ada' });
+  expect(sender.received).toEqual([{ id: given.id, run, kind: 'stop', by: 'ada', reason: 'enough' }]);
+  expect(bystander.received).toEqual([]);
+  await context.commands.settle({ run, id: given.id, result: 'kept', error: null });
+  expect(await findCommand(db, given)).toMatchObject({ status: 'done', result: 'kept' });
+  const kinds = ['command given', 'command acknowledged', 'command settled'];
+  expect(events.kinds().filter((kind) => kind.startsWith('command'))).toEqual(kinds);
+});
+
+test('a refused command has failed, and one that is put off waits: its giver waits for neither', async () => {
+  const { run } = await started(trainer({ error: 'not here', field: 'kind', retry: false }));
+  expect(await ingest.command(ANONYMOUS, { run, ...STOP })).toMatchObject({ status: 'failed', error: 'not here' });
+  const busy = await started(trainer({ error: 'later', field: '', retry: true }));
+  expect(await ingest.command(ANONYMOUS, { run: busy.run, ...STOP })).toMatchObject({ status: 'pending' });
+});
+
+test('who cannot be delivered to asks for commands, takes and settles them', async () => {
+  const { run, context } = await started();
+  const giving = ingest.command(ANONYMOUS, { run, ...STOP });
+  const pending = () => context.commands.pending({ run, attempt: 1 });
+  await expect.poll(pending).toMatchObject([{ run, kind: 'stop', by: 'ada' }]);
+  const [command] = await pending();
+  const key = { run, id: command?.id ?? '' };
+  await context.commands.acknowledge(key);
+  expect(await giving).toMatchObject({ id: key.id, status: 'acknowledged' });
+  expect(await pending()).toEqual([]);
+  await context.commands.settle({ ...key, result: null, error: 'no disk' });
+  expect(await findCommand(db, key)).toMatchObject({ status: 'failed', error: 'no disk' });
+  const other = await started();
+  await expect(other.context.commands.acknowledge(key)).rejects.toMatchObject({ field: 'run' });
+});
+
+test('a policy answers an alert with a command that is delivered', async () => {
+  const sender = trainer();
+  const run = randomUUID();
+  const context = ingest.open(sender);
+  await context.start(parse(runStart, { ...startOf(run), policy: { critical: { kind: 'stop' } } }));
+  await context.steps({ run, attempt: 1, steps: stepsFrom(0, 4, () => Number.NaN) });
+  await expect.poll(() => sender.received).toMatchObject([{ run, kind: 'stop', by: 'non-finite' }]);
+  await ingest.settled();
+  expect(await listCommands(db, { run, limit: 9 })).toMatchObject([{ status: 'acknowledged' }]);
+});
+
+test('rules that are changed hold for runs that are under way', async () => {
+  const { run, context } = await started();
+  await context.steps({ run, attempt: 1, steps: stepsFrom(0, 4) });
+  await ingest.settled();
+  await writeRules(db, 'test', { 'non-finite': { enabled: false } }, new Date());
+  events.publish({ kind: 'rules changed', project: 'test' });
+  await new Promise((resolve) => setImmediate(resolve)); // it is carried by then
+  await ingest.settled();
+  await context.steps({ run, attempt: 1, steps: stepsFrom(4, 4, () => Number.NaN) });
+  await ingest.settled();
+  expect(await listAlerts(db, { run, limit: 9 })).toEqual([]);
+  await writeRules(db, 'test', {}, new Date());
+});
+
+// Last, since from the first key on every sender needs one.
+test('who sends is known by its key: runs are its own, its name is in the history, and revoked it is refused', async () => {
+  const before = ingest.open({ principal: ANONYMOUS });
+  const [own, other] = [await keyOf('cluster'), await keyOf('laptop')];
+  expect(own.principal).toEqual({ kind: 'key', id: own.id, name: 'cluster' } satisfies Principal);
+  for (const secret of [undefined, 'ek_guess']) {
+    await expect(ingest.authenticate(secret)).rejects.toMatchObject({ field: 'key', retry: false });
+  }
+  let revoked = 0;
+  const onRevoked = () => {
+    revoked++;
+  };
+  const { run, context } = await started({ ...trainer(), principal: own.principal, onRevoked });
+  const foreign = ingest.open({ principal: other.principal });
+  await expect(foreign.start(parse(runStart, startOf(run)))).rejects.toMatchObject({ field: 'run' });
+  expect(await ingest.command(own.principal, { run, ...STOP })).toMatchObject({ by: 'cluster' });
+
+  await revokeApiKey(db, own.id, new Date());
+  events.publish({ kind: 'keys changed' });
+  await expect.poll(() => revoked).toBe(1);
+  const again = { field: 'key', retry: true };
+  await expect(context.steps({ run, attempt: 1, steps: stepsFrom(0, 1) })).rejects.toMatchObject(again);
+  await expect(context.commands.pending({ run, attempt: 1 })).rejects.toMatchObject(again);
+  await expect(before.start(parse(runStart, startOf(randomUUID())))).rejects.toMatchObject(again);
+  expect(await foreign.start(parse(runStart, startOf(run)))).toMatchObject({ ok: true });
+});
