@@ -17,7 +17,15 @@ let server: RunningServer;
 
 beforeAll(async () => {
   server = await startServer(
-    { host: '127.0.0.1', port: 0, dataDir: folder, databaseUrl: null, accessToken: TOKEN, allowedHosts: [] },
+    {
+      host: '127.0.0.1',
+      port: 0,
+      dataDir: folder,
+      databaseUrl: null,
+      accessToken: TOKEN,
+      allowedHosts: [],
+      trustedProxies: ['127.0.0.0/8'],
+    },
     (level, message, error) => log.push(`${level} ${message} ${error ?? ''}`),
   );
 });
@@ -290,6 +298,35 @@ describe('the policy of a page', () => {
   test('what is no page may load nothing', async () => {
     for (const target of ['/healthz', '/api/session', '/_next/static/none.js', '/..', '/alerts'])
       expect(policyOf(await send(target))).toContain("default-src 'none'");
+  });
+});
+
+describe('signing in behind a proxy', () => {
+  const signIn = async (token: string, client: string) => {
+    const headers = { 'Content-Type': 'application/json', 'X-Forwarded-For': client };
+    const response = await fetch(`${server.url}/api/session`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ token }),
+    });
+    return response.status;
+  };
+
+  test('wrong tokens of one client lock out neither the others nor who has the right one', async () => {
+    // at the turn of a minute counting begins again
+    await vi.waitFor(async () => expect(await signIn('guess', '203.0.113.9')).toBe(429), {
+      timeout: 60_000,
+      interval: 1,
+    });
+    expect(await signIn('guess', '203.0.113.10')).toBe(401);
+    expect(await signIn(TOKEN, '203.0.113.9')).toBe(204);
+    expect((await send('/', { ...SIGNED_IN, 'X-Forwarded-For': '203.0.113.9' })).status).toBe(200);
+  });
+
+  test('what is no address of a proxy is refused by its field', async () => {
+    const settings = { host: '127.0.0.1', port: 0, dataDir: folder, databaseUrl: null, accessToken: null };
+    const wrong = { ...settings, allowedHosts: [], trustedProxies: ['10.0.0.1', 'proxy.example'] };
+    await expect(startServer(wrong, () => {})).rejects.toMatchObject({ field: 'trustedProxies[1]' });
   });
 });
 

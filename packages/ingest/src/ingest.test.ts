@@ -47,13 +47,13 @@ class CopyingPort implements EventPort {
     return () => this.#subscribers.delete(receive);
   }
 
-  /** Kinds of the events so far, those that come again and again left out. */
+  /** Kinds of the events so far; forecasts come by a timer. */
   kinds(): string[] {
     return this.published.map(({ kind }) => kind).filter((kind) => kind !== 'forecast noted');
   }
 }
 
-/** The whole service over a new database: no server, no socket. */
+// The whole service over a new database: no server, no socket.
 let db: Database;
 let ingest: Ingest;
 const events = new CopyingPort();

@@ -12,6 +12,7 @@ export type AlertChange = (typeof ALERT_CHANGES)[number];
  * carried between processes; whoever needs more than it says reads the database.
  */
 export type ServerEvent =
+  /** An attempt has begun, or its trainer has come back to it. */
   | { kind: 'run started'; run: string; attempt: number }
   | { kind: 'run described'; run: string }
   | { kind: 'run archived'; run: string; archived: boolean }
