@@ -1,5 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { ApiContext } from '@evenkeel/api';
 import type { Log } from '@evenkeel/ingest';
+import type { Principal } from '@evenkeel/protocol';
 import { z } from 'zod';
 import { Admission, type Refusal } from './admission.ts';
 import { ASSETS_PATH, type Assets } from './assets.ts';

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@evenkeel/db';
-import type { HealthReport } from '@evenkeel/gateway';
+import type { HealthReport } from '@evenkeel/ingest';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Assets } from './assets.ts';
+import { ClientAddresses } from './client-address.ts';
 import { Door } from './door.ts';
 import { httpListener } from './http.ts';
 import { Sessions } from './session.ts';
@@ -38,16 +39,14 @@ async function serve() {
   const http = createServer(
     httpListener({
       door: new Door([]),
-      sessions: new Sessions(TOKEN, () => new Date(++clock)),
-      api: {
+      sessions: new Sessions(TOKEN, () => new Date(++clock), new ClientAddresses([])),
+      api: (principal) => ({
         db,
         now: () => new Date(),
+        principal,
+        events: { publish: () => {} },
         command: () => Promise.reject(new Error('no trainer is here')),
-        rulesChanged: () => {},
-        runEdited: () => {},
-        alertChanged: () => {},
-        keysChanged: async () => {},
-      },
+      }),
       log: () => {},
       health: { version: '0', database: db.kind, live: () => HEALTHY, ready: async () => HEALTHY },
       pages: ({ url }, response) => void held.push({ path: url, response }),

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase, startRun } from '@evenkeel/db';
-import { parse, runStart } from '@evenkeel/protocol';
+import { ANONYMOUS, parse, runStart } from '@evenkeel/protocol';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import superjson from 'superjson';
@@ -22,10 +22,8 @@ async function serveRuns(answered = { bytes: 0 }) {
     db,
     now: () => NOW,
     command: () => Promise.reject(new Error('no trainer is here')),
-    rulesChanged: () => {},
-    runEdited: () => {},
-    alertChanged: () => {},
-    keysChanged: async () => {},
+    principal: ANONYMOUS,
+    events: { publish: () => {} },
   };
   const errors: string[] = [];
   let asked = 0;
