@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { benchDashboardCommand } from './commands/bench-dashboard.ts';
 import { benchForecastCommand } from './commands/bench-forecast.ts';
+import { benchIngestCommand, ingestPartCommand } from './commands/bench-ingest.ts';
 import { benchLoadCommand, loadCommand } from './commands/bench-load.ts';
 import { demoCommand } from './commands/demo.ts';
 import { importCommand } from './commands/import.ts';
@@ -39,6 +40,8 @@ function benchCommand(): Command {
     .addCommand(benchTrainCommand())
     .addCommand(benchForecastCommand())
     .addCommand(benchDashboardCommand())
+    .addCommand(benchIngestCommand())
+    .addCommand(ingestPartCommand(), { hidden: true })
     .addCommand(benchLoadCommand());
 }
 

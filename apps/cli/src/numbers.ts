@@ -13,3 +13,10 @@ export function readCount(text: string): number {
   if (/^\d+$/.test(text) && count >= 1) return count;
   throw new InvalidArgumentError('Not a whole number from 1 on.');
 }
+
+/** Reads a whole number, zero included, from a flag. */
+export function readWhole(text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text)) return number;
+  throw new InvalidArgumentError('Not a whole number from 0 on.');
+}

@@ -1,0 +1,59 @@
+import type { Measured } from './measure.ts';
+import type { Percentiles } from './percentiles.ts';
+
+type Row = readonly [what: string, read: (measured: Measured) => string];
+
+const ROWS: readonly Row[] = [
+  ['steps a second', ({ stepsPerSecond }) => count(stepsPerSecond)],
+  ['values a second', ({ valuesPerSecond }) => count(valuesPerSecond)],
+  ['COPY of the same rows, steps a second', ({ copyStepsPerSecond }) => count(copyStepsPerSecond)],
+  ['beside COPY', ({ ratioToCopy }) => ratioToCopy.toFixed(3)],
+  ['acknowledged, p50 · p99 · max', ({ acks }) => times(acks)],
+  ['with a viewer, p50 · p99 · max', ({ viewers }) => times(viewers)],
+  ['frames · steps that viewers missed', ({ frames, missedSteps }) => `${count(frames)} · ${count(missedSteps)}`],
+  ['pending in the clients, at first · at last', ({ pending }) => `${count(pending.before)} · ${count(pending.after)}`],
+  ['until the server had nothing left to do', ({ settledMs }) => milliseconds(settledMs)],
+  ['CPU a step: client', ({ cpuPerStep }) => microseconds(cpuPerStep.client)],
+  ['CPU a step: server', ({ cpuPerStep }) => microseconds(cpuPerStep.server)],
+  ['CPU a step: database', ({ cpuPerStep }) => microseconds(cpuPerStep.database)],
+  [
+    'memory of the server, at first · at last · most',
+    ({ memory }) => [memory.before, memory.after, memory.peak].map(mebibytes).join(' · '),
+  ],
+  [
+    'raw rows on disk, bytes a step · a value',
+    ({ disk }) => `${disk.bytesPerStep.toFixed(0)} · ${disk.bytesPerValue.toFixed(1)}`,
+  ],
+  ['all tables on disk, bytes a step', ({ disk }) => disk.totalBytesPerStep.toFixed(0)],
+  ['load average', ({ loadAverage }) => loadAverage ?? '–'],
+  ['warnings', ({ warnings }) => warnings.join('; ') || 'none'],
+];
+
+/** A column for each build. */
+export function tableOf(measured: readonly Measured[], echoStepsPerSecond: number): string[][] {
+  return [
+    ['', ...measured.map(({ build }) => build)],
+    ...ROWS.map(([what, read]) => [what, ...measured.map(read)]),
+    ['a bare websocket there and back, steps a second', ...measured.map(() => count(echoStepsPerSecond))],
+  ];
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+function times({ p50, p99, max }: Percentiles): string {
+  return [p50, p99, max].map(milliseconds).join(' · ');
+}
+
+function milliseconds(value: number | null): string {
+  return value === null ? '–' : `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+}
+
+function microseconds(value: number | null): string {
+  return value === null ? '–' : `${value.toFixed(1)} µs`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MiB`;
+}
