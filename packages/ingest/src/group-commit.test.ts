@@ -133,3 +133,29 @@ test('a batch of which a part is refused is refused, and the rest of it is not s
   expect(answers).toMatchObject([{ retry: true }, []]);
   expect(stored).toBeLessThan(2_000);
 });
+
+/** A clock that the store moves, and the sizes of its groups. */
+function timedCommits(msOf: (steps: number) => number) {
+  const sizes: number[] = [];
+  let now = 0;
+  const store = async (slices: StepBatch[]) => {
+    const size = slices.reduce((sum, { steps }) => sum + steps.length, 0);
+    sizes.push(size);
+    now += msOf(size);
+    return slices.map(() => []);
+  };
+  return { sizes, commits: new GroupCommit(store, silent, () => now) };
+}
+
+const manyRuns = Array.from({ length: 40 }, (_, at) => `run ${at}`);
+
+test('many waiting runs: quick commits make room for a turn of each, slow ones make it small again', async () => {
+  let perStep = 1 / 100;
+  const { sizes, commits } = timedCommits((steps) => perStep * steps);
+  const sendAll = () => Promise.all(manyRuns.map((run) => commits.add(batch(run, 640))));
+  await sendAll();
+  expect(sizes.slice(0, 4)).toEqual([512, 1_024, 2_048, 2_560]);
+  perStep = 1;
+  await sendAll();
+  expect(sizes.at(-1)).toBeLessThanOrEqual(512);
+});

@@ -12,7 +12,15 @@ export type StoreBatches = (batches: TakenBatch[]) => Promise<StoredSteps[]>;
  * 18 and 8 ms are the price of any commit; 4,096 steps take 100 and 70 ms.
  */
 const GROUP_STEPS = 512;
-const GROUP_NUMBERS = 32_768;
+/** Numbers for each of its steps, on average: a commit of wide steps holds fewer of them. */
+const STEP_NUMBERS = 64;
+/**
+ * Where many runs wait, a commit has room for a turn of each: the price of any commit is then shared by more steps. It
+ * grows while commits of full groups are quick, in milliseconds, and shrinks when they are slow.
+ */
+const MAX_GROUP_STEPS = 4_096;
+const QUICK_MS = 40;
+const SLOW_MS = 80;
 /** What one run puts into a group at its turn: emit's batch while the server keeps up. */
 const TURN_STEPS = 64;
 /** Past this many waiting numbers new batches are told to come back: memory stays bounded when the disk is slow. */
@@ -45,13 +53,18 @@ interface Part {
 export class GroupCommit {
   readonly #store: StoreBatches;
   readonly #log: Log;
+  readonly #clock: () => number;
   readonly #queue = new TurnQueue<Waiting>();
+  /** What a group may hold where many runs wait. */
+  #maxSteps = GROUP_STEPS;
   #waitingNumbers = 0;
   #draining: Promise<void> | null = null;
 
-  constructor(store: StoreBatches, log: Log) {
+  /** @param clock milliseconds since any time. */
+  constructor(store: StoreBatches, log: Log, clock = () => performance.now()) {
     this.#store = store;
     this.#log = log;
+    this.#clock = clock;
   }
 
   /** Resolves once the batch is stored or refused; never rejects. */
@@ -79,7 +92,9 @@ export class GroupCommit {
   async #drain(): Promise<void> {
     await null; // let what arrives in the same turn join the first group
     for (let group = this.#takeGroup(); group.length > 0; group = this.#takeGroup()) {
+      const began = this.#clock();
       const answers = await this.#commit(group.map(sliceOf));
+      this.#adapt(group, this.#clock() - began);
       for (const [at, { waiting, until }] of group.entries()) this.#settle(waiting, until, answerAt(answers, at));
     }
     this.#draining = null;
@@ -94,14 +109,23 @@ export class GroupCommit {
     settle(isRefused ? result : dropped.values());
   }
 
+  #adapt(group: readonly Part[], elapsedMs: number): void {
+    const steps = group.reduce((sum, { from, until }) => sum + until - from, 0);
+    if (elapsedMs > SLOW_MS) this.#maxSteps = Math.max(this.#maxSteps / 2, GROUP_STEPS);
+    else if (elapsedMs < QUICK_MS && steps >= this.#maxSteps)
+      this.#maxSteps = Math.min(2 * this.#maxSteps, MAX_GROUP_STEPS);
+  }
+
   #takeGroup(): Part[] {
     const parts = new Map<Waiting, Part>();
+    const maxSteps = Math.min(this.#maxSteps, Math.max(GROUP_STEPS, TURN_STEPS * this.#queue.keys));
+    const maxNumbers = STEP_NUMBERS * maxSteps;
     let [steps, numbers] = [0, 0];
-    while (steps < GROUP_STEPS && numbers < GROUP_NUMBERS) {
+    while (steps < maxSteps && numbers < maxNumbers) {
       const waiting = this.#queue.next();
       if (!waiting) break;
       const from = waiting.taken;
-      numbers += take(waiting, Math.min(TURN_STEPS, GROUP_STEPS - steps), GROUP_NUMBERS - numbers);
+      numbers += take(waiting, Math.min(TURN_STEPS, maxSteps - steps), maxNumbers - numbers);
       steps += waiting.taken - from;
       parts.set(waiting, { waiting, from: parts.get(waiting)?.from ?? from, until: waiting.taken });
       const { batch } = waiting;

@@ -3,6 +3,11 @@ export class TurnQueue<Item> {
   /** In the order of turns: the first key is next. No line is empty. */
   readonly #lines = new Map<string, Item[]>();
 
+  /** How many keys have an item waiting. */
+  get keys(): number {
+    return this.#lines.size;
+  }
+
   add(key: string, item: Item): void {
     const line = this.#lines.get(key);
     if (line) line.push(item);
