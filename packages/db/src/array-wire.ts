@@ -32,28 +32,37 @@ export const TIMESTAMPTZ: Element<number> = {
   bytes: 8,
   write: (buffer, value, at) => writeInt64(buffer, (Math.round(value) - MS_AT_2000) * 1000, at),
 };
-export const UUID: Element<string> = {
-  oid: 2950,
-  bytes: 16,
-  write: (buffer, value, at) => buffer.write(value.replaceAll('-', ''), at, 'hex'),
-};
+export const UUID: Element<string> = { oid: 2950, bytes: 16, write: writeUuid };
 
 /**
  * A one-dimensional array as a parameter in PostgreSQL's binary format (`array_recv` in `arrayfuncs.c`): number of
  * dimensions, whether there are nulls, type, length, lower bound, then each element's size, or −1 for null, and bytes.
  */
 export function arrayOf<Value>(type: Element<Value>, values: readonly (Value | null | undefined)[]): Buffer {
-  const nulls = values.reduce<number>((count, value) => (value == null ? count + 1 : count), 0);
-  const buffer = Buffer.alloc(HEADER_BYTES + values.length * (4 + type.bytes) - nulls * type.bytes);
-  writeHeader(buffer, type.oid, values.length, nulls > 0);
-  let at = HEADER_BYTES;
-  for (const value of values) {
-    at = buffer.writeInt32BE(value == null ? -1 : type.bytes, at);
-    if (value == null) continue;
-    type.write(buffer, value, at);
-    at += type.bytes;
+  return arrayFrom(type, values, (value) => value);
+}
+
+/** The same of what is read from each row, without an array of that in between. */
+export function arrayFrom<Row, Value>(
+  type: Element<Value>,
+  rows: readonly Row[],
+  read: (row: Row) => Value | null | undefined,
+): Buffer {
+  const buffer = Buffer.allocUnsafe(HEADER_BYTES + rows.length * (4 + type.bytes));
+  let [at, nulls] = [HEADER_BYTES, 0];
+  for (const row of rows) {
+    const value = read(row);
+    if (value == null) {
+      nulls += 1;
+      at = buffer.writeInt32BE(-1, at);
+    } else {
+      buffer.writeInt32BE(type.bytes, at);
+      type.write(buffer, value, at + 4);
+      at += 4 + type.bytes;
+    }
   }
-  return buffer;
+  writeHeader(buffer, type.oid, rows.length, nulls > 0);
+  return buffer.subarray(0, at);
 }
 
 function writeHeader(buffer: Buffer, oid: number, length: number, hasNulls: boolean): void {
@@ -69,4 +78,12 @@ function writeInt64(buffer: Buffer, value: number, at: number): void {
   const high = Math.floor(value / 2 ** 32);
   buffer.writeInt32BE(high, at);
   buffer.writeUInt32BE(value - high * 2 ** 32, at + 4);
+}
+
+let lastUuid = { text: '', bytes: Buffer.alloc(16) };
+
+/** Rows of one run follow each other, so its id is mostly the one that was written before. */
+function writeUuid(buffer: Buffer, text: string, at: number): void {
+  if (text !== lastUuid.text) lastUuid = { text, bytes: Buffer.from(text.replaceAll('-', ''), 'hex') };
+  lastUuid.bytes.copy(buffer, at);
 }

@@ -1,6 +1,6 @@
 import { ARRAY_FIELDS, SCALAR_FIELDS, type StepArray, type StepEvent } from '@evenkeel/protocol';
 import { type SQL, sql } from 'drizzle-orm';
-import { arrayOf, FLOAT4, FLOAT8, INT4, INT8, TIMESTAMPTZ, UUID } from './array-wire.ts';
+import { arrayFrom, arrayOf, FLOAT4, FLOAT8, INT4, INT8, TIMESTAMPTZ, UUID } from './array-wire.ts';
 import type { ScalarRow } from './scalar-dictionary.ts';
 import { scalarValues, step } from './schema.ts';
 
@@ -21,44 +21,51 @@ export interface ScalarValues extends ScalarRow {
 /** A column of rows as one parameter: an array in binary. */
 type Column = readonly [name: string, type: string, values: Buffer];
 
-const SCALARS = SCALAR_FIELDS.map(({ name }) => step[name].name);
-const ARRAYS = ARRAY_FIELDS.map(({ name }) => step[name].name);
-const FIELDS = [...SCALARS, ...ARRAYS];
 const KEY = 'run, attempt, step';
 
 /**
  * Inserts steps, or merges them with what is stored, with one statement that has a parameter for each column, which is
  * some ten times as fast as one for each value. Arrays of different lengths make no array of arrays, so their elements
- * follow each other in one parameter, and each row takes its slices.
+ * follow each other in one parameter, and each row takes its slices. A field that no row carries is not mentioned: it costs
+ * nothing, and keeps what is stored.
  */
 export function upsertSteps(rows: readonly StepRow[]): SQL {
   const floats: number[] = [];
+  const scalars = SCALAR_FIELDS.filter(({ name }) => rows.some(({ event }) => event[name] != null));
+  const arrays = ARRAY_FIELDS.filter(({ name }) => rows.some(({ event }) => event[name] != null));
   const columns: Column[] = [
-    ...keyColumns(rows.map(({ run, attempt, event }) => ({ run, attempt, step: event.step }))),
-    ['time', 'timestamptz', columnOf(TIMESTAMPTZ, rows, ({ event }) => event.time)],
-    ...SCALAR_FIELDS.map(({ name, kind }): Column => {
+    ['run', 'uuid', arrayFrom(UUID, rows, ({ run }) => run)],
+    ['attempt', 'int4', arrayFrom(INT4, rows, ({ attempt }) => attempt)],
+    ['step', 'int8', arrayFrom(INT8, rows, ({ event }) => event.step)],
+    ['time', 'timestamptz', arrayFrom(TIMESTAMPTZ, rows, ({ event }) => event.time)],
+    ...scalars.map(({ name, kind }): Column => {
       return kind === 'count'
-        ? [step[name].name, 'int8', columnOf(INT8, rows, ({ event }) => event[name])]
-        : [step[name].name, 'float8', columnOf(FLOAT8, rows, ({ event }) => event[name])];
+        ? [step[name].name, 'int8', arrayFrom(INT8, rows, ({ event }) => event[name])]
+        : [step[name].name, 'float8', arrayFrom(FLOAT8, rows, ({ event }) => event[name])];
     }),
-    ...ARRAY_FIELDS.flatMap(({ name }) => sliceColumns(step[name].name, rows, arrayIn(name), floats)),
+    ...arrays.flatMap(({ name }) => sliceColumns(step[name].name, rows, arrayIn(name), floats)),
   ];
-  const taken = ARRAYS.map((name) => `floats[${name}_from : ${name}_to]`);
+  const scalarNames = scalars.map(({ name }) => step[name].name);
+  const arrayNames = arrays.map(({ name }) => step[name].name);
+  const fields = [...scalarNames, ...arrayNames];
+  const slices = arrayNames.map((name) => `floats[${name}_from : ${name}_to]`);
+  const merged = fields.map((name) => `${name} = coalesce(excluded.${name}, step.${name})`);
   return sql`
-    insert into ${step} (${sql.raw([KEY, 'time', ...FIELDS].join(', '))})
-    select ${sql.raw([KEY, 'time', ...SCALARS, ...taken].join(', '))}
+    insert into ${step} (${sql.raw([KEY, 'time', ...fields].join(', '))})
+    select ${sql.raw([KEY, 'time', ...scalarNames, ...slices].join(', '))}
     from (select ${arrayOf(FLOAT4, floats)}::real[] as floats) as flat, ${unnest(columns)}
     on conflict (${sql.raw(KEY)}) do update set
-      time = least(step.time, excluded.time),
-      ${sql.raw(FIELDS.map((name) => `${name} = coalesce(excluded.${name}, step.${name})`).join(', '))}`;
+      ${sql.raw(['time = least(step.time, excluded.time)', ...merged].join(', '))}`;
 }
 
 /** Inserts custom scalars, or replaces those that were reported together before. */
 export function upsertScalars(rows: readonly ScalarValues[]): SQL {
   const floats: number[] = [];
   const columns = [
-    ...keyColumns(rows),
-    ['set', 'int4', columnOf(INT4, rows, ({ set }) => set)] as const,
+    ['run', 'uuid', arrayFrom(UUID, rows, ({ run }) => run)] as const,
+    ['attempt', 'int4', arrayFrom(INT4, rows, ({ attempt }) => attempt)] as const,
+    ['step', 'int8', arrayFrom(INT8, rows, ({ step }) => step)] as const,
+    ['set', 'int4', arrayFrom(INT4, rows, ({ set }) => set)] as const,
     ...sliceColumns('values', rows, ({ values }) => values, floats),
   ];
   return sql`
@@ -68,25 +75,9 @@ export function upsertScalars(rows: readonly ScalarValues[]): SQL {
     on conflict (${sql.raw(KEY)}, set) do update set values = excluded.values, version = excluded.version`;
 }
 
-function keyColumns(rows: readonly { run: string; attempt: number; step: number }[]): Column[] {
-  return [
-    ['run', 'uuid', columnOf(UUID, rows, ({ run }) => run)],
-    ['attempt', 'int4', columnOf(INT4, rows, ({ attempt }) => attempt)],
-    ['step', 'int8', columnOf(INT8, rows, ({ step }) => step)],
-  ];
-}
-
 function unnest(columns: readonly Column[]): SQL {
   const params = columns.map(([, type, values]) => sql`${values}::${sql.raw(type)}[]`);
   return sql`unnest(${sql.join(params, sql`, `)}) as rows (${sql.raw(columns.map(([name]) => name).join(', '))})`;
-}
-
-function columnOf<Row, Value>(
-  type: Parameters<typeof arrayOf<Value>>[0],
-  rows: readonly Row[],
-  read: (row: Row) => Value | null | undefined,
-): Buffer {
-  return arrayOf(type, rows.map(read));
 }
 
 function arrayIn(name: StepArray): (row: StepRow) => readonly number[] | null | undefined {
