@@ -125,13 +125,46 @@ export function customBuckets(run: string, pieces: readonly Piece[], metrics: re
   return sql`select metric, at, ${sql.raw(parts.join(', '))} from (${newestOf(reports)}) as raw`;
 }
 
-/** All custom scalars of the raw steps of pieces as rows (metric, at, value). */
-export function customValues(run: string, pieces: readonly Piece[]): SQL {
-  return newestOf(sql`
+/**
+ * Custom scalars of the raw steps of pieces as rows (metric, at, value): those of some metrics that follow each other, as
+ * the ids of a set do, so that a row's values are read as one slice of it.
+ * @param sets those that these steps have. Where two share a name, of its reports at one step the newest is taken, which
+ * sorts all of them.
+ */
+export function customValues(
+  run: string,
+  pieces: readonly Piece[],
+  { first, last }: MetricRange,
+  sets: 'overlap' | 'are apart',
+): SQL {
+  const [firstName, lastName] = [first - FIRST_CUSTOM_METRIC, last - FIRST_CUSTOM_METRIC];
+  const reports = sql`
     select reported.name + ${FIRST_CUSTOM_METRIC}::int4 as metric, read.step as at, reported.value, read.version
-    from (${rowsOf(run, pieces)}) as read
-    join ${scalarSet} on scalar_set.run = ${run}::uuid and scalar_set.id = read.set
-    cross join lateral unnest(scalar_set.names, read.values) as reported (name, value)`);
+    from (
+      select id, names, count(*) filter (where name < ${firstName}::int4) + 1 as low, count(*) filter (where name <= ${lastName}::int4) as high
+      from ${scalarSet} cross join lateral unnest(names) as name
+      where run = ${run}::uuid group by run, id
+    ) as sliced
+    join (${rowsOf(run, pieces)}) as read on read.set = sliced.id
+    cross join lateral unnest(sliced.names[low : high], read.values[low : high]) as reported (name, value)
+    where low <= high`;
+  return sets === 'overlap' ? newestOf(reports) : sql`select metric, at, value from (${reports}) as reports`;
+}
+
+/** Whether two sets of the raw steps of pieces share a name, as rows (overlap). */
+export function overlapOfSets(run: string, pieces: readonly Piece[]): SQL {
+  return sql`
+    select exists (
+      select from ${scalarSet} cross join lateral unnest(names) as name
+      where run = ${run}::uuid and id in (select set from (${rowsOf(run, pieces)}) as read)
+      group by name having count(*) > 1
+    ) as overlap`;
+}
+
+/** Metrics that follow each other, both included. */
+export interface MetricRange {
+  first: number;
+  last: number;
 }
 
 function rowsOf(run: string, pieces: readonly Piece[]): SQL {

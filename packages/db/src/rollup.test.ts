@@ -214,4 +214,64 @@ describeDatabases('rollups', (db, url) => {
       expect([columnSteps, series.loss?.max]).toEqual([2048, [99]]);
     },
   );
+
+  const rollupsOf = async (run: string) => {
+    const rows = await db().sql.select().from(rollup).where(sql`run = ${run}`);
+    const key = (row: (typeof rows)[number]) => `${row.metric} ${row.size} ${row.start}`;
+    return rows.sort((one, other) => key(one).localeCompare(key(other)));
+  };
+
+  test('steps are stored while rows are being built', async ({ skip }) => {
+    skip(url() === null, 'PGlite has one connection, so nothing comes in between one transaction');
+    const run = await begin(db());
+    await insert(run, 0, 2048, 1);
+    let rolling = Promise.resolve();
+    await db().sql.transaction(async (tx) => {
+      await tx.execute(
+        sql`insert into rollup (run, attempt, metric, size, start, min) values (${run}, 1, 1, 64, 0, '{}')`,
+      );
+      rolling = rollUp(db(), run); // waits to write this row
+      await vi.waitFor(async () => expect(await waitingForLocks(db())).toBe(1), 10_000);
+      await insert(run, 2048, 1, 1);
+      await insert(run, 10, 1, 99);
+    });
+    await rolling;
+    const { series } = await readChart(db(), { run, columns: 1, to: 2047 });
+    expect(series.loss?.max).toEqual([99]);
+  });
+
+  test('hundreds of scalars are built in parts, and a late step between two of them is not lost', async () => {
+    const run = await begin(db());
+    const wide = (step: number) => Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`s${at}`, step + at]));
+    const store = async (steps: readonly number[], custom: (step: number) => Record<string, number>) => {
+      const events = steps.map((step) => aStep(step, { loss: 1, custom: custom(step) }));
+      expect(await insertSteps(db(), [{ run, attempt: 1, steps: events }], NOW)).toEqual([[]]);
+    };
+    await store([...Array(256).keys()], wide);
+    const rolling = rollUp(db(), run);
+    for (const step of [3, 130, 250, 7])
+      await store([step], () => ({ s0: -step, s150: -step, s299: -step, late: step }));
+    await rolling;
+    while ((await runsToRollUp(db())).includes(run)) await rollUp(db(), run);
+    const { series } = await readChart(db(), { run, columns: 256, series: ['custom:s299', 'custom:late'] });
+    const values = series['custom:s299']?.mean ?? [];
+    expect([3, 7, 130, 250, 8].map((step) => values[step])).toEqual([-3, -7, -130, -250, 8 + 299]);
+    const built = await rollupsOf(run);
+    await forgetRollups(db(), run);
+    await rollUp(db(), run);
+    expect(built).toEqual(await rollupsOf(run));
+  });
+
+  test('rollups that are thrown away while they are being built are not written again by that build', async () => {
+    const run = await begin(db());
+    await insert(run, 0, 5_000, 1, { speed: 1 });
+    const rolling = rollUp(db(), run);
+    await forgetRollups(db(), run);
+    await rolling;
+    await rollUp(db(), run);
+    const right = await rollupsOf(run);
+    await forgetRollups(db(), run);
+    await rollUp(db(), run);
+    expect(await rollupsOf(run)).toEqual(right);
+  });
 });

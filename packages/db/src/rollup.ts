@@ -1,12 +1,31 @@
 import { FIRST_CUSTOM_METRIC, MIN_STEP } from '@evenkeel/protocol';
 import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
-import { customValues, floorSql, PARTS, rolledBuckets, STEP_METRICS, stepBuckets, TOTALS } from './bucket-sql.ts';
+import { arrayOf, INT8 } from './array-wire.ts';
+import {
+  customValues,
+  floorSql,
+  type MetricRange,
+  overlapOfSets,
+  PARTS,
+  rolledBuckets,
+  STEP_METRICS,
+  stepBuckets,
+  TOTALS,
+} from './bucket-sql.ts';
 import type { Database, Sql } from './database.ts';
 import { attempt, RAW_SIZE, ROLLUP_SIZES, rollup, rowSpan, run, STALE_SPAN, step } from './schema.ts';
 import { floorTo, type Piece, UNROLLED } from './timeline.ts';
 
-/** Raw steps that one transaction reads, so that commits of new steps come in between. */
+/** Raw steps of one build, and of a run with many custom scalars about their values. */
 const CHUNK_STEPS = 1024;
+const CHUNK_VALUES = 256 * 1024;
+/**
+ * Values that one transaction reads of custom scalars, which takes some 100 ms: the embedded database does nothing else
+ * meanwhile.
+ */
+const PART_VALUES = 32 * 1024;
+
+const LONGEST_ROW = rowSpan(ROLLUP_SIZES[2]);
 
 const COMPLETE = floorSql('(last_step + 1)', STALE_SPAN);
 const isBehind = sql`(${attempt.rolledTo} < ${COMPLETE} and ${attempt.firstStep} < ${COMPLETE} or cardinality(${attempt.stale}) > 0)`;
@@ -30,7 +49,9 @@ export async function runsWithSteps(db: Database): Promise<string[]> {
 /** Throws away what was made of a run's steps, so that {@link rollUp} builds all of it again. */
 export async function forgetRollups(db: Database, run: string): Promise<void> {
   await db.sql.transaction(async (tx) => {
-    await tx.update(attempt).set({ rolledTo: MIN_STEP, stale: [] }).where(eq(attempt.run, run)); // locked first, as rollUp does
+    const none = { rolledTo: MIN_STEP, rollingTo: MIN_STEP, stale: [], changed: [], build: NEXT_BUILD };
+    await tx.update(attempt).set(none).where(eq(attempt.run, run));
+    await lockBuilds(tx, run);
     await tx.delete(rollup).where(eq(rollup.run, run));
   });
 }
@@ -41,51 +62,129 @@ export async function runsToRollUp(db: Database): Promise<string[]> {
   return rows.map(({ run }) => run);
 }
 
+const NEXT_BUILD = sql`${attempt.build} + 1`;
+
+/** Rows that are built together: in several transactions, between which steps are stored. */
+interface Chunk {
+  run: string;
+  attempt: number;
+  build: number;
+  /** The numbers of all custom scalars of the run; null where it has none. */
+  custom: MetricRange | null;
+  /** What is built: from the end of what is rolled up, or the row of the first step, up to where it will be. */
+  from: number;
+  until: number;
+  /** Stale spans that are built again; none where the chunk goes on from `from`. */
+  renewed: readonly number[];
+}
+
 /**
- * The lock on the attempt makes a commit of late steps wait, and then call their spans stale, so that what was read
- * here is never called right when it is not.
+ * No lock is held while rows are built. A commit of late steps calls their spans stale and changed, be they rolled up or
+ * just being rolled up, and what has changed since the build began is stale still once it has ended.
  * @returns whether more is left.
  */
 async function rollUpChunk(db: Database, run: string, number: number): Promise<boolean> {
-  return db.sql.transaction(async (tx) => {
-    const isAttempt = and(eq(attempt.run, run), eq(attempt.number, number));
-    const [found] = await tx
-      .select({ from: attempt.rolledTo, complete: COMPLETE.mapWith(Number), stale: attempt.stale })
-      .from(attempt)
-      .where(and(isAttempt, isBehind))
-      .for('update');
-    if (!found) return false;
-    const renewed = found.stale.slice(0, CHUNK_STEPS / STALE_SPAN);
-    if (renewed.length > 0) {
-      await rollUpLevels(tx, run, number, (size) => rowsAround(renewed, size, found.from));
-      await tx
-        .update(attempt)
-        .set({ stale: found.stale.slice(renewed.length) })
-        .where(isAttempt);
+  const chunk = await beginChunk(db, run, number);
+  if (!chunk) return false;
+  for (const write of await writesOf(db, chunk)) {
+    const isOurs = await db.sql.transaction(async (tx) => {
+      await lockBuilds(tx, run);
+      const [found] = await tx.select({ build: attempt.build }).from(attempt).where(isAttempt(chunk));
+      if (found?.build !== chunk.build) return false;
+      await tx.execute(write);
       return true;
-    }
-    const until = await chunkEnd(tx, { run, attempt: number, ...found });
-    await rollUpLevels(tx, run, number, (size) => completed(found.from, until, size));
-    await tx.update(attempt).set({ rolledTo: until }).where(isAttempt);
-    return until < found.complete;
+    });
+    if (!isOurs) return false; // another server builds it, or it begins further back by now
+  }
+  return endChunk(db, chunk);
+}
+
+/** Two builds of a run, of two servers, write one after the other: what is written last was read last. */
+async function lockBuilds(tx: Sql, run: string): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${run}::text, 0))`);
+}
+
+function isAttempt({ run, attempt: number }: { run: string; attempt: number }) {
+  return and(eq(attempt.run, run), eq(attempt.number, number));
+}
+
+/** From here on late steps of the chunk are noticed: the lock makes this wait for commits that have not noticed it. */
+async function beginChunk(db: Database, id: string, number: number): Promise<Chunk | null> {
+  return db.sql.transaction(async (tx) => {
+    const key = { run: id, attempt: number };
+    const [found] = await tx
+      .select({
+        rolledTo: attempt.rolledTo,
+        first: attempt.firstStep,
+        complete: COMPLETE.mapWith(Number),
+        stale: attempt.stale,
+        build: NEXT_BUILD.mapWith(Number),
+      })
+      .from(attempt)
+      .where(and(isAttempt(key), isBehind))
+      .for('update');
+    if (!found) return null;
+    const { complete, stale, build } = found;
+    // Rows before the one that holds the first step hold nothing.
+    const from = Math.max(found.rolledTo, floorTo(found.first ?? found.rolledTo, LONGEST_ROW));
+    const [names] = await tx.select({ count: run.scalarNames }).from(run).where(eq(run.id, id));
+    const count = names?.count ?? 0; // the run may just have been deleted
+    const custom = count > 0 ? { first: FIRST_CUSTOM_METRIC, last: FIRST_CUSTOM_METRIC + count - 1 } : null;
+    const steps = chunkSteps(count);
+    const renewed = stale.filter((start) => start < found.rolledTo).slice(0, steps / STALE_SPAN);
+    if (renewed.length === 0 && from >= complete) return null;
+    const until = renewed.length > 0 ? found.rolledTo : await chunkEnd(tx, { ...key, from, complete, steps });
+    await tx.update(attempt).set({ rollingTo: until, changed: [], build }).where(isAttempt(key));
+    return { ...key, build, custom, from, until, renewed };
   });
 }
 
+function chunkSteps(names: number): number {
+  const steps = floorTo(CHUNK_VALUES / Math.max(names, 1), STALE_SPAN);
+  return Math.min(Math.max(steps, STALE_SPAN), CHUNK_STEPS);
+}
+
 /** By steps that exist, not by their numbers: a run may leave any gap. */
-async function chunkEnd(tx: Sql, chunk: { run: string; attempt: number; from: number; complete: number }) {
+async function chunkEnd(
+  tx: Sql,
+  chunk: { run: string; attempt: number; from: number; complete: number; steps: number },
+): Promise<number> {
   const isInChunk = sql`${step.step} >= ${chunk.from} and ${step.step} < ${chunk.complete}`;
   const [next] = await tx
     .select({ step: step.step })
     .from(step)
     .where(and(eq(step.run, chunk.run), eq(step.attempt, chunk.attempt), isInChunk))
     .orderBy(asc(step.step))
-    .offset(CHUNK_STEPS)
+    .offset(chunk.steps)
     .limit(1);
   // A chunk ends after the span of its last step, whatever is behind it, so that it never is empty.
   return next ? Math.max(floorTo(next.step, STALE_SPAN), chunk.from + STALE_SPAN) : chunk.complete;
 }
 
+/** @returns whether more is left. */
+async function endChunk(db: Database, chunk: Chunk): Promise<boolean> {
+  const { build, from, until, renewed } = chunk;
+  const isBuilt =
+    renewed.length > 0
+      ? sql`start = any(${arrayOf(INT8, renewed)}::int8[])`
+      : sql`start >= ${from}::int8 and start < ${until}::int8`;
+  const stale = sql`array(
+    select distinct start from (
+      select start from unnest(stale) as start where not (${isBuilt}) union all select unnest(changed)
+    ) as left_over order by start)`;
+  const [ended] = await db.sql
+    .update(attempt)
+    .set({ rolledTo: until, stale, changed: [] })
+    .where(and(isAttempt(chunk), eq(attempt.build, build)))
+    .returning({ isBehind: sql<boolean>`${isBehind}` });
+  return ended?.isBehind ?? false;
+}
+
 type Range = Pick<Piece, 'from' | 'until'>;
+
+function rangesOf({ from, until, renewed }: Chunk, size: number): Range[] {
+  return renewed.length > 0 ? rowsAround(renewed, size, until) : completed(from, until, size);
+}
 
 /** The rows of a level that hold any of these spans, as far as they are rolled up. */
 function rowsAround(starts: readonly number[], size: number, rolledTo: number): Range[] {
@@ -100,35 +199,54 @@ function completed(from: number, until: number, size: number): Range[] {
   return range.from < range.until ? [range] : [];
 }
 
-/** Level 1 from the reports of custom scalars, the next from that and from the steps, each further from the one before. */
-async function rollUpLevels(tx: Sql, run: string, attempt: number, rangesOf: (size: number) => Range[]): Promise<void> {
-  const custom = await customMetricsOf(tx, run);
-  const pieces = (size: number, source: number) => rangesOf(size).map((range) => ({ attempt, size: source, ...range }));
-  const write = async (size: number, from: Piece[], buckets: (from: Piece[]) => SQL) => {
-    if (from.length > 0) await tx.execute(upsertRows({ run, attempt, size }, buckets(from)));
-  };
-  if (custom.length > 0) {
-    const from = pieces(RAW_SIZE, UNROLLED);
-    if (from.length > 0) await tx.execute(upsertRawRows({ run, attempt }, customValues(run, from)));
+/**
+ * The statements that build a chunk, in order, each for some metrics: level 1 from the reports of custom scalars, the
+ * next from that and from the steps, each further from the one before.
+ */
+async function writesOf(db: Database, chunk: Chunk): Promise<SQL[]> {
+  const { run, attempt, custom } = chunk;
+  const pieces = (size: number, source: number) =>
+    rangesOf(chunk, size).map((range) => ({ attempt, size: source, ...range }));
+  const writes: SQL[] = [];
+  const raw = custom ? pieces(RAW_SIZE, UNROLLED) : [];
+  if (custom && raw.length > 0) {
+    const { rows } = await db.sql.execute<{ overlap: boolean }>(overlapOfSets(run, raw));
+    const sets = rows[0]?.overlap === false ? 'are apart' : 'overlap';
+    for (const part of parts(custom, raw, RAW_SIZE)) {
+      writes.push(upsertRawRows({ run, attempt }, customValues(run, raw, part, sets)));
+    }
   }
-  const [smallest, ...larger] = ROLLUP_SIZES;
-  await write(smallest, pieces(smallest, UNROLLED), (from) =>
-    stepBuckets(run, from, STEP_METRICS, (column) => floorSql(column, smallest)),
-  );
-  if (custom.length > 0) {
-    await write(smallest, pieces(smallest, RAW_SIZE), (from) => rolledBuckets(run, from, custom));
+  for (const [at, size] of ROLLUP_SIZES.entries()) {
+    const smaller = ROLLUP_SIZES[at - 1];
+    const write = (buckets: SQL) => writes.push(upsertRows({ run, attempt, size }, buckets));
+    const steps = pieces(size, smaller ?? UNROLLED);
+    if (steps.length === 0) continue;
+    if (smaller) write(rolledBuckets(run, steps, STEP_METRICS));
+    else write(stepBuckets(run, steps, STEP_METRICS, (column) => floorSql(column, size)));
+    const from = pieces(size, smaller ?? RAW_SIZE);
+    for (const part of custom ? parts(custom, from, smaller ?? RAW_SIZE) : []) {
+      write(rolledBuckets(run, from, metricsIn(part)));
+    }
   }
-  let source: number = smallest;
-  for (const size of larger) {
-    await write(size, pieces(size, source), (from) => rolledBuckets(run, from, [...STEP_METRICS, ...custom]));
-    source = size;
-  }
+  return writes;
 }
 
-/** The numbers of all custom scalars of a run. */
-async function customMetricsOf(tx: Sql, id: string): Promise<number[]> {
-  const [found] = await tx.select({ names: run.scalarNames }).from(run).where(eq(run.id, id));
-  return Array.from({ length: found?.names ?? 0 }, (_, at) => FIRST_CUSTOM_METRIC + at); // none where it was deleted
+/** Ranges of metrics that hold about {@link PART_VALUES} values each, if every bucket of the source has one. */
+function parts({ first, last }: MetricRange, pieces: readonly Piece[], source: number): MetricRange[] {
+  const buckets = pieces.reduce((sum, { from, until }) => sum + (until - from) / source, 0);
+  const metrics = Math.max(1, Math.floor(PART_VALUES / Math.max(1, Math.min(buckets, MAX_BUCKETS))));
+  const count = pieces.length === 0 ? 0 : Math.ceil((last + 1 - first) / metrics);
+  return Array.from({ length: count }, (_, at) => {
+    const start = first + at * metrics;
+    return { first: start, last: Math.min(start + metrics - 1, last) };
+  });
+}
+
+/** Of one metric that a chunk reads: its own steps, and those before them in the rows that it completes. */
+const MAX_BUCKETS = CHUNK_STEPS + rowSpan(ROLLUP_SIZES[0]);
+
+function metricsIn({ first, last }: MetricRange): number[] {
+  return Array.from({ length: last + 1 - first }, (_, at) => first + at);
 }
 
 const KEY = 'run, attempt, metric, size, start';

@@ -114,8 +114,14 @@ export const attempt = pgTable(
     lastStep: count('last_step'),
     /** Every row of `rollup` whose span ends at or below this step is right, except those that hold a stale span. */
     rolledTo: count('rolled_to').notNull().default(MIN_STEP),
-    /** Starts of the spans of {@link STALE_SPAN} steps below `rolledTo` whose steps changed since. */
+    /** Starts of the spans of {@link STALE_SPAN} steps below `rolledTo` or `rollingTo` whose steps changed since. */
     stale: count('stale').array().notNull().default([]),
+    /** Up to where rows of `rollup` are being built, in several transactions; they count once `rolledTo` is there. */
+    rollingTo: count('rolling_to').notNull().default(MIN_STEP),
+    /** Those of `stale` that were added since the last build of rows began. */
+    changed: count('changed').array().notNull().default([]),
+    /** The number of that build: one that finds another number here leaves the rest to the other. */
+    build: integer().notNull().default(0),
     /** The last step that was judged. */
     judgedTo: count('judged_to'),
     /** What the detector remembered then; after a restart it goes on from here. */
