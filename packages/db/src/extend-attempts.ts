@@ -1,4 +1,5 @@
 import type { StepEvent } from '@evenkeel/protocol';
+import { extendBounds, NO_STEPS, type StepBounds } from '@evenkeel/stability';
 import { type SQL, sql } from 'drizzle-orm';
 import { arrayOf, INT4, INT8, UUID } from './array-wire.ts';
 import type { Sql } from './database.ts';
@@ -18,17 +19,36 @@ export interface AttemptSteps {
   steps: Map<number, StepEvent>;
 }
 
+/** Where the steps of an attempt lie, and which of them do not count. */
+export interface AttemptBounds extends StepBounds {
+  /** Steps that a person has removed. */
+  removed: readonly number[];
+}
+
+/** Steps that an attempt gets, and its bounds before and after. */
+export interface ExtendedAttempt extends AttemptSteps {
+  before: AttemptBounds;
+  bounds: AttemptBounds;
+}
+
+const NO_BOUNDS: AttemptBounds = { ...NO_STEPS, removed: [] };
+
+export function extended(added: AttemptSteps, before: AttemptBounds = NO_BOUNDS): ExtendedAttempt {
+  const { removed } = before;
+  return { ...added, before, bounds: { ...extendBounds(before, [...added.steps.keys()], removed), removed } };
+}
+
 /**
  * Moves the bounds of attempts to new steps, and calls the spans stale that are rolled up, or just being rolled up, and
  * hold other steps now: in the transaction that stores these, and of what is rolled up when the update has the lock.
  */
-export async function extendAttempts(tx: Sql, merged: readonly AttemptSteps[]): Promise<void> {
-  const touched = merged.flatMap(touchedBuckets);
+export async function extendAttempts(tx: Sql, attempts: readonly ExtendedAttempt[]): Promise<void> {
+  const touched = attempts.flatMap(touchedBuckets);
   const isTooMuch = sql`cardinality(late) > ${MAX_STALE}::int4`;
   await tx.execute(sql`
     update ${attempt} set
-      first_step = least(first_step, first),
-      last_step = greatest(last_step, last),
+      first_step = first,
+      last_step = last,
       (stale, changed, rolled_to, build) = (
         select
           case when ${isTooMuch} then '{}' else late end,
@@ -39,7 +59,7 @@ export async function extendAttempts(tx: Sql, merged: readonly AttemptSteps[]): 
           as changes
       )
     from (
-      select run, number, min(first) as first, max(last) as last, array_agg(bucket) as buckets
+      select run, number, first, last, array_agg(bucket) as buckets
       from unnest(
         ${arrayOf(
           UUID,
@@ -62,7 +82,7 @@ export async function extendAttempts(tx: Sql, merged: readonly AttemptSteps[]): 
           touched.map(({ last }) => last),
         )}::int8[]
       ) as touched (run, number, bucket, first, last)
-      group by run, number
+      group by run, number, first, last
     ) as stored
     where attempt.run = stored.run and attempt.number = stored.number`);
 }
@@ -77,17 +97,12 @@ interface TouchedBucket {
   run: string;
   attempt: number;
   bucket: number;
-  /** The first and the last of the steps that it gets. */
-  first: number;
-  last: number;
+  /** Bounds of the attempt. */
+  first: number | null;
+  last: number | null;
 }
 
-function touchedBuckets({ run, attempt, steps }: AttemptSteps): TouchedBucket[] {
-  const buckets = new Map<number, TouchedBucket>();
-  for (const step of steps.keys()) {
-    const bucket = floorTo(step, STALE_SPAN);
-    const { first, last } = buckets.get(bucket) ?? { first: step, last: step };
-    buckets.set(bucket, { run, attempt, bucket, first: Math.min(first, step), last: Math.max(last, step) });
-  }
-  return [...buckets.values()];
+function touchedBuckets({ run, attempt, steps, bounds: { first, last } }: ExtendedAttempt): TouchedBucket[] {
+  const buckets = new Set(Array.from(steps.keys(), (step) => floorTo(step, STALE_SPAN)));
+  return Array.from(buckets, (bucket) => ({ run, attempt, bucket, first, last }));
 }

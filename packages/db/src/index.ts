@@ -36,6 +36,8 @@ export { DirectoryHeldError, holderOf } from './lock.ts';
 export { markLostRuns, touchRuns } from './lost-run.ts';
 export type { SeriesKey } from './metric.ts';
 export { openDatabase } from './open.ts';
+export { type OpenedAttempt, openAfter, openAttempt } from './open-attempt.ts';
+export { removeStep, type StepKey } from './outlier.ts';
 export { probeIngest } from './probe.ts';
 export { listProjects, readRules, rulesOfRun, writeRules } from './project.ts';
 export { recentSteps } from './recent-steps.ts';
@@ -48,6 +50,7 @@ export {
   startRun,
 } from './run.ts';
 export { describeRun, describeUnderWay } from './run-description.ts';
+export { type HistoryRow, noteConflicts, readHistory } from './run-history.ts';
 export { countGroups, countRuns, listRuns, listTags, pageRuns, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { readSignals, startOfNewest } from './signals.ts';

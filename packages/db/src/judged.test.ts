@@ -19,6 +19,8 @@ describeDatabases('judged steps', (db) => {
       detector: null,
       firstStep: null,
       lastStep: null,
+      outliers: [],
+      risk: null,
     });
     await insert(db(), run, 7);
     expect(await judgedTo(db(), run)).toEqual({
@@ -27,6 +29,8 @@ describeDatabases('judged steps', (db) => {
       detector: null,
       firstStep: 7,
       lastStep: 7,
+      outliers: [],
+      risk: null,
     });
     await markJudged(db(), { run, attempt: 1, step: null, detector: { at: null } });
     expect(await judgedTo(db(), run)).toMatchObject({ judgedTo: null, detector: { at: null } });
@@ -39,6 +43,8 @@ describeDatabases('judged steps', (db) => {
       detector: { at: 7 },
       firstStep: 7,
       lastStep: 7,
+      outliers: [],
+      risk: null,
     });
     expect(await judgedTo(db(), randomUUID())).toBeNull();
   });
@@ -59,6 +65,8 @@ describeDatabases('judged steps', (db) => {
       detector: 2,
       firstStep: 5,
       lastStep: 5,
+      outliers: [],
+      risk: null,
     });
     expect(await runsToJudge(db())).not.toContain(start.run);
   });

@@ -12,6 +12,10 @@ export interface Judged {
   detector: unknown;
   firstStep: number | null;
   lastStep: number | null;
+  /** Steps so far ahead of the last that they are left out. */
+  outliers: number[];
+  /** What was forecast last in this attempt; null where nothing was. */
+  risk: number | null;
 }
 
 interface Mark {
@@ -45,8 +49,11 @@ export async function judgedTo(db: Database, id: string): Promise<Judged | null>
       detector: attempt.detector,
       firstStep: attempt.firstStep,
       lastStep: attempt.lastStep,
+      outliers: attempt.outliers,
+      risk: run.risk,
     })
     .from(attempt)
+    .innerJoin(run, eq(run.id, attempt.run))
     .where(eq(attempt.run, id))
     .orderBy(desc(attempt.number))
     .limit(1);

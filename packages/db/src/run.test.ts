@@ -42,6 +42,7 @@ describeDatabases('runs', (db) => {
         {
           ...{ number: 1, status: null, policy: start.policy },
           ...{ startedAt: NOW, endedAt: null, firstStep: null, lastStep: null, keys: [] },
+          ...{ outliers: [], removed: [], startedAs: null, conflicts: 0 },
         },
       ],
     });

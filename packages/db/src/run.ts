@@ -56,6 +56,13 @@ interface AttemptSummary {
   endedAt: Date | null;
   firstStep: number | null;
   lastStep: number | null;
+  /** Steps that are left out of charts: they look wrong, or a person has removed them. */
+  outliers: number[];
+  removed: number[];
+  /** The attempt that its emitter believes to send; null where that is this one. */
+  startedAs: number | null;
+  /** Values for which two emitters of it sent different numbers. */
+  conflicts: number;
   /** The keys that started it: none without keys, more than one where the run was taken over in its course. */
   keys: AttemptKey[];
 }
@@ -87,26 +94,29 @@ export async function startRun(
   now: Date,
   key: string | null = null,
 ): Promise<{ changedHands: boolean }> {
-  return db.sql.transaction(async (tx) => {
-    const projectId = await projectOf(tx, start.project, now);
-    const created = await tx
-      .insert(run)
-      .values({
-        ...descriptionOf(start),
-        ...heard(now),
-        id: start.run,
-        projectId,
-        keyId: key,
-        startedAt: startedAt(start),
-      })
-      .onConflictDoNothing()
-      .returning({ id: run.id });
-    if (created.length > 0) checkFirstAttempt(start.attempt);
-    const changedHands = created.length === 0 && (await continueRun(tx, start, { projectId, key }, now));
-    await openAttempt(tx, start, key);
-    await endCommandsBefore(tx, start.run, start.attempt, now);
-    return { changedHands };
-  });
+  return db.sql.transaction(async (tx) => ({ changedHands: await startIn(tx, start, now, key) }));
+}
+
+/** As {@link startRun}, in a transaction. @returns whether the run changed hands. */
+export async function startIn(tx: Sql, start: RunStart, now: Date, key: string | null): Promise<boolean> {
+  const projectId = await projectOf(tx, start.project, now);
+  const created = await tx
+    .insert(run)
+    .values({
+      ...descriptionOf(start),
+      ...heard(now),
+      id: start.run,
+      projectId,
+      keyId: key,
+      startedAt: startedAt(start),
+    })
+    .onConflictDoNothing()
+    .returning({ id: run.id });
+  if (created.length > 0) checkFirstAttempt(start.attempt);
+  const changedHands = created.length === 0 && (await continueRun(tx, start, { projectId, key }, now));
+  await insertAttempt(tx, start, key);
+  await endCommandsBefore(tx, start.run, start.attempt, now);
+  return changedHands;
 }
 
 function checkFirstAttempt(number: number): void {
@@ -116,7 +126,7 @@ function checkFirstAttempt(number: number): void {
 }
 
 /** Notes the key beside the ones that started the attempt before. */
-async function openAttempt(tx: Sql, start: RunStart, key: string | null): Promise<void> {
+async function insertAttempt(tx: Sql, start: RunStart, key: string | null): Promise<void> {
   const opened = tx.insert(attempt).values({
     run: start.run,
     number: start.attempt,
@@ -260,6 +270,10 @@ export async function getRun(db: Database, id: string): Promise<RunDetail | null
       endedAt: attempt.endedAt,
       firstStep: attempt.firstStep,
       lastStep: attempt.lastStep,
+      outliers: attempt.outliers,
+      removed: attempt.removed,
+      startedAs: attempt.startedAs,
+      conflicts: attempt.conflicts,
       keyIds: attempt.keyIds,
     })
     .from(attempt)

@@ -33,6 +33,9 @@ import {
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 const count = (name: string) => bigint(name, { mode: 'number' });
 
+/** What a line of a run's history reports. */
+export type HistoryKind = 'attempt opened' | 'conflict' | 'step removed' | 'step restored';
+
 export const project = pgTable('project', {
   id: integer().primaryKey().generatedAlwaysAsIdentity(),
   name: text().notNull().unique(),
@@ -112,6 +115,16 @@ export const attempt = pgTable(
     /** The attempt owns the run's timeline from here on, until a later attempt's first step. */
     firstStep: count('first_step'),
     lastStep: count('last_step'),
+    /** Steps so far ahead that they look wrong, ascending: neither bound counts them. */
+    outliers: count('outliers').array().notNull().default([]),
+    /** Steps that a person has removed, likewise. */
+    removed: count('removed').array().notNull().default([]),
+    /** Tokens of the emitters that asked for the next attempt, or to resume, and were given this one; the newest. */
+    sessions: uuid().array().notNull().default([]),
+    /** The attempt that its emitter believes to send; null where that is this one. */
+    startedAs: integer('started_as'),
+    /** Values for which two emitters of it sent different numbers. */
+    conflicts: integer().notNull().default(0),
     /** Every row of `rollup` whose span ends at or below this step is right, except those that hold a stale span. */
     rolledTo: count('rolled_to').notNull().default(MIN_STEP),
     /** Starts of the spans of {@link STALE_SPAN} steps below `rolledTo` or `rollingTo` whose steps changed since. */
@@ -348,6 +361,27 @@ export const command = pgTable(
     acknowledgedAt: instant('acknowledged_at'),
     /** When the trainer told that it is done or has failed, or it expired. */
     settledAt: instant('settled_at'),
+  },
+  (t) => [primaryKey({ columns: [t.run, t.id] })],
+);
+
+/** What happened to a run beside its steps, alerts and commands. */
+export const runHistory = pgTable(
+  'run_history',
+  {
+    run: uuid()
+      .notNull()
+      .references(() => run.id, { onDelete: 'cascade' }),
+    id: bigserial({ mode: 'number' }).notNull(),
+    attempt: integer().notNull(),
+    kind: text().$type<HistoryKind>().notNull(),
+    /** The step that it is about; null where it is about the attempt. */
+    step: count('step'),
+    /** Who did it; null where the server did, or that is not known. */
+    by: text(),
+    /** A sentence for a person. */
+    reason: text().notNull(),
+    at: instant('at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.run, t.id] })],
 );

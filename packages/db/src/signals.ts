@@ -23,6 +23,9 @@ const SIGNALS = {
   lr: step.lr,
 };
 
+/** Neither an outlier nor removed. */
+const COUNTS = sql`${step.step} <> all (${attempt.outliers}) and ${step.step} <> all (${attempt.removed})`;
+
 /**
  * Where the newest so many steps of a run begin, counted over all attempts, what later ones took over included. Looks at
  * the keys of those steps, unless the attempts' numbers tell already that there are fewer.
@@ -44,7 +47,7 @@ export async function startOfNewest(db: Database, query: { run: string; steps: n
   return first && before ? first : null;
 }
 
-/** Every step of every attempt of a run, attempt after attempt, in chunks; from a place on where one is told. */
+/** Every step of every attempt of a run that counts, attempt after attempt, in chunks; from a place on where one is told. */
 export async function* readSignals(
   db: Database,
   query: { run: string; from: Place | null },
@@ -63,7 +66,8 @@ function readChunk(db: Database, run: string, isBehind: SQL | null): Promise<Sig
   return db.sql
     .select(SIGNALS)
     .from(step)
-    .where(and(eq(step.run, run), isBehind ? sql`(${step.attempt}, ${step.step}) ${isBehind}` : undefined))
+    .innerJoin(attempt, and(eq(attempt.run, step.run), eq(attempt.number, step.attempt)))
+    .where(and(eq(step.run, run), COUNTS, isBehind ? sql`(${step.attempt}, ${step.step}) ${isBehind}` : undefined))
     .orderBy(asc(step.attempt), asc(step.step))
     .limit(CHUNK_STEPS);
 }

@@ -12,7 +12,14 @@ import { asc, inArray, sql } from 'drizzle-orm';
 import { arrayOf, FLOAT8, INT4, INT8, UUID } from './array-wire.ts';
 import { type Database, type Sql, tellCause } from './database.ts';
 import { countDropped } from './dropped.ts';
-import { type AttemptSteps, extendAttempts } from './extend-attempts.ts';
+import {
+  type AttemptBounds,
+  type AttemptSteps,
+  type ExtendedAttempt,
+  extendAttempts,
+  extended,
+} from './extend-attempts.ts';
+import { noteOutliers } from './outlier.ts';
 import type { ScalarDictionary } from './scalar-dictionary.ts';
 import { keepDictionaries, storeDictionary, takeDictionaries } from './scalar-store.ts';
 import { attempt, run } from './schema.ts';
@@ -31,8 +38,8 @@ interface RunState {
   layers: number;
   dictionary: ScalarDictionary;
   newest: number;
-  /** Last step of each attempt. */
-  attempts: Map<number, number | null>;
+  /** Where the steps of each attempt lie. */
+  attempts: Map<number, AttemptBounds>;
 }
 
 /**
@@ -74,7 +81,14 @@ type LockedRun = Awaited<ReturnType<typeof lockRuns>>[number];
 async function readStates(db: Database, tx: Sql, runs: readonly LockedRun[]): Promise<Map<string, RunState>> {
   const ids = runs.map(({ id }) => id);
   const attempts = await tx
-    .select({ run: attempt.run, number: attempt.number, lastStep: attempt.lastStep })
+    .select({
+      run: attempt.run,
+      number: attempt.number,
+      first: attempt.firstStep,
+      last: attempt.lastStep,
+      outliers: attempt.outliers,
+      removed: attempt.removed,
+    })
     .from(attempt)
     .where(inArray(attempt.run, ids));
   const dictionaries = await takeDictionaries(db, tx, runs);
@@ -84,9 +98,9 @@ async function readStates(db: Database, tx: Sql, runs: readonly LockedRun[]): Pr
     if (!dictionary) throw new Error(`no dictionary of run ${id}`);
     states.set(id, { layers, dictionary, newest: 0, attempts: new Map() });
   }
-  for (const { run: id, number, lastStep } of attempts) {
+  for (const { run: id, number, ...bounds } of attempts) {
     const state = states.get(id);
-    state?.attempts.set(number, lastStep);
+    state?.attempts.set(number, bounds);
     if (state) state.newest = Math.max(state.newest, number);
   }
   return states;
@@ -148,8 +162,10 @@ async function store(tx: Sql, states: Map<string, RunState>, merged: AttemptStep
   if (rows.length === 0) return;
   await tx.execute(upsertSteps(rows)).catch(tellCause);
   await storeScalars(tx, states, rows);
-  await extendAttempts(tx, merged);
-  await updateRuns(tx, states, merged, now);
+  const attempts = merged.map((added) => extended(added, states.get(added.run)?.attempts.get(added.attempt)));
+  await extendAttempts(tx, attempts);
+  await noteOutliers(tx, attempts);
+  await updateRuns(tx, states, attempts, now);
 }
 
 function rowsOf(run: string, attempt: number, steps: ReadonlyMap<number, StepEvent>): StepRow[] {
@@ -185,8 +201,13 @@ interface Summary extends Partial<Record<(typeof SUMMED_UP)[number], Report>> {
 }
 
 /** By time and not by the greatest step: one wrong, huge number must not stand on the board for ever. */
-async function updateRuns(tx: Sql, states: Map<string, RunState>, merged: AttemptSteps[], now: Date): Promise<void> {
-  const summaries = summariesOf(states, merged);
+async function updateRuns(
+  tx: Sql,
+  states: Map<string, RunState>,
+  attempts: ExtendedAttempt[],
+  now: Date,
+): Promise<void> {
+  const summaries = summariesOf(states, attempts);
   const column = (type: typeof INT4, read: (summary: Summary) => number | null | undefined) =>
     arrayOf(type, summaries.map(read));
   const reports = SUMMED_UP.flatMap((name) => [
@@ -225,13 +246,14 @@ function assignments(name: (typeof SUMMED_UP)[number]): string[] {
   );
 }
 
-function summariesOf(states: Map<string, RunState>, merged: readonly AttemptSteps[]): Summary[] {
+function summariesOf(states: Map<string, RunState>, attempts: readonly ExtendedAttempt[]): Summary[] {
   const summaries = new Map<string, Summary>();
-  for (const { run, attempt, steps } of merged) {
+  for (const { run, attempt, steps, bounds } of attempts) {
     const lives = states.get(run)?.newest === attempt;
     if (!lives && summaries.has(run)) continue;
     const summary: Summary = { run, attempt, lives };
     for (const { step, time, loss, tevMean } of steps.values()) {
+      if (bounds.outliers.includes(step) || bounds.removed.includes(step)) continue;
       takeLater(summary, 'last', { value: step, step, time });
       if (loss != null) takeLater(summary, 'loss', { value: loss, step, time });
       if (tevMean != null) takeLater(summary, 'tev_mean', { value: tevMean, step, time });

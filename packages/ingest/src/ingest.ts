@@ -38,6 +38,7 @@ import { withoutDropped } from './without-dropped.ts';
 const SWEEP_MS = 10_000;
 const ROLL_UP_MS = 1_000;
 const FORECAST_MS = 1_000;
+const JUDGE_MS = 250;
 /** A run whose emitter has been gone this long counts as lost, until it comes back. */
 const LOST_AFTER_MS = 60_000;
 /** How long the giver of a command waits for the trainer to acknowledge it. */
@@ -98,6 +99,7 @@ export class Ingest {
       setInterval(() => this.#startSweep(), SWEEP_MS),
       setInterval(() => this.#startRollingUp(), ROLL_UP_MS),
       setInterval(() => this.#judge.noteForecasts(), FORECAST_MS),
+      setInterval(() => this.#judge.judgeDue(), JUDGE_MS),
     ];
     this.#background = this.#resume();
   }

@@ -16,9 +16,14 @@ import type { Alert, EventPort, StepBatch, StepEvent } from '@evenkeel/protocol'
 import {
   Detector,
   type DetectorState,
+  extendBounds,
   type Finding,
+  NO_STEPS,
   RULE_NAMES,
   type RuleSettings,
+  type Signals,
+  StepAssembler,
+  type StepBounds,
   type Verdict,
 } from '@evenkeel/stability';
 import { toCommand } from './commands.ts';
@@ -48,20 +53,32 @@ interface Case {
   project: string;
   detector: Detector;
   attempt: number;
+  /** Whether the detector knows that this attempt has begun: it does from the first step that it judges. */
+  hasBegun: boolean;
+  /** Steps of this attempt that are not complete yet. */
+  assembler: StepAssembler;
+  bounds: StepBounds;
   /** The newest judged step, null before the first. */
   judged: number | null;
-  /** The newest step that the database knows to be judged. */
-  marked: number | null;
-  /** The end of the newest step by the trainer's clock, and when it was judged by ours; null before the first. */
+  /** How many steps were judged since the database was given the detector's memory. */
+  unmarked: number;
+  /** The end of the newest step by the trainer's clock, and when it came by ours; null before the first. */
   heard: { time: number; at: number } | null;
   /** The risk that was told last in this attempt; null before the first. */
   risk: number | null;
   /** What is told and not noted yet. */
   points: readonly ForecastPoint[];
+  /** Alerts that steps may have raised which are judged again after a crash. */
+  raised: readonly Alert[];
+  /** The last step that was stored before a restart: once it is judged, alerts that no rule has open are stale. */
+  staleUntil: number | null;
+  /** Whether nothing has come since a restart: the run is let go of once its stored steps are judged. */
+  isIdle: boolean;
 }
 
 /**
- * Watches committed steps with one detector per run, and opens and resolves alerts.
+ * Watches committed steps with one detector per run, and opens and resolves alerts. Parts of a step are put together
+ * before they are judged, see {@link StepAssembler}.
  * Detectors live in memory; what one remembers is stored with how far it has judged. After a restart it goes on from
  * there, and whatever was committed but not judged before the restart is judged then.
  */
@@ -71,6 +88,8 @@ export class Judge {
   readonly #cases = new Map<string, Promise<Case | null>>();
   /** Runs with forecasts that are not noted yet. */
   readonly #unnoted = new Set<string>();
+  /** When the first waiting step of a run is complete at the latest, in milliseconds since 1970. */
+  readonly #due = new Map<string, number>();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
@@ -81,22 +100,32 @@ export class Judge {
    * twice, it may not raise what somebody has resolved, nor rewind the detector to where it knows too little.
    */
   observe({ run, attempt, steps }: StepBatch): void {
+    const now = this.#nowMs();
     this.#enqueue(run, async (known) => {
       if (!known) return this.#rebuild(run);
       if (attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
-      if (attempt > known.attempt) {
-        const first = steps[0]?.step ?? 0;
-        return this.#judge(run, await this.#begin(run, known, attempt, first), steps);
-      }
-      const unjudged = steps.filter(({ step }) => step > (known.judged ?? -1));
-      return this.#judge(run, known, unjudged);
+      const current = attempt > known.attempt ? await this.#next(run, known, attempt) : known;
+      return this.#take(run, { ...current, isIdle: false }, steps, now);
     });
   }
 
   /** Judges what a former process stored and did not judge. */
   resume(run: string): void {
-    this.#enqueue(run, (known) => known ?? this.#rebuild(run));
-    this.forget(run);
+    this.#enqueue(run, async (known) => {
+      if (known) return known;
+      const rebuilt = await this.#rebuild(run);
+      return rebuilt && this.#leaveIdle(run, { ...rebuilt, isIdle: true });
+    });
+  }
+
+  /** Judges the steps whose time to become complete is up. */
+  judgeDue(): void {
+    const now = this.#nowMs();
+    for (const [run, due] of this.#due) {
+      if (due > now) continue;
+      this.#due.delete(run);
+      this.#enqueue(run, async (known) => known && this.#leaveIdle(run, await this.#judgeComplete(run, known, now)));
+    }
   }
 
   /**
@@ -104,14 +133,15 @@ export class Judge {
    * @param silenceFrom from when on it counts, in milliseconds since 1970, where that is later than its newest step.
    */
   elapse(silenceFrom: (run: string) => number = () => 0): void {
+    const now = this.#nowMs();
     for (const run of this.#cases.keys()) {
-      this.#enqueue(run, async (known) => {
+      this.#enqueue(run, async (waiting) => {
+        const known = waiting && (await this.#judgeComplete(run, waiting, now));
         if (!known?.heard) return known;
         // counted by our clock alone: the trainer's may be wrong
         const { time, at } = known.heard;
-        const now = time + this.#options.now().getTime() - Math.max(at, silenceFrom(run));
-        const verdicts = known.detector.elapse(now);
-        for (const verdict of verdicts) await this.#carryOut(run, known.attempt, verdict);
+        const verdicts = known.detector.elapse(time + now - Math.max(at, silenceFrom(run)));
+        for (const verdict of verdicts) await this.#carryOut(run, known, verdict);
         return verdicts.length > 0 ? this.#mark(run, known) : known;
       });
     }
@@ -120,8 +150,9 @@ export class Judge {
   /** The rules of a project are told anew: its runs are judged by them from their next step on. */
   retune(project: string, rules: RuleSettings): void {
     for (const run of this.#cases.keys()) {
-      this.#enqueue(run, async (known) => {
-        if (known?.project !== project) return known;
+      this.#enqueue(run, async (waiting) => {
+        if (waiting?.project !== project) return waiting;
+        const known = await this.#judgeAll(run, waiting); // what came before is judged by the rules of before
         const retuned = { ...known, detector: Detector.restore(known.detector.state(), rules) };
         await this.#resolveStaleAlerts(run, retuned.attempt, retuned.detector.openRules());
         return this.#mark(run, retuned);
@@ -132,25 +163,35 @@ export class Judge {
   /** Lets go of a run that has ended or gone silent; should it come back, its detector is rebuilt. */
   forget(run: string): void {
     this.#enqueue(run, async (known) => {
-      if (known) await this.#mark(run, known);
+      if (known) await this.#mark(run, await this.#judgeAll(run, known));
       return null;
     });
   }
 
   /** Resolves when everything observed so far has been judged, and that has been noted. */
   async close(): Promise<void> {
-    for (const run of this.#cases.keys()) this.forget(run);
-    await this.idle();
-  }
-
-  /** Resolves when everything observed so far has been judged. */
-  async idle(): Promise<void> {
+    for (const run of this.#cases.keys()) {
+      this.#enqueue(run, async (known) => {
+        if (known) await this.#suspend(run, known);
+        return null;
+      });
+    }
     await Promise.all(this.#cases.values());
   }
 
-  /** Resolves when everything observed of a run so far has been judged. */
+  /** Resolves when everything observed so far has been judged: steps do not wait for parts any longer. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#cases.keys()].map((run) => this.settled(run)));
+  }
+
+  /** Resolves when everything observed of a run so far has been judged, likewise. */
   async settled(run: string): Promise<void> {
+    this.#enqueue(run, (known) => known && this.#judgeAll(run, known));
     await this.#cases.get(run);
+  }
+
+  #nowMs(): number {
+    return this.#options.now().getTime();
   }
 
   #enqueue(run: string, act: (known: Case | null) => Promise<Case | null> | Case | null): void {
@@ -161,54 +202,140 @@ export class Judge {
     });
     this.#cases.set(run, next);
     void next.then((known) => {
-      if (!known && this.#cases.get(run) === next) this.#cases.delete(run);
+      if (!known && this.#cases.get(run) === next) this.#forgetCase(run);
     });
   }
 
+  #forgetCase(run: string): void {
+    this.#cases.delete(run);
+    this.#due.delete(run);
+  }
+
+  /** Steps of the next attempt have come: the one before is judged to its end. */
+  async #next(run: string, former: Case, attempt: number): Promise<Case> {
+    const known = await this.#judgeAll(run, former);
+    const assembler = new StepAssembler(known.assembler.habits);
+    const nothing = { judged: null, unmarked: 0, heard: null, risk: null, raised: [], staleUntil: null };
+    return { ...known, ...nothing, attempt, assembler, bounds: NO_STEPS, hasBegun: false };
+  }
+
   /** An attempt goes on with what the detector remembers of the one before, also after a crash. */
-  async #begin(run: string, known: Case, attempt: number, first: number): Promise<Case> {
-    const { project, detector } = await this.#note(run, known);
+  async #begin(run: string, unnoted: Case, first: number): Promise<Case> {
+    const known = await this.#note(run, unnoted);
+    const { detector, attempt } = known;
     detector.newAttempt(first);
     await this.#resolveStaleAlerts(run, attempt, detector.openRules());
     await markJudged(this.#options.db, { run, attempt, step: null, detector: detector.state() });
-    return { project, detector, attempt, judged: null, marked: null, heard: null, risk: null, points: [] };
+    return { ...known, hasBegun: true };
   }
 
-  async #rebuild(run: string): Promise<Case | null> {
+  /** Steps that have come: those before the newest are complete as a rule. */
+  async #take(run: string, waiting: Case, steps: readonly StepEvent[], now: number): Promise<Case> {
+    const isDue = (waiting.assembler.due ?? Number.POSITIVE_INFINITY) <= now;
+    const known = isDue ? await this.#judgeComplete(run, waiting, now) : waiting;
+    const bounds = extendBounds(
+      known.bounds,
+      steps.map(({ step }) => step),
+    );
+    const isJump = bounds.outliers.length < known.bounds.outliers.length;
+    if (isJump) return this.#jump(run, known);
+    const { assembler } = known;
+    const late: StepEvent[] = [];
+    let newest: StepEvent | null = null;
+    for (const step of steps) {
+      const isTaken = !bounds.outliers.includes(step.step) && assembler.add(step, now);
+      if (!isTaken) late.push(step);
+      else if (newest === null || step.step >= newest.step) newest = step;
+    }
+    const heard = newest ? { time: newest.time, at: now } : known.heard;
+    return this.#judgeLate(run, await this.#judgeComplete(run, { ...known, bounds, heard }, now), late);
+  }
+
+  /** What looked like outliers are steps: they are read again, since they were not kept. */
+  async #jump(run: string, known: Case): Promise<Case> {
+    const marked = await this.#mark(run, await this.#judgeAll(run, known));
+    return (await this.#rebuild(run, marked)) ?? marked;
+  }
+
+  async #judgeComplete(run: string, known: Case, now: number): Promise<Case> {
+    const judged = await this.#judge(run, known, known.assembler.take(now));
+    const { due } = judged.assembler;
+    if (due === null) this.#due.delete(run);
+    else this.#due.set(run, due);
+    return judged;
+  }
+
+  #judgeAll(run: string, known: Case): Promise<Case> {
+    this.#due.delete(run);
+    return this.#judge(run, known, known.assembler.takeAll());
+  }
+
+  /** What comes after its step was judged, or is too far ahead to be one. */
+  async #judgeLate(run: string, known: Case, late: readonly Signals[]): Promise<Case> {
+    let isRaised = false;
+    for (const part of late) {
+      for (const verdict of known.detector.observeLate(part)) {
+        await this.#carryOut(run, known, verdict);
+        isRaised = true;
+      }
+    }
+    return isRaised ? this.#mark(run, known) : known;
+  }
+
+  /** The process stops: what waits for its parts is judged, and again by the next process, which may have all of them. */
+  async #suspend(run: string, known: Case): Promise<void> {
+    const marked = await this.#mark(run, known);
+    await this.#note(run, await this.#judgeUnmarked(run, marked, known.assembler.takeAll()));
+  }
+
+  async #leaveIdle(run: string, known: Case): Promise<Case | null> {
+    if (!known.isIdle || known.assembler.due !== null) return known;
+    await this.#mark(run, known);
+    return null;
+  }
+
+  /** @param former of the same process: what it had judged is stored. */
+  async #rebuild(run: string, former?: Case): Promise<Case | null> {
     const { db } = this.#options;
     const known = await judgedTo(db, run);
     const told = await rulesOfRun(db, run);
-    if (!known || !told) return null;
+    if (!known || !told || known.firstStep === null) return null;
     const steps = await recentSteps(db, { run, limit: REBUILD_STEPS });
-    const first = known.firstStep ?? 0;
-    const firstUnjudged = Math.max(first, (known.judgedTo ?? -1) + 1);
-    const start = indexFrom(steps, firstUnjudged);
+    const now = this.#nowMs(); // among the steps are some that came while they were read
+    const first = known.firstStep;
+    const newest = steps.at(-1);
+    const start = indexFrom(steps, Math.max(first, (known.judgedTo ?? Number.NEGATIVE_INFINITY) + 1));
+    const own = indexFrom(steps, first);
     const state = known.detector as DetectorState | null;
     const isKnown = state !== null && Detector.understands(state);
     const detector = isKnown ? Detector.restore(state, told.rules) : new Detector(told.rules);
     if (!isKnown) {
-      const own = indexFrom(steps, first);
       await replay(detector, steps.slice(0, own));
       detector.newAttempt(first);
       await replay(detector, steps.slice(own, start));
     }
-    const time = steps.at(-1)?.time;
-    const heard = time === undefined ? null : { time, at: this.#options.now().getTime() };
-    const judged = { judged: known.judgedTo, marked: known.judgedTo };
-    const rebuilt = {
-      project: told.project,
-      detector,
-      attempt: known.attempt,
-      ...judged,
-      heard,
-      risk: null,
-      points: [],
-    };
-    await this.#resolveStaleAlerts(run, known.attempt, RULE_NAMES); // or they would keep this attempt's own from opening
+    const { attempt, judgedTo: judged } = known;
+    await this.#resolveStaleAlerts(run, attempt, RULE_NAMES); // or they would keep this attempt's own from opening
+    const assembler = new StepAssembler();
+    assembler.resume(steps.slice(own, start));
+    const bounds = { first: known.firstStep, last: known.lastStep, outliers: known.outliers };
     const raised = await listAlerts(db, { run, limit: 1_000 });
-    const judgedAll = await this.#judge(run, rebuilt, steps.slice(start), raised);
-    await this.#resolveStaleAlerts(run, known.attempt, judgedAll.detector.openRules());
-    return judgedAll;
+    const heard = newest ? { time: newest.time, at: now } : null;
+    const rebuilt: Case = {
+      ...{ project: told.project, detector, attempt, hasBegun: true, assembler, bounds, judged },
+      ...{ heard: former?.heard ?? heard, risk: known.risk, points: [], unmarked: 0, isIdle: former?.isIdle ?? false },
+      raised: raised.filter((alert) => alert.attempt === attempt),
+      staleUntil: newest?.step ?? null,
+    };
+    const looked = await this.#judgeLate(run, rebuilt, steps.slice(own, start));
+    const taken = await this.#take(run, looked, steps.slice(start), now);
+    return start === steps.length ? this.#endStaleness(run, taken) : taken;
+  }
+
+  /** The stored steps are judged again: what no rule has open by then is not open any more. */
+  async #endStaleness(run: string, known: Case): Promise<Case> {
+    await this.#resolveStaleAlerts(run, known.attempt, known.detector.openRules());
+    return { ...known, staleUntil: null };
   }
 
   /** Former attempts' alerts, and those of rules that have none open: they would keep their rules from opening others. */
@@ -219,23 +346,33 @@ export class Judge {
     }
   }
 
-  /** `raised` is what may have been raised by these very steps, before a crash. */
-  async #judge(run: string, known: Case, steps: readonly StepEvent[], raised: readonly Alert[] = []): Promise<Case> {
+  async #judge(run: string, known: Case, steps: readonly Signals[]): Promise<Case> {
+    const judged = await this.#judgeUnmarked(run, known, steps);
+    return judged.unmarked >= MARK_EVERY_STEPS ? this.#mark(run, judged) : judged;
+  }
+
+  async #judgeUnmarked(run: string, unbegun: Case, steps: readonly Signals[]): Promise<Case> {
+    const [first] = steps;
+    const newest = steps.at(-1);
+    if (!first || !newest) return unbegun;
+    const known = unbegun.hasBegun ? unbegun : await this.#begin(run, unbegun, first.step);
     const points: ForecastPoint[] = [];
     for (const [at, step] of steps.entries()) {
       if (at > 0 && at % JUDGED_AT_ONCE === 0) await nextTurn();
-      for (const verdict of known.detector.observe(step)) await this.#carryOut(run, known.attempt, verdict, raised);
+      for (const verdict of known.detector.observe(step)) await this.#carryOut(run, known, verdict);
       const point = changeOf(known.detector, points.at(-1)?.risk ?? known.risk);
       if (point) points.push(point);
     }
     if (points.length > 0) this.#unnoted.add(run);
-    const newest = steps.at(-1);
-    const heard = newest ? { time: newest.time, at: this.#options.now().getTime() } : known.heard;
-    const risk = points.at(-1)?.risk ?? known.risk;
-    const waiting = [...known.points, ...points];
-    const judged = { ...known, judged: newest?.step ?? known.judged, heard, risk, points: waiting };
-    const isDue = Math.abs((judged.judged ?? 0) - (judged.marked ?? 0)) >= MARK_EVERY_STEPS;
-    return isDue ? this.#mark(run, judged) : judged;
+    const judged = {
+      ...known,
+      judged: newest.step,
+      unmarked: known.unmarked + steps.length,
+      risk: points.at(-1)?.risk ?? known.risk,
+      points: [...known.points, ...points],
+    };
+    const isSettled = judged.staleUntil !== null && judged.judged >= judged.staleUntil;
+    return isSettled ? this.#endStaleness(run, judged) : judged;
   }
 
   /** Notes what has been forecast since the last time: seldom, so that no alert waits behind it. */
@@ -257,10 +394,10 @@ export class Judge {
     const known = await this.#note(run, unnoted);
     const { attempt, judged, detector } = known;
     if (judged !== null) await markJudged(this.#options.db, { run, attempt, step: judged, detector: detector.state() });
-    return { ...known, marked: judged };
+    return { ...known, unmarked: 0 };
   }
 
-  async #carryOut(run: string, attempt: number, verdict: Verdict, raised: readonly Alert[] = []): Promise<void> {
+  async #carryOut(run: string, { attempt, raised }: Case, verdict: Verdict): Promise<void> {
     const { db, now, events } = this.#options;
     if (verdict.kind === 'resolved') {
       const resolved = await resolveRule(db, { run, rule: verdict.rule, step: verdict.since }, now());

@@ -132,6 +132,17 @@ export class Detector {
     return verdicts;
   }
 
+  /**
+   * Looks at a part of a step that was judged without it, or at a step behind the last one: only at what it shows by
+   * itself, and nothing is rewound.
+   */
+  observeLate(part: Signals): Verdict[] {
+    return this.#stepRules.flatMap(({ observer, watch }) => {
+      const assessment = watch.isOpen ? null : observer.observeLate?.(part);
+      return (assessment && watch.observe(part.step, assessment)) ?? [];
+    });
+  }
+
   /** Returns what has changed since the last step because none has come, `now` in milliseconds since 1970. */
   elapse(now: number): Verdict[] {
     return this.#clockRules.flatMap(({ observer, watch }) => {

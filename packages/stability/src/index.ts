@@ -1,3 +1,4 @@
+export { chooseAttempt, isLaterLife, type KnownAttempt } from './attempt-choice.ts';
 export { AttemptReplay, type ReplayedAttempt } from './attempt-replay.ts';
 export { Detector, type DetectorState } from './detector.ts';
 export { divergedAt } from './divergence.ts';
@@ -21,6 +22,8 @@ export {
 export { DEFAULT_RULE_SETTINGS, disabledRules, type RuleSettings, ruleSettings } from './rules/settings.ts';
 export { tevGrowthBy } from './rules/tev-growth.ts';
 export type { Signals } from './signals.ts';
+export { ASSEMBLY_MS, StepAssembler } from './step-assembler.ts';
+export { extendBounds, NO_STEPS, type StepBounds } from './step-bounds.ts';
 export { TEV_QUANTILES, type Tev, tokenEmbeddingVariability } from './tev.ts';
 export { type AttemptSpan, ownedSpans, type StepSpan, supersededSpans, Timeline } from './timeline.ts';
 export { Trial, type TriedAlert } from './trial.ts';

@@ -10,3 +10,15 @@ export interface Signals {
   gradNorm?: number | null | undefined;
   lr?: number | null | undefined;
 }
+
+export type SignalName = Exclude<keyof Signals, 'step' | 'time'>;
+
+const SIGNALS: Record<SignalName, null> = {
+  loss: null,
+  tevMean: null,
+  tevStd: null,
+  gradVar: null,
+  gradNorm: null,
+  lr: null,
+};
+export const SIGNAL_NAMES = Object.keys(SIGNALS) as SignalName[];

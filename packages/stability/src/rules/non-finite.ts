@@ -34,10 +34,18 @@ class NonFinite implements StepObserver {
       else broken.push(field);
     }
     if (!present) return null;
-    if (broken.length === 0) return CALM;
+    return broken.length === 0 ? CALM : this.#critical(signals, broken);
+  }
+
+  observeLate(part: Signals): Assessment | null {
+    const broken = VITAL_FIELDS.filter((field) => part[field] != null && !Number.isFinite(part[field]));
+    return broken.length === 0 ? null : this.#critical(part, broken);
+  }
+
+  #critical(signals: Signals, broken: readonly Field[]): Assessment {
     const known = broken.flatMap((field) => {
       const last = this.#known[field];
-      return last ? [[field, ...last] as const] : [];
+      return last && last[0] < signals.step ? [[field, ...last] as const] : [];
     });
     return { level: 'critical', explain: () => explain(signals, broken, known) };
   }

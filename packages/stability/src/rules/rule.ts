@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Forecast } from '../forecast/forecaster.ts';
-import type { Signals } from '../signals.ts';
+import type { SignalName, Signals } from '../signals.ts';
 
 export type Severity = 'warning' | 'critical';
 
@@ -35,6 +35,11 @@ export const CALM: Assessment = {
 export interface StepObserver {
   /** Null where the step has nothing that the rule could judge by. */
   observe(signals: Signals): Assessment | null;
+  /**
+   * Of a rule that judges single values, whenever they come: what is wrong with a part of a step that lies behind the
+   * last. Null where nothing is. Remembers nothing of it.
+   */
+  observeLate?(part: Signals): Assessment | null;
   /** Plain data, from which `create` goes on. */
   state(): unknown;
   /** Of a rule that forecasts: its last forecast; null where it has nothing to go by. */
@@ -98,7 +103,7 @@ interface RuleDefinition<Name extends string, Settings extends SettingMap> exten
   /** Whether the policy of a run answers its alerts. */
   isAnswered: boolean;
   /** The signal whose chart names its alerts. */
-  marks: Exclude<keyof Signals, 'step' | 'time'>;
+  marks: SignalName;
 }
 
 /** A rule that judges by the steps of a run. Its alert resolves once it has been calm for some steps. */

@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { readChart } from './chart.ts';
+import { removeStep } from './outlier.ts';
+import { rollUp } from './rollup.ts';
+import { getRun } from './run.ts';
+import { readHistory } from './run-history.ts';
+import { readSignals } from './signals.ts';
+import { insertSteps } from './step.ts';
+import { describeDatabases } from './testing.ts';
+import { aStep, begin, later, NOW } from './testing-data.ts';
+
+const HUGE = 10_000_000;
+
+describeDatabases('outliers', (db) => {
+  async function store(run: string, numbers: number[]): Promise<void> {
+    const steps = numbers.map((step) => aStep(step, { loss: 1, time: NOW.getTime() }));
+    expect(await insertSteps(db(), [{ run, attempt: 1, steps }], NOW)).toEqual([[]]);
+  }
+  const range = (first: number, count: number) => Array.from({ length: count }, (_, at) => first + at);
+  const attemptOf = async (run: string) => (await getRun(db(), run))?.attempts[0];
+  const spanOf = async (run: string) => {
+    const { firstStep, lastStep, columnSteps } = await readChart(db(), { run, columns: 500 });
+    return [firstStep, lastStep, columnSteps];
+  };
+
+  test('a step with a huge number is marked and left out of charts, rollups, trials and the latest step', async () => {
+    const run = await begin(db());
+    await store(run, range(0, 50));
+    await store(run, [HUGE]);
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 49 });
+    await store(run, range(50, 250));
+    await rollUp(db(), run);
+    expect(await attemptOf(run)).toMatchObject({ firstStep: 0, lastStep: 299, outliers: [HUGE] });
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 299 });
+    expect(await spanOf(run)).toEqual([0, 299, 1]);
+    const read: number[] = [];
+    for await (const rows of readSignals(db(), { run, from: null })) read.push(...rows.map(({ step }) => step));
+    expect(read).toEqual(range(0, 300));
+  });
+
+  test('further steps that go on from it make it a step like any other', async () => {
+    const run = await begin(db());
+    await store(run, [...range(0, 50), HUGE]);
+    await store(run, [HUGE + 1, HUGE + 2]);
+    expect(await attemptOf(run)).toMatchObject({ lastStep: HUGE + 2, outliers: [] });
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: HUGE + 2 });
+    await rollUp(db(), run);
+    expect((await readChart(db(), { run, columns: 500 })).lastStep).toBe(HUGE + 2);
+  });
+
+  test('a person removes a step, which is in the history, and brings it back', async () => {
+    const run = await begin(db());
+    await store(run, [...range(0, 50), HUGE]);
+    const key = { run, attempt: 1, step: HUGE };
+    await removeStep(db(), { ...key, removed: true, by: 'ada' }, later(1));
+    await removeStep(db(), { ...key, removed: true, by: 'bob' }, later(2)); // removed already
+    expect(await attemptOf(run)).toMatchObject({ lastStep: 49, outliers: [], removed: [HUGE] });
+    await store(run, [HUGE, HUGE + 1, HUGE + 2, HUGE + 3]); // it comes again, and others go on from it
+    expect(await attemptOf(run)).toMatchObject({ lastStep: HUGE + 3, outliers: [], removed: [HUGE] });
+    await removeStep(db(), { ...key, removed: false, by: null }, later(3));
+    expect(await attemptOf(run)).toMatchObject({ lastStep: HUGE + 3, outliers: [], removed: [] });
+    expect(await readHistory(db(), { run, limit: 9 })).toMatchObject([
+      { kind: 'step restored', step: HUGE, by: null, at: later(3) },
+      { kind: 'step removed', step: HUGE, by: 'ada', at: later(1) },
+    ]);
+  });
+
+  test('a removed outlier that is brought back is an outlier again', async () => {
+    const run = await begin(db());
+    await store(run, [...range(0, 50), HUGE]);
+    for (const removed of [true, false])
+      await removeStep(db(), { run, attempt: 1, step: HUGE, removed, by: null }, NOW);
+    expect(await attemptOf(run)).toMatchObject({ lastStep: 49, outliers: [HUGE], removed: [] });
+  });
+
+  test('a step that was taken for one of the run can be removed: bounds and latest step are those of the others', async () => {
+    const run = await begin(db());
+    await store(run, [0, 1, HUGE]); // too young a run to know
+    expect(await attemptOf(run)).toMatchObject({ lastStep: HUGE, outliers: [] });
+    await removeStep(db(), { run, attempt: 1, step: HUGE, removed: true, by: 'ada' }, NOW);
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 1, attempts: [{ firstStep: 0, lastStep: 1 }] });
+    expect(await spanOf(run)).toEqual([0, 1, 1]);
+  });
+
+  test('only a step that the attempt has can be removed', async () => {
+    const run = await begin(db());
+    const request = { run, attempt: 1, step: 3, removed: true, by: null };
+    await expect(removeStep(db(), request, NOW)).rejects.toMatchObject({ field: 'step' });
+  });
+});

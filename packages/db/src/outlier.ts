@@ -1,0 +1,85 @@
+import { RefusedError } from '@evenkeel/protocol';
+import { extendBounds } from '@evenkeel/stability';
+import { and, eq, max, min, notInArray } from 'drizzle-orm';
+import type { Database, Sql } from './database.ts';
+import type { ExtendedAttempt } from './extend-attempts.ts';
+import { attempt, run, runHistory, step } from './schema.ts';
+
+/** Keeps which steps are outliers, where that has changed. */
+export async function noteOutliers(tx: Sql, attempts: readonly ExtendedAttempt[]): Promise<void> {
+  for (const { run, attempt: number, before, bounds } of attempts) {
+    if (before.outliers.length === 0 && bounds.outliers.length === 0) continue;
+    await tx
+      .update(attempt)
+      .set({ outliers: [...bounds.outliers] })
+      .where(isAttempt(run, number));
+  }
+}
+
+/** A step of an attempt of a run. */
+export interface StepKey {
+  run: string;
+  attempt: number;
+  step: number;
+}
+
+/** Steps that a person may have removed from one attempt. */
+const MAX_REMOVED = 1_000;
+
+/**
+ * Removes a step from a run's charts and from what sums the run up, or brings it back. It stays stored.
+ * @param by who does it; null where that is not told.
+ * @throws RefusedError where the run has no such step, or too many are removed.
+ */
+export async function removeStep(
+  db: Database,
+  { removed: isRemoved, by, ...key }: StepKey & { removed: boolean; by: string | null },
+  now: Date,
+): Promise<void> {
+  await db.sql.transaction(async (tx) => {
+    await tx.select({ id: run.id }).from(run).where(eq(run.id, key.run)).for('update'); // in the order of all
+    const [known] = await tx.select().from(attempt).where(isAttempt(key.run, key.attempt));
+    const isStep = and(eq(step.run, key.run), eq(step.attempt, key.attempt), eq(step.step, key.step));
+    const [found] = await tx.select({ step: step.step }).from(step).where(isStep);
+    if (!known || !found) throw new RefusedError('step', 'the attempt has no such step');
+    if (known.removed.includes(key.step) === isRemoved) return;
+    if (isRemoved && known.removed.length >= MAX_REMOVED)
+      throw new RefusedError('step', `${MAX_REMOVED} steps of this attempt are removed already`);
+    const others = known.removed.filter((each) => each !== key.step);
+    const removed = isRemoved ? [...others, key.step].sort((one, other) => one - other) : others;
+    const counted = await readBounds(tx, key, [...known.removed, ...known.outliers, key.step]);
+    const outliers = known.outliers.filter((each) => each !== key.step);
+    const bounds = extendBounds({ ...counted, outliers }, isRemoved ? [] : [key.step]);
+    await tx
+      .update(attempt)
+      .set({ firstStep: bounds.first, lastStep: bounds.last, outliers: [...bounds.outliers], removed })
+      .where(isAttempt(key.run, key.attempt));
+    await sumUp(tx, key, bounds.last);
+    await tx.insert(runHistory).values(historyOf(key, { isRemoved, by, at: now }));
+  });
+}
+
+/** The first and the last step of an attempt that count. */
+async function readBounds(tx: Sql, key: StepKey, without: number[]) {
+  const isOther = without.length > 0 ? notInArray(step.step, without) : undefined;
+  const [bounds] = await tx
+    .select({ first: min(step.step), last: max(step.step) })
+    .from(step)
+    .where(and(eq(step.run, key.run), eq(step.attempt, key.attempt), isOther));
+  return { first: bounds?.first ?? null, last: bounds?.last ?? null };
+}
+
+/** A run whose newest step is removed is at the one before it. */
+async function sumUp(tx: Sql, key: StepKey, lastStep: number | null): Promise<void> {
+  const isShown = and(eq(run.id, key.run), eq(run.latestAttempt, key.attempt), eq(run.lastStep, key.step));
+  await tx.update(run).set({ lastStep }).where(isShown);
+}
+
+function historyOf(key: StepKey, { isRemoved, by, at }: { isRemoved: boolean; by: string | null; at: Date }) {
+  const reason = isRemoved ? 'left out of charts and of the latest values' : 'counts again';
+  return { ...key, kind: isRemoved ? 'step removed' : 'step restored', by, reason, at } as const;
+}
+
+function isAttempt(run: string, number: number) {
+  return and(eq(attempt.run, run), eq(attempt.number, number));
+}
