@@ -336,3 +336,17 @@ test('each attempt of a run names the key it was sent with, a revoked one too', 
   await finishRun(db, { run: OWNED, attempt: 2, status: 'finished', reason: null }, NOW);
   await deleteRun(db, { run: OWNED, name: 'owned' });
 });
+
+test('a step is removed and brought back, which is in the history of the run', async () => {
+  const key = { run: RUN, attempt: 1, step: 99 };
+  events.length = 0;
+  await client.run.removeStep.mutate({ ...key, removed: true, by: 'ada' });
+  expect((await client.run.get.query({ run: RUN })).attempts[0]).toMatchObject({ lastStep: 98, removed: [99] });
+  await client.run.removeStep.mutate({ ...key, removed: false });
+  expect((await client.run.get.query({ run: RUN })).attempts[0]).toMatchObject({ lastStep: 99, removed: [] });
+  expect(await client.run.history.query({ run: RUN })).toMatchObject([
+    { kind: 'step restored', step: 99, by: null },
+    { kind: 'step removed', step: 99, by: 'ada' },
+  ]);
+  expect(events).toEqual([RUN, RUN].map((run) => ({ kind: 'run described', run })));
+});

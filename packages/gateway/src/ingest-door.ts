@@ -12,7 +12,7 @@ import {
   RefusedError,
   runDescribe,
   runFinish,
-  runStart,
+  startRequest,
 } from '@evenkeel/protocol';
 import type { Namespace, Socket } from 'socket.io';
 
@@ -28,7 +28,7 @@ interface IngestDoorOptions {
 type Handler = (context: IngestContext, payload: unknown) => Promise<Accepted>;
 
 const HANDLERS = new Map<string, Handler>([
-  ['run:start', (context, payload) => context.start(parse(runStart, payload))],
+  ['run:start', (context, payload) => context.start(parse(startRequest, payload))],
   ['run:describe', (context, payload) => context.describe(parse(runDescribe, payload))],
   ['steps', (context, payload) => context.steps(payload)],
   ['run:finish', (context, payload) => context.finish(parse(runFinish, payload))],

@@ -1,17 +1,27 @@
-import { describeUnderWay, finishRun, type StoredSteps, startRun, type TakenBatch } from '@evenkeel/db';
+import {
+  describeUnderWay,
+  finishRun,
+  noteConflicts,
+  type OpenedAttempt,
+  type StoredSteps,
+  type TakenBatch,
+} from '@evenkeel/db';
 import {
   type Accepted,
+  type Conflict,
   decodeSteps,
   type Principal,
   RefusedError,
   type RunDescribe,
   type RunFinish,
-  type RunStart,
+  type StartRequest,
 } from '@evenkeel/protocol';
 import { type CommandsOptions, type Deliver, SenderCommands } from './commands.ts';
+import type { ConflictWatch } from './conflict-watch.ts';
 import type { Intake } from './intake.ts';
 import { UNKNOWN } from './keys.ts';
 import { readSteps } from './read-steps.ts';
+import { StartedRun } from './started-run.ts';
 
 /** Runs that one sender may have started and not finished. */
 const RUNS_PER_SENDER = 1_000;
@@ -28,12 +38,13 @@ export interface Sender {
 /** What a context needs of the service that it belongs to. */
 export interface ContextOptions extends CommandsOptions {
   intake: Intake;
+  conflicts: ConflictWatch;
   /** Resolves once the batch is durable, with what was left out of it, or with why it was refused. */
   store: (batch: TakenBatch) => Promise<StoredSteps>;
   /** The sender of this run has sent something, which may yet be refused. */
   onContact: (run: string) => void;
-  /** Nothing of this run is expected any more. */
-  onFinished: (run: string) => void;
+  /** An attempt has ended, at this time in milliseconds since 1970: other senders may have started it too. */
+  onFinished: (finish: RunFinish, at: number) => Promise<void>;
   /** Keys may have lost their runs to another. */
   checkKeys: () => Promise<void>;
   onClosed: (context: IngestContext) => void;
@@ -54,7 +65,8 @@ export class IngestContext {
   readonly #sender: Sender;
   readonly #id = String(++opened);
   /** The runs that it has started; steps wait for the start to be stored. */
-  readonly #runs = new Map<string, Promise<unknown>>();
+  readonly #runs = new Map<string, StartedRun>();
+  #isClosed = false;
   #isRevoked = false;
 
   constructor(options: ContextOptions, sender: Sender) {
@@ -69,18 +81,23 @@ export class IngestContext {
     return [...this.#runs.keys()];
   }
 
-  /** Opens a run, or the next attempt of one: needed before anything else is sent of it. */
-  start(start: RunStart): Promise<Accepted> {
-    return this.#verb(() => this.#start(start));
+  /**
+   * Opens a run, or the next attempt of one: needed before anything else is sent of it.
+   * @returns which attempt the sender's steps are of, and the newest one.
+   */
+  start(request: StartRequest): Promise<Accepted> {
+    return this.#verb(() => this.#start(request));
   }
 
   /** Changes what describes a run that is under way. */
   describe(described: RunDescribe): Promise<Accepted> {
     return this.#verb(async () => {
-      await this.#started(described.run);
+      const started = this.#started(described.run);
+      await started.opened;
       this.#options.onContact(described.run);
       const { db, events } = this.#options;
-      const isChanged = await describeUnderWay(db, described);
+      const attempt = described.attempt === undefined ? undefined : await started.attemptOf(described.attempt);
+      const isChanged = await describeUnderWay(db, { ...described, attempt });
       if (isChanged) events.publish({ kind: 'run described', run: described.run });
       return ACCEPTED;
     });
@@ -105,23 +122,34 @@ export class IngestContext {
   }
 
   /** Ends an attempt, after all steps that were sent before. */
-  finish(finish: RunFinish): Promise<Accepted> {
+  finish(sent: RunFinish): Promise<Accepted> {
     return this.#verb(async () => {
-      const { db, now, intake, events, onFinished } = this.#options;
-      await this.#started(finish.run);
+      const { db, now, intake, events, conflicts, onFinished } = this.#options;
+      const started = this.#started(sent.run);
+      await started.opened;
       await intake.settled(this.#id);
-      const hasEnded = await finishRun(db, finish, now());
+      const finish = { ...sent, attempt: await started.attemptOf(sent.attempt) };
+      const at = now();
+      const hasEnded = await finishRun(db, finish, at);
       this.#runs.delete(finish.run);
       this.commands.end(finish);
-      onFinished(finish.run);
+      conflicts.leave(finish, started.writer(this.#id));
+      await onFinished(finish, at.getTime());
       const { run, attempt, status } = finish;
       if (hasEnded) events.publish({ kind: 'run ended', run, attempt, status });
       return ACCEPTED;
     });
   }
 
+  /** Another sender has ended an attempt, at this time in milliseconds since 1970. */
+  async ended({ run, attempt }: RunFinish, at: number): Promise<void> {
+    await this.#runs.get(run)?.ended(attempt, at);
+  }
+
   /** The sender has gone, for now or for good. */
   close(): void {
+    this.#isClosed = true;
+    for (const [run, started] of this.#runs) this.#options.track(this.#leave(run, started));
     this.#options.onClosed(this);
   }
 
@@ -141,45 +169,88 @@ export class IngestContext {
     return done;
   }
 
-  async #start(start: RunStart): Promise<Accepted> {
-    const { db, now, events, onContact, checkKeys } = this.#options;
-    const { run, attempt } = start;
+  async #start(request: StartRequest): Promise<Accepted> {
+    const { db, now, onContact, checkKeys, track } = this.#options;
+    const { run } = request;
     const former = this.#runs.get(run);
     if (!former && this.#runs.size >= RUNS_PER_SENDER) {
       throw new RefusedError('run', `more than ${RUNS_PER_SENDER} runs on one connection: finish some first`);
     }
     onContact(run);
-    const stored = startRun(db, start, now(), this.principal.kind === 'key' ? this.principal.id : null);
-    this.#runs.set(run, stored);
+    const key = this.principal.kind === 'key' ? this.principal.id : null;
+    const onReopened = ({ attempt }: OpenedAttempt) => this.#join(run, attempt, started);
+    const started = new StartedRun({ db, now, request, key, onReopened });
+    this.#runs.set(run, started);
+    const stored = started.opened;
+    track(stored);
     try {
       await stored;
     } catch (error) {
       // A refused repetition does not undo the start before it.
-      const isNewest = this.#runs.get(run) === stored;
+      const isNewest = this.#runs.get(run) === started;
       if (isNewest && former) this.#runs.set(run, former);
       else if (isNewest) this.#runs.delete(run);
       throw error;
     }
+    const { attempt, newest, changedHands } = await stored;
     // Whoever had the run before has no valid key any more, but may still be connected.
-    if ((await stored).changedHands) await checkKeys();
-    events.publish({ kind: 'run started', run, attempt });
-    this.commands.begin(start);
-    return ACCEPTED;
+    if (changedHands) await checkKeys();
+    this.#join(run, attempt, started);
+    return { ok: true, attempt, newest };
+  }
+
+  /** The sender is a party to an attempt's commands from now on. */
+  #join(run: string, attempt: number, started: StartedRun): void {
+    if (this.#isClosed) return;
+    this.#options.conflicts.join({ run, attempt }, started.writer(this.#id));
+    this.#options.events.publish({ kind: 'run started', run, attempt });
+    this.commands.begin({ run, attempt });
+  }
+
+  async #leave(run: string, started: StartedRun): Promise<void> {
+    const opened = await started.opened.catch(() => null); // a refused start has joined nothing
+    if (opened) this.#options.conflicts.leave({ run, attempt: opened.attempt }, started.writer(this.#id));
   }
 
   async #steps(payload: unknown): Promise<Accepted> {
     const { onContact, store, now } = this.#options;
-    const batch = payload instanceof Uint8Array ? decodeSteps(payload) : readSteps(payload, now().getTime());
-    const started = this.#started(batch.run);
-    onContact(batch.run);
-    await started;
-    const result = await store(batch);
-    if (result instanceof RefusedError) throw result;
-    return result.length > 0 ? { ok: true, dropped: result } : ACCEPTED;
+    const sent = payload instanceof Uint8Array ? decodeSteps(payload) : readSteps(payload, now().getTime());
+    const started = this.#started(sent.run);
+    onContact(sent.run);
+    const attempt = await started.attemptForSteps(sent.attempt);
+    const batch = { ...sent, attempt };
+    const dropped = await store(batch);
+    if (dropped instanceof RefusedError) throw dropped;
+    const conflicts = this.#compare(batch, started.writer(this.#id));
+    return {
+      ok: true,
+      ...(dropped.length > 0 && { dropped }),
+      ...(attempt !== sent.attempt && { attempt }),
+      ...(conflicts.length > 0 && { conflicts }),
+    };
   }
 
-  /** Resolves once the start of the run is stored. */
-  #started(run: string): Promise<unknown> {
+  /** @returns the conflicts that this sender has not been told of. */
+  #compare(batch: TakenBatch, writer: string): Conflict[] {
+    const { conflicts, track } = this.#options;
+    const found = conflicts.compare(batch, writer);
+    const [first] = found;
+    if (first) track(this.#noteConflicts(batch, first, found.length));
+    return conflicts.notices(batch, writer);
+  }
+
+  async #noteConflicts({ run, attempt }: TakenBatch, first: Conflict, count: number): Promise<void> {
+    const { db, now, log, events } = this.#options;
+    try {
+      await noteConflicts(db, { run, attempt, count, ...first }, now());
+      events.publish({ kind: 'run described', run });
+    } catch (error) {
+      log('error', `noting conflicts of run ${run} failed`, error);
+    }
+  }
+
+  /** @throws RefusedError where the sender has not started the run. */
+  #started(run: string): StartedRun {
     const started = this.#runs.get(run);
     if (!started) throw new RefusedError('run', `run ${run} was not started on this connection`);
     return started;

@@ -21,8 +21,8 @@ import {
   parse,
   runDescribe,
   runFinish,
-  runStart,
   type ServerEvent,
+  startRequest,
 } from '@evenkeel/protocol';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Sender } from './context.ts';
@@ -77,7 +77,7 @@ beforeEach(() => {
 /** A sender that has started a run. */
 async function started(sender: Sender = { principal: ANONYMOUS }, run: string = randomUUID()) {
   const context = ingest.open(sender);
-  expect(await context.start(parse(runStart, startOf(run)))).toMatchObject({ ok: true });
+  expect(await context.start(parse(startRequest, startOf(run)))).toMatchObject({ ok: true });
   return { run, context };
 }
 
@@ -135,7 +135,7 @@ test('a run ends once, however often that is said', async () => {
   const { run, context } = await started();
   await context.finish(finishOf(run));
   await expect(context.finish(finishOf(run))).rejects.toMatchObject({ field: 'run', retry: false });
-  await context.start(parse(runStart, startOf(run)));
+  await context.start(parse(startRequest, startOf(run)));
   await context.finish(finishOf(run));
   expect(events.kinds()).toEqual(['run started', 'run ended', 'run started']);
 });
@@ -156,7 +156,7 @@ test('what a description changes nothing with is no event, and what is wrong wit
   await expect(context.describe(parse(runDescribe, { run, attempt: 2, name: 'early' }))).rejects.toMatchObject({
     field: 'attempt',
   });
-  await context.start(parse(runStart, startOf(run, 2)));
+  await context.start(parse(startRequest, startOf(run, 2)));
   await context.describe(parse(runDescribe, { run, attempt: 1, name: 'late' }));
   expect(await getRun(db, run)).toMatchObject({ name: 'a run' });
   expect(events.kinds()).toEqual(['run started', 'run started']);
@@ -204,7 +204,7 @@ test('a policy answers an alert with a command that is delivered', async () => {
   const sender = trainer();
   const run = randomUUID();
   const context = ingest.open(sender);
-  await context.start(parse(runStart, { ...startOf(run), policy: { critical: { kind: 'stop' } } }));
+  await context.start(parse(startRequest, { ...startOf(run), policy: { critical: { kind: 'stop' } } }));
   await context.steps({ run, attempt: 1, steps: stepsFrom(0, 4, () => Number.NaN) });
   await expect.poll(() => sender.received).toMatchObject([{ run, kind: 'stop', by: 'non-finite' }]);
   await ingest.settled();
@@ -239,7 +239,7 @@ test('who sends is known by its key: runs are its own, its name is in the histor
   };
   const { run, context } = await started({ ...trainer(), principal: own.principal, onRevoked });
   const foreign = ingest.open({ principal: other.principal });
-  await expect(foreign.start(parse(runStart, startOf(run)))).rejects.toMatchObject({ field: 'run' });
+  await expect(foreign.start(parse(startRequest, startOf(run)))).rejects.toMatchObject({ field: 'run' });
   expect(await ingest.command(own.principal, { run, ...STOP })).toMatchObject({ by: 'cluster' });
 
   await revokeApiKey(db, own.id, new Date());
@@ -248,6 +248,6 @@ test('who sends is known by its key: runs are its own, its name is in the histor
   const again = { field: 'key', retry: true };
   await expect(context.steps({ run, attempt: 1, steps: stepsFrom(0, 1) })).rejects.toMatchObject(again);
   await expect(context.commands.pending({ run, attempt: 1 })).rejects.toMatchObject(again);
-  await expect(before.start(parse(runStart, startOf(randomUUID())))).rejects.toMatchObject(again);
-  expect(await foreign.start(parse(runStart, startOf(run)))).toMatchObject({ ok: true });
+  await expect(before.start(parse(startRequest, startOf(randomUUID())))).rejects.toMatchObject(again);
+  expect(await foreign.start(parse(startRequest, startOf(run)))).toMatchObject({ ok: true });
 });

@@ -25,6 +25,7 @@ import {
 } from '@evenkeel/protocol';
 import { toCommand } from './commands.ts';
 import { CommitWatch, HELD_UP_MS } from './commit-watch.ts';
+import { ConflictWatch } from './conflict-watch.ts';
 import { type ContextOptions, IngestContext, type Sender } from './context.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Health, type HealthReport } from './health.ts';
@@ -177,10 +178,14 @@ export class Ingest {
       log,
       events,
       intake: this.#intake,
+      conflicts: new ConflictWatch(),
       track: (work) => this.#track(work),
       store: (batch) => this.#store(batch),
       onContact: (run) => this.#reception.contact(run),
-      onFinished: (run) => this.#release(run),
+      onFinished: async (finish, at) => {
+        for (const context of this.#contexts) await context.ended(finish, at);
+        this.#release(finish.run);
+      },
       checkKeys: () => this.#checkKeys(),
       onPutOff: (id) => this.#answers.get(id)?.(),
       onClosed: (context) => {

@@ -12,6 +12,7 @@ import {
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { LocalEventPort } from './event-port.ts';
 import { Judge } from './judge.ts';
 import { startOf, stepsFrom } from './testing.ts';
 
@@ -62,7 +63,7 @@ function withDatabase(target: () => Promise<Parameters<typeof openDatabase>[0]>)
     let clock = START;
     const now = () => new Date(clock);
     const log = (_level: string, message: string, error?: unknown) => problems.push(`${message}: ${error}`);
-    const open = () => new Judge({ db, now, log, onAlert: () => {}, onCommand: () => {}, onForecast: () => {} });
+    const open = () => new Judge({ db, now, log, events: new LocalEventPort(log) });
     let judge = open();
     return {
       run,

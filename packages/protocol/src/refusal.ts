@@ -22,10 +22,32 @@ export const droppedValue = z.object({
 });
 export type DroppedValue = z.infer<typeof droppedValue>;
 
+/** A value of a step for which another emitter of the same attempt sent a different one; the later one is kept. */
+export const conflict = z.object({
+  /** Such as `loss` or `custom.accuracy`. */
+  field: z.string(),
+  step: z.number().int(),
+});
+export type Conflict = z.infer<typeof conflict>;
+
+/** The newest attempt of a run. */
+const newestAttempt = z.object({
+  attempt: z.number().int(),
+  lastStep: z.number().int().nullable(),
+  /** Of the run; a later server may have others. */
+  status: z.string(),
+});
+
 export const accepted = z.object({
   ok: z.literal(true),
   /** What was left out; absent where nothing was. */
   dropped: z.array(droppedValue).optional(),
+  /** The attempt that was started, or that steps were stored as, where that is not the one they name. */
+  attempt: z.number().int().optional(),
+  /** In the answer to `run:start`. */
+  newest: newestAttempt.optional(),
+  /** Absent where there is none; the first of many. */
+  conflicts: z.array(conflict).optional(),
 });
 export type Accepted = z.infer<typeof accepted>;
 

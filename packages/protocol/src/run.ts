@@ -97,6 +97,20 @@ export const runStart = runDescription.extend({
 });
 export type RunStart = z.infer<typeof runStart>;
 
+/** `run:start` as an emitter sends it: it may leave the number of the attempt to the server. */
+export const startRequest = runStart
+  .extend({
+    /** `next` is one more than the newest; `resume` the newest where it has not ended, else the next. */
+    attempt: z.union([attemptNumber, z.enum(['next', 'resume'])]),
+    /** The same each time the client starts the same attempt again, so that no repetition opens another. */
+    session: z.uuid().toLowerCase().nullable().default(null),
+  })
+  .refine(({ attempt, session }) => typeof attempt === 'number' || session !== null, {
+    path: ['session'],
+    message: 'needed to ask for the next attempt or to resume: a UUID that the client makes once',
+  });
+export type StartRequest = z.infer<typeof startRequest>;
+
 /** `run:describe`: what a trainer says of a run that is under way. What is left out stays as it is. */
 export const runDescribe = z
   .object({

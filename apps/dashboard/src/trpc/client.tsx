@@ -18,6 +18,7 @@ type Outputs = inferRouterOutputs<AppRouter>;
 export type RunSummary = Outputs['run']['list']['runs'][number];
 export type RunDetail = Outputs['run']['get'];
 export type RunCommand = Outputs['run']['commands'][number];
+export type RunEvent = Outputs['run']['history'][number];
 export type ListedAlert = Outputs['alert']['list'][number];
 export type SavedView = Outputs['view']['list'][number];
 export type TriedRuns = Outputs['project']['tryRules'];

@@ -9,9 +9,12 @@ import {
   listTags,
   pageRuns,
   RUN_SORT_KEYS,
+  readHistory,
+  removeStep,
 } from '@evenkeel/db';
 import {
   action,
+  attemptNumber,
   authorOf,
   MAX_REASON_LENGTH,
   name,
@@ -19,6 +22,7 @@ import {
   runNotes,
   runStatus,
   runTags,
+  stepNumber,
   text,
 } from '@evenkeel/protocol';
 import { TRPCError } from '@trpc/server';
@@ -89,6 +93,16 @@ const commandRequest = z.object({
   reason: text(MAX_REASON_LENGTH).default('no reason was given'),
 });
 
+const removeStepRequest = z.object({
+  run: runId,
+  attempt: attemptNumber,
+  step: stepNumber,
+  /** False brings it back. */
+  removed: z.boolean(),
+  /** Who does it. */
+  by: name.nullable().default(null),
+});
+
 const descriptionRequest = z
   .object({
     run: runId,
@@ -139,6 +153,17 @@ export const runRouter = router({
     await deleteRun(ctx.db, input);
     ctx.events.publish({ kind: 'run deleted', run: input.run });
   }),
+
+  /** Leaves a step out of charts and of the latest values, or brings it back; it stays stored. */
+  removeStep: procedure.input(removeStepRequest).mutation(async ({ ctx, input }) => {
+    await removeStep(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
+    ctx.events.publish({ kind: 'run described', run: input.run });
+  }),
+
+  /** What happened beside steps, alerts and commands: attempts that the server opened, conflicts, steps removed. */
+  history: procedure
+    .input(z.object({ run: runId, limit: z.number().int().min(1).max(200).default(100) }))
+    .query(({ ctx, input }) => readHistory(ctx.db, input)),
 
   commands: procedure.input(commandsRequest).query(({ ctx, input }) => listCommands(ctx.db, input)),
 

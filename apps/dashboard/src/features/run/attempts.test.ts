@@ -13,7 +13,8 @@ function attempt(
   status: Attempt['status'] = null,
 ): Attempt {
   const policy = { warning: observe, critical: observe };
-  return { number, status, policy, startedAt: new Date(number), endedAt: null, firstStep, lastStep, keys: [] };
+  const began = { number, startedAt: new Date(number), startedAs: null, policy, keys: [] };
+  return { ...began, status, endedAt: null, firstStep, lastStep, outliers: [], removed: [], conflicts: 0 };
 }
 
 it('gives the status and last step of the run to its newest attempt alone', () => {

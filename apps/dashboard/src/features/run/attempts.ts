@@ -6,6 +6,8 @@ export interface AttemptRow {
   firstStep: number | null;
   lastStep: number | null;
   startedAt: Date;
+  /** Values for which two emitters sent different numbers. */
+  conflicts: number;
   /** Names of the ingest keys that it was sent with, in order; empty where it was sent without. */
   keys: string[];
 }

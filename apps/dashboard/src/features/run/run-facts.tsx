@@ -4,6 +4,7 @@ import type { RunDetail } from '../../trpc/client.tsx';
 import { nameOf } from '../command/command-kinds.ts';
 import { attemptRows } from './attempts.ts';
 import { flattenConfig } from './config.ts';
+import { Outliers } from './outliers.tsx';
 import { RunDescription } from './run-description.tsx';
 import classes from './run-facts.module.css';
 import { RunRemoval } from './run-removal.tsx';
@@ -16,6 +17,7 @@ export function RunFacts({ run }: { run: RunDetail }) {
       <Attempts run={run} />
       <PolicyFacts policy={run.attempts.at(-1)?.policy} />
       <DroppedValues dropped={run.dropped} />
+      <Outliers run={run} />
       <RunDescription run={run} />
       <section>
         <h2>Id</h2>
@@ -120,11 +122,14 @@ function Attempts({ run }: { run: RunDetail }) {
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ number, status, firstStep, lastStep, startedAt, keys }) => (
+          {rows.map(({ number, status, firstStep, lastStep, startedAt, keys, conflicts }) => (
             <tr key={number}>
               <th scope="row">{number}</th>
               <td className={classes.whole}>{status}</td>
-              <td>{span(firstStep, lastStep)}</td>
+              <td>
+                {span(firstStep, lastStep)}
+                {conflicts > 0 && `, ${formatCount(conflicts)} conflicting values from two emitters`}
+              </td>
               <td className={classes.whole}>{formatInstant(startedAt)}</td>
               {hasKeys && <td className={classes.key}>{keys.join(', then ') || 'none'}</td>}
             </tr>

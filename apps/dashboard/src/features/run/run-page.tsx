@@ -13,6 +13,7 @@ import { announce } from '../shell/announcer.tsx';
 import { Charts } from '../step/charts.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { RunHeader } from './run-header.tsx';
+import { RunHistory } from './run-history.tsx';
 
 /** @param isSketched whether the server had the charts at hand, and has drawn them. */
 export function RunPage({ id, isSketched }: { id: string; isSketched: boolean }) {
@@ -20,6 +21,7 @@ export function RunPage({ id, isSketched }: { id: string; isSketched: boolean })
   const { data: read, dataUpdatedAt, error } = useSuspenseQuery(trpc.run.get.queryOptions({ run: id }));
   const alerts = useQuery(trpc.alert.list.queryOptions({ run: id })).data ?? [];
   const commands = useQuery(trpc.run.commands.queryOptions({ run: id })).data ?? [];
+  const history = useQuery(trpc.run.history.queryOptions({ run: id })).data ?? [];
   const newestAttempt = read.attempts.at(-1)?.number ?? 1;
   const heard = useLiveRun(id);
   const run = withLive(read, dataUpdatedAt, heard);
@@ -32,6 +34,7 @@ export function RunPage({ id, isSketched }: { id: string; isSketched: boolean })
       <RunAlerts alerts={alerts} newestAttempt={newestAttempt} />
       <Charts run={run} alerts={alerts} isSketched={isSketched} />
       <Commands commands={commands} newestAttempt={newestAttempt} />
+      <RunHistory events={history} />
       <RunFacts run={run} />
     </>
   );

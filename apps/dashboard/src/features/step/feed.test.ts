@@ -30,6 +30,17 @@ function openFeed() {
 
 const drawn = (feed: StepFeed) => feed.picture()?.chart.steps;
 
+it('does not draw a streamed step far ahead of all others until further ones go on from it', () => {
+  const { feed, receive } = openFeed();
+  feed.load(chart(0, 50));
+  receive(1_000_000, 1_000_000);
+  receive(51, 52);
+  expect(drawn(feed)?.slice(-2)).toEqual([51, 52]);
+  expect(feed.view()).toEqual([0, 52]);
+  receive(1_000_001, 1_000_002);
+  expect(drawn(feed)?.slice(-2)).toEqual([1_000_001, 1_000_002]);
+});
+
 describe('a feed', () => {
   it('joins the backlog to what streamed in while it was read: no hole, no double', () => {
     const { feed, receive } = openFeed();

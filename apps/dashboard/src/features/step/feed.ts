@@ -1,7 +1,7 @@
 import type { StepArray, StepBatch, StepEvent } from '@evenkeel/protocol';
 import type { ArrayChart, Chart } from '../../trpc/client.tsx';
 import { cutArray, cutChart, extendArray, extendChart } from './chart-columns.ts';
-import { mergeSteps } from './tail.ts';
+import { mergeSteps, withoutOutliers } from './tail.ts';
 import type { StepRange } from './view-params.ts';
 import { STEP_AXIS, type XAxis, type XUnit, xAxisOf } from './x-axis.ts';
 
@@ -120,13 +120,15 @@ export class StepFeed {
   /** Null until it was read. */
   picture(): Picture | null {
     if (!this.chart) return null;
-    this.drawn ??= { chart: extendChart(this.chart, this.tail, this.range), arrays: this.extendedArrays(this.chart) };
+    if (this.drawn) return this.drawn;
+    const tail = withoutOutliers(this.chart, this.tail);
+    this.drawn = { chart: extendChart(this.chart, tail, this.range), arrays: this.extendedArrays(this.chart, tail) };
     return this.drawn;
   }
 
-  private extendedArrays({ lastStep }: Chart): Map<StepArray, ArrayChart> {
+  private extendedArrays({ lastStep }: Chart, tail: readonly StepEvent[]): Map<StepArray, ArrayChart> {
     const extended = [...this.arrays].map(([array, chart]): [StepArray, ArrayChart] => {
-      return [array, extendArray(chart, array, this.tail, this.range, lastStep ?? Number.NEGATIVE_INFINITY)];
+      return [array, extendArray(chart, array, tail, this.range, lastStep ?? Number.NEGATIVE_INFINITY)];
     });
     return new Map(extended);
   }

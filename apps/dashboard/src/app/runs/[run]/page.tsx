@@ -34,6 +34,7 @@ export default async function Page({ params, searchParams }: Props) {
     readInTime(chart),
     queries.prefetchQuery(trpc.alert.list.queryOptions({ run })),
     queries.prefetchQuery(trpc.run.commands.queryOptions({ run })),
+    queries.prefetchQuery(trpc.run.history.queryOptions({ run })),
   ]);
   // Not awaited: the page comes without them, and they stream after it.
   void queries.prefetchQuery(trpc.step.forecasts.queryOptions({ ...shown, columns: CHART_COLUMNS }));

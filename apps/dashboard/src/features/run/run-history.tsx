@@ -1,0 +1,44 @@
+import { formatCount, formatInstant } from '../../format.ts';
+import type { RunEvent } from '../../trpc/client.tsx';
+import classes from '../command/command.module.css';
+import { Shape, type ShapeName } from '../shell/shape.tsx';
+
+const SHAPES: Record<RunEvent['kind'], ShapeName> = {
+  'attempt opened': 'arrow',
+  conflict: 'cross',
+  'step removed': 'dash',
+  'step restored': 'tick',
+};
+
+const TITLES: Record<RunEvent['kind'], string> = {
+  'attempt opened': 'Attempt opened by the server',
+  conflict: 'Conflicting values',
+  'step removed': 'Step removed',
+  'step restored': 'Step restored',
+};
+
+/** What happened to the run beside its steps, alerts and commands. Nothing where nothing did. */
+export function RunHistory({ events }: { events: readonly RunEvent[] }) {
+  if (events.length === 0) return null;
+  return (
+    <section aria-label="History">
+      <h2>History</h2>
+      <ul className={classes.list}>
+        {events.map(({ id, kind, attempt, step, by, reason, at }) => (
+          <li key={id} className={classes.command}>
+            <Shape name={SHAPES[kind]} />
+            <div>
+              <p>
+                <strong>{TITLES[kind]}</strong>
+                {by && ` by ${by}`}
+                {step !== null && `, step ${formatCount(step)}`} of attempt {attempt}
+                <time dateTime={at.toISOString()}> · {formatInstant(at)}</time>
+              </p>
+              <p className={classes.why}>{reason}</p>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,96 @@
+import { type Database, type OpenedAttempt, openAfter, openAttempt } from '@evenkeel/db';
+import type { StartRequest } from '@evenkeel/protocol';
+
+/** Steps that come this long after another emitter has ended the attempt, in milliseconds, are not the last of it. */
+const STRAGGLER_MS = 60_000;
+
+interface StartedRunOptions {
+  db: Database;
+  now: () => Date;
+  request: StartRequest;
+  /** The ingest key; null for none. */
+  key: string | null;
+  /** Another attempt was opened because steps came for one that has ended. */
+  onReopened: (opened: OpenedAttempt) => void;
+}
+
+/** A run that was started on a connection: which attempt its steps are of. */
+export class StartedRun {
+  readonly #options: StartedRunOptions;
+  /** Rejects where the start is refused. */
+  #opened: Promise<OpenedAttempt>;
+  /** The numbers by which its emitter may call the attempt. */
+  readonly #names = new Set<number>();
+  /** When another emitter ended the attempt, in milliseconds since 1970; null where none did. */
+  #endedAt: number | null = null;
+
+  constructor(options: StartedRunOptions) {
+    const { db, now, request, key } = options;
+    this.#options = options;
+    if (typeof request.attempt === 'number') this.#names.add(request.attempt);
+    this.#opened = this.#named(openAttempt(db, request, now(), key));
+    this.#opened.catch(() => {}); // whoever waits for it handles that
+  }
+
+  get opened(): Promise<OpenedAttempt> {
+    return this.#opened;
+  }
+
+  /** Who writes: the same where an emitter comes back on another connection with its session. */
+  writer(connection: string): string {
+    return this.#options.request.session ?? connection;
+  }
+
+  /** The attempt that a number means on this connection. */
+  async attemptOf(number: number): Promise<number> {
+    const { attempt } = await this.#opened;
+    return this.#names.has(number) ? attempt : number;
+  }
+
+  /** The attempt as which steps of a number are stored: the next one where that has ended. */
+  async attemptForSteps(number: number): Promise<number> {
+    const opening = this.#opened;
+    const { isOver } = await opening;
+    if (!this.#names.has(number)) return number;
+    const isFirst = this.#opened === opening; // of several batches one opens the next attempt
+    if (isFirst && (isOver || this.#hasEndedLongAgo())) this.#reopen();
+    return (await this.#opened).attempt;
+  }
+
+  /** Another emitter has ended an attempt of the run. */
+  async ended(attempt: number, at: number): Promise<void> {
+    const opened = await this.#opened.catch(() => null);
+    if (opened?.attempt === attempt) this.#endedAt = at;
+  }
+
+  #hasEndedLongAgo(): boolean {
+    return this.#endedAt !== null && this.#options.now().getTime() - this.#endedAt > STRAGGLER_MS;
+  }
+
+  #reopen(): void {
+    const former = this.#opened;
+    this.#endedAt = null;
+    this.#opened = this.#named(this.#openNext(former));
+    this.#opened.catch(() => {
+      this.#opened = former;
+    });
+  }
+
+  async #openNext(former: Promise<OpenedAttempt>): Promise<OpenedAttempt> {
+    const { db, now, request, key, onReopened } = this.#options;
+    const { attempt: ended, isOver } = await former;
+    const attempt = typeof request.attempt === 'number' ? request.attempt : ended;
+    const opened = await openAfter(db, { start: { ...request, attempt }, ended }, now(), key).catch((error) => {
+      if (!isOver) this.#endedAt = 0; // to be tried again
+      throw error;
+    });
+    onReopened(opened);
+    return opened;
+  }
+
+  async #named(opening: Promise<OpenedAttempt>): Promise<OpenedAttempt> {
+    const opened = await opening;
+    this.#names.add(opened.attempt);
+    return opened;
+  }
+}
