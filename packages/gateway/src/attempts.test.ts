@@ -165,3 +165,25 @@ test('an emitter that comes back and sends again is in no conflict with itself',
   await send(again, 'run:start', startOf(run));
   expect(await send(again, 'steps', frame(run, 0, 20))).toEqual({ ok: true });
 });
+
+test('what a second emitter goes on to send long after the first has ended the attempt is the next attempt', async () => {
+  let clock = Date.UTC(2026, 0, 1);
+  await using gateway = await startTestGateway({ now: () => new Date(clock) });
+  const { run, socket } = await gateway.emitter();
+  const other = gateway.client('/ingest');
+  await connected(other);
+  await send(other, 'run:start', startOf(run));
+  await send(socket, 'steps', frame(run, 0, 10));
+  await send(socket, 'run:finish', { run, attempt: 1, status: 'finished' });
+  expect(await send(other, 'steps', frame(run, 5, 10))).toEqual({ ok: true }); // the last of it
+  clock += 61_000;
+  expect(await send(other, 'steps', frame(run, 15, 10))).toEqual({ ok: true, attempt: 2 });
+  expect(await getRun(gateway.db, run)).toMatchObject({
+    status: 'running',
+    attempts: [
+      { status: 'finished', lastStep: 14 },
+      { status: null, firstStep: 15 },
+    ],
+  });
+  expect(gateway.errors).toEqual([]);
+});
