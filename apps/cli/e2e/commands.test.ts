@@ -136,7 +136,7 @@ test('emit, as it is installed, runs in plain Node', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: import.meta.dirname,
   });
-  expect(JSON.parse(stdout)).toEqual({ delivered: true, pending: 0 });
+  expect(JSON.parse(stdout)).toEqual({ delivered: true, pending: 0, spool: null, dropped: [] });
 });
 
 test('a taken port is told before a database is made', async () => {
@@ -163,14 +163,20 @@ test('keys are made on the data directory, and through the server that holds it'
   using folder = temporaryFolder();
   const made = await finished(evenkeel(['key', 'create', 'first', '--data-dir', folder.path, '--json']));
   await using server = await serve(folder.path);
-  const refused = await startRun({ server: server.url, project: 'p', name: 'no key', onWarning: () => {} });
+  const start = { server: server.url, project: 'p', spool: false, onWarning: () => {} } as const;
+  const refused = await startRun({ ...start, name: 'no key' });
   refused.log({ step: 0 });
-  expect(await refused.finish('finished', undefined, { timeoutMs: 1_000 })).toEqual({ delivered: false, pending: 1 });
+  expect(await refused.finish('finished', undefined, { timeoutMs: 1_000 })).toEqual({
+    delivered: false,
+    pending: 1,
+    spool: null,
+    dropped: [],
+  });
 
   const { key, id } = { key: made.secret, id: made.id };
-  const run = await startRun({ server: server.url, project: 'p', name: 'with key', key });
+  const run = await startRun({ ...start, name: 'with key', key });
   run.log({ step: 0 });
-  expect(await run.finish()).toEqual({ delivered: true, pending: 0 });
+  expect(await run.finish()).toEqual({ delivered: true, pending: 0, spool: null, dropped: [] });
 
   await finished(evenkeel(['key', 'revoke', id, '--data-dir', folder.path, '--json']));
   const list = await finished(evenkeel(['key', 'list', '--data-dir', folder.path, '--json']));
