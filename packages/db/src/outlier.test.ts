@@ -82,6 +82,23 @@ describeDatabases('outliers', (db) => {
     expect(await spanOf(run)).toEqual([0, 1, 1]);
   });
 
+  test('a step in the middle is removed from what is rolled up too, and from what sums the run up', async () => {
+    const run = await begin(db());
+    const steps = range(0, 600).map((step) => aStep(step, { loss: step === 300 || step === 599 ? 1_000 : 1 }));
+    await insertSteps(db(), [{ run, attempt: 1, steps }], NOW);
+    await rollUp(db(), run);
+    const highest = async (columns: number) => {
+      const { loss } = (await readChart(db(), { run, columns })).series;
+      return Math.max(...(loss?.max ?? loss?.mean ?? []).map(Number));
+    };
+    for (const step of [300, 599]) await removeStep(db(), { run, attempt: 1, step, removed: true, by: null }, NOW);
+    expect([await highest(5), await highest(1_000)]).toEqual([1, 1]);
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 598, loss: 1 });
+    for (const step of [300, 599]) await removeStep(db(), { run, attempt: 1, step, removed: false, by: null }, NOW);
+    expect([await highest(5), await highest(1_000)]).toEqual([1_000, 1_000]);
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 599, loss: 1_000 });
+  });
+
   test('only a step that the attempt has can be removed', async () => {
     const run = await begin(db());
     const request = { run, attempt: 1, step: 3, removed: true, by: null };

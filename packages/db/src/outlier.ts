@@ -1,6 +1,6 @@
 import { RefusedError } from '@evenkeel/protocol';
 import { extendBounds } from '@evenkeel/stability';
-import { and, eq, max, min, notInArray } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, max, min, notInArray, type SQL } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import type { ExtendedAttempt } from './extend-attempts.ts';
 import { attempt, run, runHistory, step } from './schema.ts';
@@ -24,7 +24,7 @@ export interface StepKey {
 }
 
 /** Steps that a person may have removed from one attempt. */
-const MAX_REMOVED = 1_000;
+const MAX_REMOVED = 100;
 
 /**
  * Removes a step from a run's charts and from what sums the run up, or brings it back. It stays stored.
@@ -54,7 +54,7 @@ export async function removeStep(
       .update(attempt)
       .set({ firstStep: bounds.first, lastStep: bounds.last, outliers: [...bounds.outliers], removed })
       .where(isAttempt(key.run, key.attempt));
-    await sumUp(tx, key, bounds.last);
+    await sumUp(tx, key, [...removed, ...bounds.outliers]);
     await tx.insert(runHistory).values(historyOf(key, { isRemoved, by, at: now }));
   });
 }
@@ -69,10 +69,33 @@ async function readBounds(tx: Sql, key: StepKey, without: number[]) {
   return { first: bounds?.first ?? null, last: bounds?.last ?? null };
 }
 
-/** A run whose newest step is removed is at the one before it. */
-async function sumUp(tx: Sql, key: StepKey, lastStep: number | null): Promise<void> {
-  const isShown = and(eq(run.id, key.run), eq(run.latestAttempt, key.attempt), eq(run.lastStep, key.step));
-  await tx.update(run).set({ lastStep }).where(isShown);
+/** What a run is summed up by is read again, of the steps that count. */
+async function sumUp(tx: Sql, key: StepKey, without: number[]): Promise<void> {
+  const latest = (isCarried: SQL | undefined) => {
+    const isCounted = without.length > 0 ? notInArray(step.step, without) : undefined;
+    return tx
+      .select({ step: step.step, time: step.time, loss: step.loss, tevMean: step.tevMean })
+      .from(step)
+      .where(and(eq(step.run, key.run), eq(step.attempt, key.attempt), isCounted, isCarried))
+      .orderBy(desc(step.time), desc(step.step))
+      .limit(1);
+  };
+  const [last] = await latest(undefined);
+  const [ofLoss] = await latest(isNotNull(step.loss));
+  const [ofTev] = await latest(isNotNull(step.tevMean));
+  await tx
+    .update(run)
+    .set({
+      lastStep: last?.step ?? null,
+      lastTime: last?.time.getTime() ?? null,
+      loss: ofLoss?.loss ?? null,
+      lossStep: ofLoss?.step ?? null,
+      lossTime: ofLoss?.time.getTime() ?? null,
+      tevMean: ofTev?.tevMean ?? null,
+      tevMeanStep: ofTev?.step ?? null,
+      tevMeanTime: ofTev?.time.getTime() ?? null,
+    })
+    .where(and(eq(run.id, key.run), eq(run.latestAttempt, key.attempt)));
 }
 
 function historyOf(key: StepKey, { isRemoved, by, at }: { isRemoved: boolean; by: string | null; at: Date }) {

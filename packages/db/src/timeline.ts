@@ -1,9 +1,12 @@
-import { ownedSpans } from '@evenkeel/stability';
+import { ownedSpans, type StepSpan } from '@evenkeel/stability';
 import { and, asc, eq, lte } from 'drizzle-orm';
 import type { Sql } from './database.ts';
 import { attempt, RAW_SIZE, ROLLUP_SIZES, rowSpan, STALE_SPAN } from './schema.ts';
 
-/** The steps that an attempt owns: from its first step until the first step of any later attempt. */
+/**
+ * Steps that an attempt owns: from its first step until the first step of any later attempt, without those that are left
+ * out.
+ */
 export interface Segment {
   attempt: number;
   first: number;
@@ -36,14 +39,30 @@ export async function readTimeline(sql: Sql, run: string, asOf?: number): Promis
       lastStep: attempt.lastStep,
       rolledTo: attempt.rolledTo,
       stale: attempt.stale,
+      outliers: attempt.outliers,
+      removed: attempt.removed,
     })
     .from(attempt)
     .where(and(eq(attempt.run, run), asOf === undefined ? undefined : lte(attempt.number, asOf)))
     .orderBy(asc(attempt.number));
   return ownedSpans(attempts).flatMap((span) => {
     const owner = attempts.find(({ number }) => number === span.attempt);
-    return owner ? { ...span, rolledTo: owner.rolledTo, stale: owner.stale } : [];
+    if (!owner) return [];
+    const { rolledTo, stale, outliers, removed } = owner;
+    return around(span, [...outliers, ...removed]).map((part) => ({ ...part, rolledTo, stale }));
   });
+}
+
+/** What is left of a span without some steps: buckets that hold any of these are read from the steps beside them. */
+function around(span: StepSpan, steps: readonly number[]): StepSpan[] {
+  const within = steps.filter((step) => step >= span.first && step <= span.last).sort((one, other) => one - other);
+  const parts = within.map((step, at) => ({
+    ...span,
+    first: at === 0 ? span.first : (within[at - 1] ?? step) + 1,
+    last: step - 1,
+  }));
+  const rest = { ...span, first: (within.at(-1) ?? span.first - 1) + 1 };
+  return [...parts, rest].filter(({ first, last }) => first <= last);
 }
 
 /** What of the timeline lies from one step to another, both included. */

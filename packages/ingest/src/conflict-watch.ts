@@ -11,7 +11,8 @@ interface Written {
 }
 
 interface Watched {
-  writers: Set<string>;
+  /** The writer of each connection: one that comes back with its session is the same. */
+  writers: Map<string, string>;
   /** What was written last of each step, while there are several writers. */
   steps: Map<number, Written>;
   /** What each writer has not been told yet. */
@@ -24,21 +25,26 @@ interface Watched {
  */
 export class ConflictWatch {
   readonly #attempts = new Map<string, Watched>();
+  /** The key of the attempt that a connection sends of each of its runs. */
+  readonly #joined = new Map<string, string>();
 
-  /** An emitter has started an attempt. */
-  join({ run, attempt }: Pick<StepBatch, 'run' | 'attempt'>, writer: string): void {
+  /** A connection sends an attempt of a run from now on, and no other of that run. */
+  join({ run, attempt }: Pick<StepBatch, 'run' | 'attempt'>, connection: string, writer: string): void {
+    this.leave(run, connection);
     const key = `${run} ${attempt}`;
-    const watched = this.#attempts.get(key) ?? { writers: new Set(), steps: new Map(), notices: new Map() };
-    watched.writers.add(writer);
+    const watched = this.#attempts.get(key) ?? { writers: new Map(), steps: new Map(), notices: new Map() };
+    watched.writers.set(connection, writer);
     this.#attempts.set(key, watched);
+    this.#joined.set(`${run} ${connection}`, key);
   }
 
-  /** An emitter has ended an attempt, or is gone. */
-  leave({ run, attempt }: Pick<StepBatch, 'run' | 'attempt'>, writer: string): void {
-    const key = `${run} ${attempt}`;
+  /** A connection sends no more of a run. */
+  leave(run: string, connection: string): void {
+    const key = this.#joined.get(`${run} ${connection}`);
+    if (key === undefined) return;
+    this.#joined.delete(`${run} ${connection}`);
     const watched = this.#attempts.get(key);
-    watched?.writers.delete(writer);
-    watched?.notices.delete(writer);
+    watched?.writers.delete(connection);
     if (watched?.writers.size === 0) this.#attempts.delete(key);
   }
 

@@ -133,7 +133,7 @@ export class IngestContext {
       const hasEnded = await finishRun(db, finish, at);
       this.#runs.delete(finish.run);
       this.commands.end(finish);
-      conflicts.leave(finish, started.writer(this.#id));
+      conflicts.leave(finish.run, this.#id);
       await onFinished(finish, at.getTime());
       const { run, attempt, status } = finish;
       if (hasEnded) events.publish({ kind: 'run ended', run, attempt, status });
@@ -149,7 +149,7 @@ export class IngestContext {
   /** The sender has gone, for now or for good. */
   close(): void {
     this.#isClosed = true;
-    for (const [run, started] of this.#runs) this.#options.track(this.#leave(run, started));
+    for (const run of this.#runs.keys()) this.#options.conflicts.leave(run, this.#id);
     this.#options.onClosed(this);
   }
 
@@ -201,15 +201,10 @@ export class IngestContext {
 
   /** The sender is a party to an attempt's commands from now on. */
   #join(run: string, attempt: number, started: StartedRun): void {
-    if (this.#isClosed) return;
-    this.#options.conflicts.join({ run, attempt }, started.writer(this.#id));
+    if (this.#isClosed) return; // it has left already
+    this.#options.conflicts.join({ run, attempt }, this.#id, started.writer(this.#id));
     this.#options.events.publish({ kind: 'run started', run, attempt });
     this.commands.begin({ run, attempt });
-  }
-
-  async #leave(run: string, started: StartedRun): Promise<void> {
-    const opened = await started.opened.catch(() => null); // a refused start has joined nothing
-    if (opened) this.#options.conflicts.leave({ run, attempt: opened.attempt }, started.writer(this.#id));
   }
 
   async #steps(payload: unknown): Promise<Accepted> {

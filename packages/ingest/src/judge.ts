@@ -237,7 +237,7 @@ export class Judge {
       known.bounds,
       steps.map(({ step }) => step),
     );
-    const isJump = bounds.outliers.length < known.bounds.outliers.length;
+    const isJump = known.bounds.outliers.some((step) => !bounds.outliers.includes(step));
     if (isJump) return this.#jump(run, known);
     const { assembler } = known;
     const late: StepEvent[] = [];
