@@ -1,6 +1,6 @@
 import { FIRST_CUSTOM_METRIC, MIN_STEP } from '@evenkeel/protocol';
 import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
-import { arrayOf, INT8 } from './array-wire.ts';
+import { arrayOf, INT8, UUID } from './array-wire.ts';
 import {
   customValues,
   floorSql,
@@ -56,9 +56,13 @@ export async function forgetRollups(db: Database, run: string): Promise<void> {
   });
 }
 
-/** The runs that have something to roll up. */
-export async function runsToRollUp(db: Database): Promise<string[]> {
-  const rows = await db.sql.selectDistinct({ run: attempt.run }).from(attempt).where(isBehind);
+/**
+ * The runs that have something to roll up.
+ * @param among all runs where it is left out.
+ */
+export async function runsToRollUp(db: Database, among?: readonly string[]): Promise<string[]> {
+  const isAsked = among && sql`${attempt.run} = any(${arrayOf(UUID, among)}::uuid[])`;
+  const rows = await db.sql.selectDistinct({ run: attempt.run }).from(attempt).where(and(isAsked, isBehind));
   return rows.map(({ run }) => run);
 }
 
@@ -85,7 +89,7 @@ interface Chunk {
  */
 async function rollUpChunk(db: Database, run: string, number: number): Promise<boolean> {
   const chunk = await beginChunk(db, run, number);
-  if (!chunk) return false;
+  if (typeof chunk === 'boolean') return chunk;
   for (const write of await writesOf(db, chunk)) {
     const isOurs = await db.sql.transaction(async (tx) => {
       await lockBuilds(tx, run);
@@ -108,8 +112,11 @@ function isAttempt({ run, attempt: number }: { run: string; attempt: number }) {
   return and(eq(attempt.run, run), eq(attempt.number, number));
 }
 
-/** From here on late steps of the chunk are noticed: the lock makes this wait for commits that have not noticed it. */
-async function beginChunk(db: Database, id: string, number: number): Promise<Chunk | null> {
+/**
+ * From here on late steps of the chunk are noticed: the lock makes this wait for commits that have not noticed it.
+ * @returns whether more is left, where no row is to be built.
+ */
+async function beginChunk(db: Database, id: string, number: number): Promise<Chunk | boolean> {
   return db.sql.transaction(async (tx) => {
     const key = { run: id, attempt: number };
     const [found] = await tx
@@ -123,7 +130,7 @@ async function beginChunk(db: Database, id: string, number: number): Promise<Chu
       .from(attempt)
       .where(and(isAttempt(key), isBehind))
       .for('update');
-    if (!found) return null;
+    if (!found) return false;
     const { complete, stale, build } = found;
     // Rows before the one that holds the first step hold nothing.
     const from = Math.max(found.rolledTo, floorTo(found.first ?? found.rolledTo, LONGEST_ROW));
@@ -132,10 +139,15 @@ async function beginChunk(db: Database, id: string, number: number): Promise<Chu
     const custom = count > 0 ? { first: FIRST_CUSTOM_METRIC, last: FIRST_CUSTOM_METRIC + count - 1 } : null;
     const steps = chunkSteps(count);
     const renewed = stale.filter((start) => start < found.rolledTo).slice(0, steps / STALE_SPAN);
-    if (renewed.length === 0 && from >= complete) return null;
+    if (renewed.length === 0 && from >= complete) return false;
     const until = renewed.length > 0 ? found.rolledTo : await chunkEnd(tx, { ...key, from, complete, steps });
-    await tx.update(attempt).set({ rollingTo: until, changed: [], build }).where(isAttempt(key));
-    return { ...key, build, custom, from, until, renewed };
+    const chunk = { ...key, build, custom, from, until, renewed };
+    const isEmpty = renewed.length === 0 && !hasRows(chunk);
+    await tx
+      .update(attempt)
+      .set(isEmpty ? { rolledTo: until, build } : { rollingTo: until, changed: [], build })
+      .where(isAttempt(key));
+    return isEmpty ? until < complete : chunk;
   });
 }
 
@@ -184,6 +196,12 @@ type Range = Pick<Piece, 'from' | 'until'>;
 
 function rangesOf({ from, until, renewed }: Chunk, size: number): Range[] {
   return renewed.length > 0 ? rowsAround(renewed, size, until) : completed(from, until, size);
+}
+
+/** Whether a row of any level is completed. */
+function hasRows(chunk: Chunk): boolean {
+  const levels = chunk.custom ? [RAW_SIZE, ...ROLLUP_SIZES] : ROLLUP_SIZES;
+  return levels.some((size) => rangesOf(chunk, size).length > 0);
 }
 
 /** The rows of a level that hold any of these spans, as far as they are rolled up. */

@@ -310,15 +310,21 @@ export class Ingest {
     if (this.#toRollUp.size === 0) return;
     const runs = [...this.#toRollUp];
     this.#toRollUp.clear();
-    for (const run of runs) {
-      this.#inBackground(`rolling up run ${run}`, async () => {
-        try {
-          await rollUp(this.#options.db, run);
-        } catch (error) {
-          this.#toRollUp.add(run); // to be tried again
-          throw error;
-        }
+    this.#inBackground('rolling up', async () => {
+      const behind = await runsToRollUp(this.#options.db, runs).catch((error) => {
+        for (const run of runs) this.#toRollUp.add(run); // to be tried again
+        throw error;
       });
+      for (const run of behind) await this.#rollUp(run);
+    });
+  }
+
+  async #rollUp(run: string): Promise<void> {
+    try {
+      await rollUp(this.#options.db, run);
+    } catch (error) {
+      this.#toRollUp.add(run); // to be tried again
+      this.#options.log('error', `rolling up run ${run} failed`, error);
     }
   }
 }
