@@ -1,0 +1,40 @@
+import { expect, inject, test } from 'vitest';
+import { evenkeel } from './evenkeel.ts';
+
+const SMALL = ['--emitters', '3', '--processes', '2', '--viewers', '2', '--duration', '1', '--warmup', '4'];
+
+async function bench(args: readonly string[], env: Record<string, string> = {}) {
+  await using run = evenkeel(['bench', 'ingest', ...SMALL, ...args, '--json'], env);
+  expect([await run.ended, run.output()]).toEqual([0, expect.stringContaining('{')]);
+  return JSON.parse(run.facts());
+}
+
+const above0 = expect.toSatisfy((value) => value > 0);
+
+test('bench ingest stores a load of custom scalars on the embedded database, and measures it', async () => {
+  expect(await bench(['--scalars', '8'])).toMatchObject({
+    build: 'now',
+    stepsPerSecond: above0,
+    copyStepsPerSecond: above0,
+    echoStepsPerSecond: above0,
+    acks: { p50: above0, p99: above0 },
+    viewers: { p50: above0 },
+    frames: above0,
+    cpuPerStep: { client: above0, server: above0, database: above0 },
+    memory: { peak: above0 },
+    disk: { bytesPerStep: above0, bytesPerValue: above0 },
+    warnings: [],
+  });
+});
+
+const postgresUrl = inject('postgresUrl');
+
+test.skipIf(!postgresUrl)('bench ingest leaves nothing behind on a PostgreSQL server', async () => {
+  const measured = await bench(['--database', 'postgres', '--rate', '50', '--batch', '1'], {
+    DATABASE_URL: postgresUrl ?? '',
+  });
+  expect(measured).toMatchObject({ stepsPerSecond: above0, cpuPerStep: { database: above0 }, warnings: [] });
+  expect(await bench(['--database', 'postgres'], { DATABASE_URL: postgresUrl ?? '' })).toMatchObject({
+    frames: above0,
+  });
+});
