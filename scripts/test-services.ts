@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,18 @@ declare module 'vitest' {
     /** A Chromium executable: EVENKEEL_TEST_CHROMIUM, or one on the machine. */
     chromium: string | null;
     python: string | null;
+    /** What tests of a database that fails need: servers of their own to kill, disks of their own to fill. */
+    faults: Faults;
   }
+}
+
+interface Faults {
+  /** The folder of PostgreSQL's own programs, and the user that they run as. */
+  postgres: { bin: string; user: { uid?: number; gid?: number } } | null;
+  /** The commands, each with its first arguments, that mount and unmount. */
+  mount: { mount: string[]; umount: string[] } | null;
+  /** Limits the size of the files that a process may write. */
+  prlimit: string | null;
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -26,10 +37,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('postgresUrl', postgres.url);
   project.provide('chromium', chromium);
   project.provide('python', python);
+  const faults = findFaults();
+  project.provide('faults', faults);
   const skipped = [];
   if (!postgres.url) skipped.push('without PostgreSQL: the database suite on PostgreSQL (PGlite is tested)');
   if (!chromium) skipped.push('without Chromium: the browser tests');
   if (!python) skipped.push('without Python: the protocol client written from its specification');
+  if (!faults.postgres) skipped.push('without the programs of a PostgreSQL server: the tests that kill and pause one');
+  if (!faults.mount) skipped.push('without the right to mount a tmpfs: the tests of a full disk');
+  if (!faults.prlimit) skipped.push('without prlimit: the test of an embedded database that hangs');
   for (const what of skipped) console.log(`SKIPPED ${what}`);
   if (process.env.CI && skipped.length > 0) throw new Error('on CI nothing may be skipped');
   return postgres.stop;
@@ -39,6 +55,36 @@ function findExecutable(names: readonly string[]): string | null {
   const folders = (process.env.PATH ?? '').split(':');
   const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find((path) => existsSync(path));
   return found ?? null;
+}
+
+function findFaults(): Faults {
+  const bin = findPostgresBinaries();
+  const user = unprivilegedUser();
+  return {
+    postgres: bin !== null && user !== null ? { bin, user } : null,
+    mount: findMount(),
+    prlimit: findExecutable(['prlimit']),
+  };
+}
+
+/** By trying: root may mount, but not in every container, and on some machines `sudo` may without a password. */
+function findMount(): Faults['mount'] {
+  if (process.platform !== 'linux') return null;
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-mount-'));
+  const mayMount = (prefix: string[]) => {
+    const [command = '', ...args] = [...prefix, 'mount'];
+    try {
+      execFileSync(command, [...args, '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' });
+    } catch {
+      return false;
+    }
+    const [undo = '', ...undoArgs] = [...prefix, 'umount'];
+    execFileSync(undo, [...undoArgs, folder], { stdio: 'ignore' });
+    return true;
+  };
+  const prefix = [[], ['sudo', '-n']].find(mayMount);
+  rmdirSync(folder);
+  return prefix ? { mount: [...prefix, 'mount'], umount: [...prefix, 'umount'] } : null;
 }
 
 interface Postgres {

@@ -2,6 +2,7 @@ import { createServer, type Server as HttpServer, type IncomingMessage } from 'n
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { type ApiContext, createCaller } from '@evenkeel/api';
 import { anyApiKey, type Database, openDatabase } from '@evenkeel/db';
@@ -24,12 +25,16 @@ export type { ServerSettings };
 
 /** By how much the heap may grow before garbage is collected: at V8's own four times, large answers leave 150 MB of it. */
 const HEAP_GROWTH_PERCENT = 50;
+/** What closing one part of the server may take, in milliseconds. */
+const CLOSE_MS = 8_000;
 
 export interface RunningServer extends AsyncDisposable {
   /** Where it listens, such as `http://127.0.0.1:4870`. */
   url: string;
   database: Database['kind'];
-  /** Finishes what is in flight and lets go of the database. */
+  /** Resolves with why, as a sentence, when the server can store nothing any more until it is started again. */
+  failed: Promise<string>;
+  /** Finishes what is in flight and lets go of the database; after some seconds it leaves what does not end. */
   close(): Promise<void>;
 }
 
@@ -44,15 +49,15 @@ export async function startServer(input: ServerSettings, log: Log): Promise<Runn
   const close = async () => {
     for (const closeOne of closers.splice(0).reverse()) {
       try {
-        await closeOne();
+        await withinCloseTime(closeOne());
       } catch (error) {
         log('error', 'closing a part of the server failed; the others are closed all the same', error);
       }
     }
   };
   try {
-    const { url, database } = await open(settings, log, closers);
-    return { url, database, close, [Symbol.asyncDispose]: close };
+    const opened = await open(settings, log, closers);
+    return { ...opened, close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
@@ -64,7 +69,7 @@ async function open(
   { host, port, dataDir, databaseUrl, accessToken, allowedHosts, trustedProxies }: z.output<typeof serverSettings>,
   log: Log,
   closers: (() => unknown)[],
-): Promise<Pick<RunningServer, 'url' | 'database'>> {
+): Promise<Pick<RunningServer, 'url' | 'database' | 'failed'>> {
   const now = () => new Date();
   await listen(createServer(), port, host).then((probe) => probe.close()); // a taken port is told before a database is made
   const db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
@@ -126,7 +131,19 @@ async function open(
   db.announce(url);
   const warm = warmUp(url, accessToken);
   closers.push(() => warm);
-  return { url, database: db.kind };
+  return { url, database: db.kind, failed: db.failed };
+}
+
+/** @throws Error where a part is still not closed after that long, as when it waits for a database that hangs. */
+async function withinCloseTime(closing: unknown): Promise<void> {
+  const closed = new AbortController();
+  const late = delay(CLOSE_MS, 'late', { signal: closed.signal }).catch(() => null);
+  try {
+    const first = await Promise.race([closing, late]);
+    if (first === 'late') throw new Error(`it takes longer than ${CLOSE_MS / 1_000} seconds`);
+  } finally {
+    closed.abort();
+  }
 }
 
 /** Next.js speaks on standard output as it starts, which is for the facts that a command prints: it goes to the log. */

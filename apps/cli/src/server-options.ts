@@ -1,8 +1,12 @@
-import { type ServerSettings, startServer } from '@evenkeel/dashboard/server';
+import { type RunningServer, type ServerSettings, startServer } from '@evenkeel/dashboard/server';
 import { Command } from 'commander';
 import { environment } from './environment.ts';
+import { Failure } from './failure.ts';
 import { readPort } from './numbers.ts';
 import { openServerLog } from './server-log.ts';
+
+/** What closing may take in all, in milliseconds. */
+const CLOSE_MS = 30_000;
 
 interface ServerFlags {
   host: string;
@@ -31,8 +35,17 @@ export function serverCommand(name: string): Command {
     .addHelpText('after', '\nDATABASE_URL=postgres://… stores on PostgreSQL instead of in the data directory.');
 }
 
+interface StartOptions {
+  /** Ends the process at once where it resolves before the server has started: nothing is acknowledged by then. */
+  stop: Promise<void>;
+  verbose?: boolean;
+}
+
 /** Starts the server that the flags and the environment describe; it logs errors, and all else if `verbose`. */
-export function startFromFlags({ allowHost, trustedProxy, ...flags }: ServerFlags, verbose: boolean) {
+export async function startFromFlags(
+  { allowHost, trustedProxy, ...flags }: ServerFlags,
+  { stop, verbose = false }: StartOptions,
+): Promise<RunningServer> {
   const { accessToken, databaseUrl } = environment;
   const settings: ServerSettings = {
     host: flags.host,
@@ -44,19 +57,44 @@ export function startFromFlags({ allowHost, trustedProxy, ...flags }: ServerFlag
     trustedProxies: trustedProxy,
   };
   const log = openServerLog();
-  return startServer(settings, (level, message, error) => {
+  const starting = startServer(settings, (level, message, error) => {
     if (level === 'error' || verbose) log.write(level, message, error);
   });
+  return (await Promise.race([starting, stop])) ?? process.exit(1);
 }
 
-/** Resolves at the first Ctrl-C or termination signal; a second one ends the process at once. */
+/**
+ * Resolves at the first Ctrl-C or termination signal. What was begun has half a minute to end, then the process ends
+ * all the same; at a second signal it ends at once.
+ */
 export function interrupted(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => {
         process.once(signal, () => process.exit(1));
+        endWithin(CLOSE_MS);
         resolve();
       });
     }
   });
+}
+
+/**
+ * Resolves as `stop` does.
+ * @throws Failure as soon as the server can store nothing any more: the process is to end, to be started again.
+ */
+export async function untilStopped(stop: Promise<void>, { failed }: Pick<RunningServer, 'failed'>): Promise<void> {
+  const problem = await Promise.race([stop, failed]);
+  if (problem === undefined) return;
+  endWithin(CLOSE_MS);
+  throw new Failure(problem);
+}
+
+/** Whatever still keeps the process: closing may wait for what never comes. */
+function endWithin(ms: number): void {
+  const end = () => {
+    console.error(`evenkeel: closing took longer than ${ms / 1_000} seconds; what is acknowledged is stored`);
+    process.exit(1);
+  };
+  setTimeout(end, ms).unref();
 }

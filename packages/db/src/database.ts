@@ -19,6 +19,8 @@ export interface Database extends AsyncDisposable {
   readonly sql: Sql;
   /** Why no statement can succeed any more in this process, as a sentence; null while one can. */
   readonly problem: () => string | null;
+  /** Resolves with that sentence when it comes to that, and never where the database was closed before. */
+  readonly failed: Promise<string>;
   /**
    * The same database for what viewers read, which may wait: embedded, behind what is being stored; on PostgreSQL, on
    * connections of its own, where a statement may take ten seconds.

@@ -8,6 +8,7 @@ import type { Worker } from 'node:worker_threads';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { isTimeout } from './database.ts';
+import { describeFailure } from './failure.ts';
 import { DirectoryHeldError, holderOf } from './lock.ts';
 import { openDatabase } from './open.ts';
 import { openPostgres } from './postgres.ts';
@@ -179,6 +180,34 @@ describe.skipIf(!inject('postgresUrl'))('a PostgreSQL database', () => {
     await place.drop();
   });
 
+  test('whose connections break, or which does not answer, says so in a sentence, and cannot keep `close` waiting', async () => {
+    const place = await createPostgres();
+    await using line = await openLine(place.url);
+    const db = await openPostgres(line.url, { connectMs: 500, statementMs: 60_000 });
+    /** What a transaction comes to during which something happens to the line. */
+    const during = (happens: () => void) =>
+      db.sql
+        .transaction(async (tx) => {
+          await tx.execute(sql`select 1`);
+          happens();
+          await tx.execute(sql`select 2`);
+        })
+        .then(() => 'stored', describeFailure);
+    expect(await during(line.break)).toBe('the connection to the database broke');
+    line.cut();
+    expect(await during(() => {})).toBe('the database does not answer');
+    line.mend();
+    expect(await during(() => {})).toBe('stored');
+    let closed: Promise<void> | undefined;
+    const held = during(() => {
+      line.cut();
+      closed = db.close();
+    });
+    expect(await held).toBe('the connection to the database broke');
+    await closed;
+    await place.drop();
+  });
+
   test('that accepts but does not answer is an error', async () => {
     await using line = await openLine('postgres://127.0.0.1:1/none');
     line.cut();
@@ -211,6 +240,10 @@ async function openLine(target: string) {
     },
     mend() {
       isCut = false;
+    },
+    break() {
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

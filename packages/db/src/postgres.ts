@@ -10,6 +10,8 @@ const MIGRATION_LOCK = 0x6576656e6b65656cn;
 
 /** After how long what the server does not answer is an error. */
 const PATIENCE = { connectMs: 5_000, statementMs: 60_000, readMs: 10_000 };
+/** How long closing waits for what has begun. */
+const CLOSE_MS = 5_000;
 /** Connections for what is stored and judged, and apart from them for what viewers read. */
 const CONNECTIONS = { own: 10, readers: 4 };
 
@@ -30,18 +32,19 @@ export async function openPostgres(
   const own = openPool({ ...config, statement_timeout: statementMs, max: CONNECTIONS.own }, statementMs + connectMs);
   const readers = openPool({ ...config, statement_timeout: readMs, max: CONNECTIONS.readers }, readMs + connectMs);
   const close = async () => {
-    await Promise.all([own, readers].map((pool) => (pool.ending ? undefined : pool.end())));
+    await Promise.all([own, readers].map(({ pool, sockets }) => (pool.ending ? undefined : endPool(pool, sockets))));
   };
   return withReaders(
     {
       kind: 'postgres',
-      sql: sqlOver(own),
+      sql: sqlOver(own.pool),
       problem: () => null,
+      failed: new Promise(() => {}), // a server that is away may come back
       announce: () => {},
       close,
       [Symbol.asyncDispose]: close,
     },
-    sqlOver(readers),
+    sqlOver(readers.pool),
   );
 }
 
@@ -49,14 +52,18 @@ export async function openPostgres(
  * A connection that breaks is replaced by the pool, and fails what it was doing; without listeners, idle or not, it
  * would end the process.
  */
-function openPool(config: pg.PoolConfig, silentMs: number): pg.Pool {
+function openPool(config: pg.PoolConfig, silentMs: number): { pool: pg.Pool; sockets: ReadonlySet<Socket> } {
   const pool = new pg.Pool(config);
   pool.on('error', () => {});
+  const sockets = new Set<Socket>();
   pool.on('connect', (client) => {
     client.on('error', () => {});
-    giveUpOnSilence(client, silentMs);
+    const socket = client.connection.stream as Socket;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    giveUpOnSilence(socket, silentMs);
   });
-  return pool;
+  return { pool, sockets };
 }
 
 /** Several replicas may start at once: one migrates, the others wait for it, however long that takes. */
@@ -73,9 +80,17 @@ async function migrateAlone(config: pg.ClientConfig): Promise<void> {
 }
 
 /** A server that is gone without a word does not time its statements out itself. */
-function giveUpOnSilence({ connection }: pg.PoolClient, silentMs: number): void {
-  const socket = connection.stream as Socket;
-  socket.setTimeout(silentMs, () => socket.destroy(new Error('the PostgreSQL server does not answer')));
+function giveUpOnSilence(socket: Socket, silentMs: number): void {
+  const silent = Object.assign(new Error('the PostgreSQL server does not answer'), { code: 'ETIMEDOUT' });
+  socket.setTimeout(silentMs, () => socket.destroy(silent));
+}
+
+/** Waits for what has begun, but not for a server that does not answer: its connections are cut. */
+async function endPool(pool: pg.Pool, sockets: ReadonlySet<Socket>): Promise<void> {
+  const cut = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, CLOSE_MS);
+  await pool.end().finally(() => clearTimeout(cut));
 }
 
 /** Drizzle's own `transaction` would keep the connection for ever where `begin` fails. */

@@ -8,11 +8,11 @@ class RollBack extends Error {}
 
 /**
  * Does what storing steps does, and takes it back: takes the locks, and writes a row. Rejects with the database's error
- * where that fails, or a lock is not free within a second. It settles late, or never, where nothing answers.
+ * where that fails, or a lock is not free within a quarter of a second. It settles late, or never, where nothing answers.
  */
 export async function probeIngest(db: Database): Promise<void> {
   const probing = db.sql.transaction(async (tx) => {
-    await tx.execute(sql`set local lock_timeout = '1s'`).catch(tellCause);
+    await tx.execute(sql`set local lock_timeout = '250ms'`).catch(tellCause);
     await tx.execute(sql`set local statement_timeout = '5s'`).catch(tellCause);
     await tx.execute(sql`lock table ${run}, ${attempt}, ${step} in row exclusive mode`).catch(tellCause);
     await tx

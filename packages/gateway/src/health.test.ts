@@ -98,6 +98,20 @@ describe.skipIf(!SERVER)('health on PostgreSQL', () => {
     expect(await healthOf(server)).toEqual(HEALTHY);
   });
 
+  test('a database that fails just after it stored steps, or was probed, is reported within two seconds', async () => {
+    const { server, other, skip } = await onPostgres();
+    const { run, socket } = await server.emitter();
+    for (const isStoring of [true, false]) {
+      if (isStoring) expect(await send(socket, 'steps', frameOf(run, 0))).toEqual({ ok: true });
+      else skip(60);
+      expect(await healthOf(server)).toEqual(HEALTHY);
+      await other.query('begin; lock table run in exclusive mode');
+      skip(1);
+      expect(await healthOf(server)).toMatchObject({ live: 'ok', ready: 'failing' });
+      await other.query('rollback');
+    }
+  });
+
   test('a database that does not answer is not ready, and one probe waits for it, however often one asks', async () => {
     const { server, other } = await onPostgres();
     // All connections of the pool are taken, as by a server that stands still.

@@ -1,4 +1,4 @@
-import type { StoredSteps, TakenBatch } from '@evenkeel/db';
+import { describeFailure, type StoredSteps, type TakenBatch } from '@evenkeel/db';
 import { DropCount, RefusedError, type StepEvent } from '@evenkeel/protocol';
 import type { Log } from './log.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -143,7 +143,7 @@ export class GroupCommit {
     } catch (error) {
       this.#log('error', `storing ${slices.length} batches failed`, error);
       if (!isDataRejected(error))
-        return slices.map(() => new RefusedError('', 'the database did not answer: try again', true));
+        return slices.map(() => new RefusedError('', `${describeFailure(error)}: try again`, true));
       if (slices.length === 1) return [new RefusedError('steps', 'the database rejects it')];
       // One batch has spoilt the transaction of all: give each its own.
       const answers: StoredSteps[] = [];

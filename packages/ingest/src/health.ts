@@ -4,13 +4,16 @@ import type { CommitWatch } from './commit-watch.ts';
 import type { Backlog } from './intake.ts';
 import type { Log } from './log.ts';
 
+// A database that fails is reported within two seconds: what is known of it is half a second old at
+// most, and a probe that is not answered for a second says that it does not answer.
+
 /** What a commit came to says whether steps can be stored for so long, in milliseconds; later the database is probed. */
-const RECENT_MS = 5_000;
+const RECENT_MS = 500;
 /** A commit that is in flight for longer stores nothing. */
 const COMMIT_MS = 10_000;
-const PROBE_EVERY_MS = 3_000;
-/** How long whoever asks waits for a probe, which locks that are held keep for a second. */
-const PROBE_ANSWER_MS = 2_000;
+const PROBE_EVERY_MS = 500;
+/** How long whoever asks waits for a probe, which locks that are held keep for a quarter of one. */
+const PROBE_ANSWER_MS = 1_000;
 /** Longer than a commit takes whose every statement and connection runs into its timeout. */
 const STUCK_MS = 10 * 60_000;
 

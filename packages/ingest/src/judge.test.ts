@@ -62,6 +62,23 @@ test('what was stored and not judged before a restart is judged at the next star
   expect(await alertSteps(run)).toEqual([30]);
 });
 
+test('an alert that could not be stored is raised once the database is back, without another step', async () => {
+  const run = await startedRun();
+  const judge = newJudge();
+  judge.observe(await store(run, stepsFrom(0, 20)));
+  await judge.settled(run);
+  await db.sql.execute('alter table alert rename to gone');
+  judge.observe(await store(run, stepsFrom(20, 20, NAN_FROM(30))));
+  await judge.settled(run);
+  expect(problems.splice(0)).toEqual([expect.stringContaining(`judging run ${run} failed`)]);
+  await db.sql.execute('alter table gone rename to alert');
+  expect(await alertSteps(run)).toEqual([]);
+  judge.elapse();
+  await judge.settled(run);
+  expect(await alertSteps(run)).toEqual([30]);
+  await judge.close();
+});
+
 test('a run that ended just before a stop is judged to its end', async () => {
   const run = await startedRun();
   const judge = newJudge();

@@ -86,6 +86,8 @@ export class Judge {
   readonly #options: JudgeOptions;
   /** The end of each run's queue of judgements. */
   readonly #cases = new Map<string, Promise<Case | null>>();
+  /** Runs whose judging failed, which may not have a next step: they are judged again at the next tick. */
+  readonly #failed = new Set<string>();
   /** Runs with forecasts that are not noted yet. */
   readonly #unnoted = new Set<string>();
   /** When the first waiting step of a run is complete at the latest, in milliseconds since 1970. */
@@ -133,6 +135,10 @@ export class Judge {
    * @param silenceFrom from when on it counts, in milliseconds since 1970, where that is later than its newest step.
    */
   elapse(silenceFrom: (run: string) => number = () => 0): void {
+    for (const run of this.#failed) {
+      this.#failed.delete(run);
+      this.#enqueue(run, (known) => known ?? this.#rebuild(run));
+    }
     const now = this.#nowMs();
     for (const run of this.#cases.keys()) {
       this.#enqueue(run, async (waiting) => {
@@ -197,7 +203,8 @@ export class Judge {
   #enqueue(run: string, act: (known: Case | null) => Promise<Case | null> | Case | null): void {
     const former = this.#cases.get(run) ?? Promise.resolve(null);
     const next = former.then(act).catch((error) => {
-      this.#options.log('error', `judging run ${run} failed; it is judged again at its next step or start`, error);
+      this.#options.log('error', `judging run ${run} failed; it is judged again within seconds`, error);
+      this.#failed.add(run);
       return null;
     });
     this.#cases.set(run, next);

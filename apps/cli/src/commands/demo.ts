@@ -8,7 +8,7 @@ import open from 'open';
 import { type Client, connect } from '../client.ts';
 import { environment } from '../environment.ts';
 import { readCount } from '../numbers.ts';
-import { interrupted, serverCommand, startFromFlags } from '../server-options.ts';
+import { interrupted, serverCommand, startFromFlags, untilStopped } from '../server-options.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url)); // seen from dist
 const PROGRESS_MS = 5_000;
@@ -33,7 +33,7 @@ export function demoCommand(): Command {
     .option('--no-open', 'do not open a browser')
     .action(async ({ steps, open: wantsBrowser, ...flags }) => {
       const stop = interrupted();
-      await using server = await startFromFlags(flags, false);
+      await using server = await startFromFlags(flags, { stop });
       const client = connect(server.url);
       const key = await trainerKey(client);
       console.log(`\n  Evenkeel is at ${server.url}\n`);
@@ -46,14 +46,19 @@ export function demoCommand(): Command {
       });
       const progress = setInterval(() => void printProgress(client, since), PROGRESS_MS);
       const allEnded = Promise.all(trainers.map(ended)).then(() => 'all ended' as const);
-      const first = await Promise.race([stop, allEnded]);
-      clearInterval(progress);
-      if (first === 'all ended') {
-        await printProgress(client, since);
-        console.log(`\n  All trainings have ended; the dashboard stays at ${server.url} until Ctrl-C.\n`);
+      const stopped = untilStopped(stop, server);
+      try {
+        const first = await Promise.race([stopped, allEnded]);
+        clearInterval(progress);
+        if (first === 'all ended') {
+          await printProgress(client, since);
+          console.log(`\n  All trainings have ended; the dashboard stays at ${server.url} until Ctrl-C.\n`);
+        }
+        await stopped;
+      } finally {
+        clearInterval(progress);
+        for (const trainer of trainers) trainer.kill('SIGTERM');
       }
-      await stop;
-      for (const trainer of trainers) trainer.kill('SIGTERM');
       await allEnded;
     });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { interrupted, serverCommand, startFromFlags } from '../server-options.ts';
+import { interrupted, serverCommand, startFromFlags, untilStopped } from '../server-options.ts';
 
 export function serveCommand(): Command {
   return serverCommand('serve')
@@ -7,10 +7,9 @@ export function serveCommand(): Command {
     .option('--json', 'print where it listens as JSON')
     .action(async ({ json, ...flags }) => {
       const stop = interrupted();
-      const server = await startFromFlags(flags, true);
+      await using server = await startFromFlags(flags, { stop, verbose: true });
       const { url, database } = server;
       console.log(json ? JSON.stringify({ url, database }) : `Evenkeel is at ${url} (${database}). Ctrl-C stops it.`);
-      await stop;
-      await server.close();
+      await untilStopped(stop, server);
     });
 }

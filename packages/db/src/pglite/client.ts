@@ -1,7 +1,14 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { PACKAGE } from '../package.ts';
+import { Space } from './space.ts';
 import { Turns } from './turns.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** How long closing waits for what has begun. */
+const CLOSE_MS = 5_000;
+const WRITES = /\b(insert|update|delete|vacuum|create|alter|drop)\b/i;
 
 export type Request =
   | { id: number; kind: 'query'; sql: string; params: unknown[]; rowMode: 'array' | 'object' }
@@ -12,7 +19,7 @@ interface Result {
   affectedRows?: number;
 }
 
-type Reply = { id: number; result: Result } | { id: number; error: { message: string } };
+type Reply = { id: number; result: Result } | { id: number; error: { message: string; code?: unknown } };
 
 type Query = (sql: string, params?: unknown[], options?: { rowMode?: 'array' | 'object' }) => Promise<Result>;
 
@@ -26,8 +33,12 @@ export interface PgliteClient extends PgliteConnection {
   /** The same connection for reads that may wait: what the client itself is asked for goes before them. */
   readonly readers: PgliteConnection;
   close(): Promise<void>;
-  /** Whether its thread has failed or ended, or it is closed: every query fails from then on. */
-  readonly isDead: boolean;
+  /** Why every query fails from now on, as a sentence; null while queries can succeed. */
+  readonly problem: string | null;
+  /** Resolves with that sentence where that is so although nobody has closed it. */
+  readonly failed: Promise<string>;
+  /** From now on a statement that takes a minute, or a write of rows that takes 20 seconds, means that it hangs. */
+  opened(): void;
   /** Statements that changed rows so far, and the bytes of their binary parameters: about what was written. */
   readonly writes: number;
   readonly written: number;
@@ -45,6 +56,8 @@ export async function connectPglite(dataDir: string | null): Promise<PgliteClien
   }
 }
 
+const STOPPED = 'the embedded database has stopped: restart the server';
+
 type Waiter = { resolve: (result: Result) => void; reject: (error: Error) => void };
 
 class WorkerClient implements PgliteClient {
@@ -54,27 +67,42 @@ class WorkerClient implements PgliteClient {
   private readonly waiters = new Map<number, Waiter>();
   private readonly turns = new Turns();
   private dead: Error | null = null;
+  problem: string | null = null;
+  readonly failed: Promise<string>;
+  private fail: (problem: string) => void = () => {};
   private nextId = 0;
+  private readonly space: Space;
+  private readonly watchdog = new Watchdog({
+    isDiskFull: () => this.space.isLow(),
+    onStuck: (seconds) => void this.giveUp(seconds),
+  });
 
   constructor(dataDir: string | null) {
+    this.failed = new Promise((resolve) => {
+      this.fail = resolve;
+    });
+    this.space = new Space(dataDir);
     this.worker = new Worker(join(PACKAGE, 'src/pglite/worker.mjs'), {
       workerData: { dataDir: dataDir ?? 'memory://' },
     });
     this.worker.on('message', (reply: Reply) => this.settle(reply));
     this.worker.on('error', (cause) =>
-      this.die(new Error(`the database's thread failed: ${cause.message}`, { cause })),
+      this.die(new Error(`the database's thread failed: ${cause.message}`, { cause }), STOPPED),
     );
-    this.worker.on('exit', () => this.die(new Error("the database's thread ended")));
+    this.worker.on('exit', () => this.die(new Error("the database's thread ended"), STOPPED));
   }
 
-  get isDead(): boolean {
-    return this.dead !== null;
+  opened(): void {
+    this.watchdog.opened();
   }
 
-  query: Query = (sql, params, options) => this.turns.first(() => this.run(sql, params, options));
+  query: Query = (sql, params, options) => {
+    const action = () => this.run(sql, params, options);
+    return WRITES.test(sql) ? this.writing(action) : this.turns.first(action);
+  };
 
   transaction<T>(body: (tx: { query: Query }) => Promise<T>): Promise<T> {
-    return this.turns.first(() => this.runTransaction(body));
+    return this.writing(() => this.runTransaction(body));
   }
 
   readonly readers: PgliteConnection = {
@@ -82,17 +110,21 @@ class WorkerClient implements PgliteClient {
     transaction: (body) => this.turns.later(() => this.runTransaction(body)),
   };
 
-  /** What has been asked for comes to its end first. */
+  /** What has been asked for comes to its end first, unless that takes long: what is committed is safe without. */
   async close(): Promise<void> {
-    await this.turns
-      .last(async () => {
-        if (!this.dead) await this.request({ kind: 'close' });
-        this.dead ??= new Error('the database is closed');
-      })
-      .finally(() => this.terminate());
+    const closed = this.turns.last(async () => {
+      if (!this.dead) await this.request({ kind: 'close' });
+    });
+    try {
+      await within(CLOSE_MS, closed);
+    } finally {
+      this.die(new Error('the database is closed'));
+      await this.terminate();
+    }
   }
 
   async terminate(): Promise<void> {
+    this.watchdog.stop();
     await this.worker.terminate();
   }
 
@@ -106,6 +138,18 @@ class WorkerClient implements PgliteClient {
       await this.run('rollback').catch(() => {}); // where this fails too, the first error tells more
       throw error;
     }
+  }
+
+  /** In its turn, but where the disk is full it is refused at once: the statement before may never end. */
+  private async writing<T>(action: () => Promise<T>): Promise<T> {
+    const early = this.space.check();
+    const done = this.turns.first(async () => {
+      await early;
+      await this.space.check();
+      return action();
+    });
+    await early;
+    return done;
   }
 
   private run: Query = (sql, params = [], { rowMode = 'object' } = {}) => {
@@ -123,6 +167,7 @@ class WorkerClient implements PgliteClient {
     return new Promise((resolve, reject) => {
       if (this.dead) return reject(this.dead);
       this.waiters.set(id, { resolve, reject });
+      this.watchdog.sent(request.kind === 'query' ? request.sql : request.kind);
       this.worker.postMessage({ ...request, id });
     });
   }
@@ -130,13 +175,38 @@ class WorkerClient implements PgliteClient {
   private settle(reply: Reply): void {
     const waiter = this.waiters.get(reply.id);
     this.waiters.delete(reply.id);
-    if ('error' in reply) waiter?.reject(Object.assign(new Error(reply.error.message), reply.error));
-    else waiter?.resolve(reply.result);
+    const isIdle = this.waiters.size === 0;
+    if ('error' in reply) {
+      this.watchdog.answered({ isIdle, code: reply.error.code });
+      waiter?.reject(Object.assign(new Error(reply.error.message), reply.error));
+    } else {
+      this.watchdog.answered({ isIdle });
+      waiter?.resolve(reply.result);
+    }
   }
 
-  private die(error: Error): void {
-    this.dead ??= error;
+  private async giveUp(seconds: number): Promise<void> {
+    const problem = (await this.space.isLow())
+      ? 'the disk is full, and the embedded database hangs: free some space, then restart the server'
+      : `the embedded database has not answered for ${seconds} seconds: restart the server`;
+    this.die(Object.assign(new Error(problem), { code: '58000' }), problem);
+    await this.terminate();
+  }
+
+  /** Nothing is asked of it any more. Without `problem` it was closed. */
+  private die(error: Error, problem: string | null = null): void {
+    if (this.dead) return;
+    this.dead = error;
+    this.problem = problem ?? error.message;
+    if (problem !== null) this.fail(problem);
     for (const waiter of this.waiters.values()) waiter.reject(this.dead);
     this.waiters.clear();
   }
+}
+
+/** Resolves when the time is over at the latest. */
+async function within(ms: number, done: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const late = delay(ms, undefined, { signal: over.signal }).catch(() => {});
+  await Promise.race([done, late]).finally(() => over.abort());
 }

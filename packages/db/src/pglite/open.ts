@@ -8,11 +8,13 @@ import { type Database, type Sql, withReaders } from '../database.ts';
 import { type DirectoryLock, lockDirectory } from '../lock.ts';
 import { MIGRATIONS } from '../package.ts';
 import { connectPglite, type PgliteClient, type PgliteConnection } from './client.ts';
+import { Space } from './space.ts';
 import { keepUp } from './upkeep.ts';
 
-/** @throws DirectoryHeldError where another process has it open. */
+/** @throws DirectoryHeldError where another process has it open; Error where its disk is full. */
 export async function openDirectory(dataDir: string): Promise<Database> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await new Space(dataDir).check(); // opening writes too, and would hang
   const lock = await lockDirectory(dataDir);
   try {
     const data = join(resolve(dataDir), 'postgres');
@@ -48,6 +50,7 @@ async function openMigrated(data: string | null): Promise<PgliteClient> {
   });
   try {
     await migrate(drizzleOver(client), { migrationsFolder: MIGRATIONS });
+    client.opened();
     return client;
   } catch (error) {
     await client.close();
@@ -65,7 +68,8 @@ function databaseOf(client: PgliteClient, lock: DirectoryLock | null): Database 
     {
       kind: 'pglite',
       sql: drizzleOver(client) as unknown as Sql,
-      problem: () => (client.isDead ? 'the embedded database has stopped: restart the server' : null),
+      problem: () => client.problem,
+      failed: client.failed,
       announce: (url) => lock?.announce(url),
       close,
       [Symbol.asyncDispose]: close,
