@@ -58,7 +58,7 @@ describe.skipIf(!mount)('a full disk under the embedded database', () => {
   });
 
   test('is what a server that starts on it says as it ends', async () => {
-    using disk = smallDisk(20);
+    using disk = smallDisk(80); // which PGlite would fill as it makes a new database
     await using server = evenkeel(['serve', '--port', '0', '--data-dir', `${disk.path}/data`]);
     expect(await server.ended).toBe(1);
     expect(server.output()).toMatch(/^evenkeel: the disk of the data directory has \d+ MB left, .*\n$/);
@@ -182,7 +182,7 @@ describe.skipIf(!postgres)('PostgreSQL under load', () => {
     expectShortLog(server.output());
   });
 
-  test('paused does not keep the server from ending at one Ctrl-C', async () => {
+  test('paused does not keep the server from ending at one Ctrl-C', { timeout: 60_000 }, async () => {
     using folder = temporaryFolder();
     await using cluster = await startCluster();
     await using server = await serve(folder.path, '0', { DATABASE_URL: cluster.url });

@@ -14,10 +14,11 @@ import { keepUp } from './upkeep.ts';
 /** @throws DirectoryHeldError where another process has it open; Error where its disk is full. */
 export async function openDirectory(dataDir: string): Promise<Database> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await new Space(dataDir).check(); // opening writes too, and would hang
+  const data = join(resolve(dataDir), 'postgres');
+  const space = new Space(dataDir);
+  await (existsSync(data) ? space.check() : space.checkForNew()); // opening writes too, and would hang
   const lock = await lockDirectory(dataDir);
   try {
-    const data = join(resolve(dataDir), 'postgres');
     await ensureMade(data);
     return databaseOf(await openMigrated(data), lock);
   } catch (error) {

@@ -5,6 +5,8 @@ import { statfs } from 'node:fs/promises';
  * write-ahead log, of 16 MB: the statement after that never returns. Nothing is written to a disk that is this close.
  */
 const RESERVE_BYTES = 48 * 1024 * 1024;
+/** Bytes that a new database takes at most while it is made. */
+const NEW_BYTES = 64 * 1024 * 1024;
 const LOOK_EVERY_MS = 100;
 
 /** The disk that a data directory is on; a database in memory has none. */
@@ -16,16 +18,25 @@ export class Space {
     this.#folder = folder;
   }
 
-  /** @throws Error with SQLSTATE 53100, which PostgreSQL itself uses for a full disk. */
-  async check(): Promise<void> {
-    const free = await this.#free();
-    if (free >= RESERVE_BYTES) return;
-    const left = `${inMegabytes(free)} MB left, and the embedded database needs ${inMegabytes(RESERVE_BYTES)} MB`;
-    throw Object.assign(new Error(`the disk of the data directory has ${left}`), { code: '53100' });
+  /** @throws Error with SQLSTATE 53100, which PostgreSQL itself uses, where there is no space to write. */
+  check(): Promise<void> {
+    return this.#require(RESERVE_BYTES);
+  }
+
+  /** @throws Error with SQLSTATE 53100 where there is no space for a new database. */
+  checkForNew(): Promise<void> {
+    return this.#require(RESERVE_BYTES + NEW_BYTES);
   }
 
   async isLow(): Promise<boolean> {
     return (await this.#free()) < RESERVE_BYTES;
+  }
+
+  async #require(bytes: number): Promise<void> {
+    const free = await this.#free();
+    if (free >= bytes) return;
+    const left = `${inMegabytes(free)} MB left, and the embedded database needs ${inMegabytes(bytes)} MB`;
+    throw Object.assign(new Error(`the disk of the data directory has ${left}`), { code: '53100' });
   }
 
   #free(): Promise<number> {
