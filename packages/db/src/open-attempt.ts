@@ -43,7 +43,8 @@ export async function openAttempt(
 }
 
 /**
- * Opens the attempt after one that has ended, since steps come for it: unless another emitter has just opened it.
+ * Opens the attempt after one that has ended, since steps come for it: unless another emitter of the same job has just
+ * opened it, or another job has begun a later one.
  * @param start what the emitter started; `attempt` is what it believes to send.
  * @throws RefusedError as {@link startIn}.
  */
@@ -57,10 +58,11 @@ export async function openAfter(
     const { attempts } = await lockAttempts(tx, start.run);
     const newest = attempts.at(-1);
     if (!newest) throw new RefusedError('run', 'no such run');
-    const isOpen = newest.number > ended || !newest.hasEnded;
-    const number = isOpen ? newest.number : ended + 1;
+    const isDue = newest.number === ended && newest.hasEnded;
+    const inPlace = newest.startedAs === start.attempt ? newest.number : ended; // else a later job has the run
+    const number = isDue ? ended + 1 : inPlace;
     const changedHands = await startIn(tx, { ...start, attempt: number }, now, key);
-    if (!isOpen) await noteOpened(tx, start, number, now);
+    if (isDue) await noteOpened(tx, start, number, now);
     return { attempt: number, newest: await readNewest(tx, start.run), isOver: false, changedHands };
   });
 }

@@ -187,3 +187,19 @@ test('what a second emitter goes on to send long after the first has ended the a
   });
   expect(gateway.errors).toEqual([]);
 });
+
+test('an emitter that was left behind by a later attempt sends ghosts, however long after', async () => {
+  let clock = Date.UTC(2026, 0, 1);
+  await using gateway = await startTestGateway({ now: () => new Date(clock) });
+  const { run, socket } = await gateway.emitter();
+  const other = gateway.client('/ingest');
+  await connected(other);
+  await send(other, 'run:start', startOf(run));
+  await send(socket, 'steps', frame(run, 0, 10));
+  await send(socket, 'run:finish', { run, attempt: 1, status: 'failed' });
+  await send(socket, 'run:start', startOf(run, 2));
+  await send(socket, 'steps', frame(run, 5, 10, 2));
+  clock += 61_000;
+  expect(await send(other, 'steps', frame(run, 10, 10))).toEqual({ ok: true });
+  expect(await getRun(gateway.db, run)).toMatchObject({ attempts: [{ lastStep: 19 }, { firstStep: 5, lastStep: 14 }] });
+});

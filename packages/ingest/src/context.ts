@@ -44,7 +44,7 @@ export interface ContextOptions extends CommandsOptions {
   /** The sender of this run has sent something, which may yet be refused. */
   onContact: (run: string) => void;
   /** An attempt has ended, at this time in milliseconds since 1970: other senders may have started it too. */
-  onFinished: (finish: RunFinish, at: number) => Promise<void>;
+  onFinished: (finish: RunFinish, at: number) => void;
   /** Keys may have lost their runs to another. */
   checkKeys: () => Promise<void>;
   onClosed: (context: IngestContext) => void;
@@ -134,7 +134,7 @@ export class IngestContext {
       this.#runs.delete(finish.run);
       this.commands.end(finish);
       conflicts.leave(finish.run, this.#id);
-      await onFinished(finish, at.getTime());
+      onFinished(finish, at.getTime());
       const { run, attempt, status } = finish;
       if (hasEnded) events.publish({ kind: 'run ended', run, attempt, status });
       return ACCEPTED;
@@ -142,8 +142,8 @@ export class IngestContext {
   }
 
   /** Another sender has ended an attempt, at this time in milliseconds since 1970. */
-  async ended({ run, attempt }: RunFinish, at: number): Promise<void> {
-    await this.#runs.get(run)?.ended(attempt, at);
+  ended({ run, attempt }: RunFinish, at: number): void {
+    void this.#runs.get(run)?.ended(attempt, at);
   }
 
   /** The sender has gone, for now or for good. */

@@ -182,8 +182,8 @@ export class Ingest {
       track: (work) => this.#track(work),
       store: (batch) => this.#store(batch),
       onContact: (run) => this.#reception.contact(run),
-      onFinished: async (finish, at) => {
-        for (const context of this.#contexts) await context.ended(finish, at);
+      onFinished: (finish, at) => {
+        for (const context of this.#contexts) context.ended(finish, at);
         this.#release(finish.run);
       },
       checkKeys: () => this.#checkKeys(),
