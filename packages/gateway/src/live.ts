@@ -26,7 +26,7 @@ const UNACKNOWLEDGED_FRAMES = 16;
 /** Runs one viewer may watch at once. */
 const WATCHED_RUNS = 100;
 
-/** As what viewers learn of an event: what the board shows of a run has changed, or what belongs to it is read again. */
+/** The message that an event of a run becomes: its row on the board has changed, or viewers read something of it again. */
 const MESSAGES = {
   'run started': 'board',
   'run ended': 'board',
