@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 
 /** What Linux counts CPU time in; the kernel reports it to programs in hundredths of a second on every machine. */
 const TICK_MS = 10;
@@ -39,15 +39,11 @@ export function parentOf(pid: number): number | null {
   return statOf(`/proc/${pid}/stat`)?.parent ?? null;
 }
 
-/** What the machine was busy with over the last minute, as `uptime` reports it; null where it has none. */
-export function loadAverage(): string | null {
-  try {
-    return execFileSync('uptime', { encoding: 'utf8' })
-      .replace(/^.*load average: /s, '')
-      .trim();
-  } catch {
-    return null;
-  }
+/** How many processes wanted to run over the last minute, five and fifteen minutes. */
+export function loadAverage(): string {
+  return loadavg()
+    .map((load) => load.toFixed(2))
+    .join(', ');
 }
 
 function statOf(path: string): Stat | null {
