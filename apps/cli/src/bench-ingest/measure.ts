@@ -55,7 +55,7 @@ export interface Measured {
   disk: { bytesPerStep: number; bytesPerValue: number; totalBytesPerStep: number };
   warnings: string[];
   /** Of the machine, over the last minute, as the measurement ended. */
-  loadAverage: string | null;
+  loadAverage: string;
 }
 
 export async function measureBuild({ name, tree }: Build, folder: string, scene: Scene): Promise<Measured> {
@@ -99,7 +99,7 @@ interface Ran {
   usage: Usage;
   memory: Measured['memory'];
   settledMs: number;
-  loadAverage: string | null;
+  loadAverage: string;
 }
 
 async function runScene({ server, database, tree, scene }: Place): Promise<Ran> {
