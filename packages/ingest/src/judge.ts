@@ -301,7 +301,7 @@ export class Judge {
     return null;
   }
 
-  /** @param former of the same process: what it had judged is stored. */
+  /** @param former what the same process knew before the step numbers jumped; what it had judged is stored. */
   async #rebuild(run: string, former?: Case): Promise<Case | null> {
     const { db } = this.#options;
     const known = await judgedTo(db, run);
@@ -313,14 +313,12 @@ export class Judge {
     const newest = steps.at(-1);
     const start = indexFrom(steps, Math.max(first, (known.judgedTo ?? Number.NEGATIVE_INFINITY) + 1));
     const own = indexFrom(steps, first);
-    const state = known.detector as DetectorState | null;
-    const isKnown = state !== null && Detector.understands(state);
-    const detector = isKnown ? Detector.restore(state, told.rules) : new Detector(told.rules);
-    if (!isKnown) {
-      await replay(detector, steps.slice(0, own));
-      detector.newAttempt(first);
-      await replay(detector, steps.slice(own, start));
-    }
+    const detector = await detectorOf(known.detector as DetectorState | null, told.rules, {
+      before: steps.slice(0, own),
+      first,
+      judged: steps.slice(own, start),
+    });
+    if (former) detector.leap();
     const { attempt, judgedTo: judged } = known;
     await this.#resolveStaleAlerts(run, attempt, RULE_NAMES); // or they would keep this attempt's own from opening
     const assembler = new StepAssembler();
@@ -419,6 +417,20 @@ export class Judge {
     events.publish({ kind: `alert ${news.change}`, alert: news.alert });
     if (news.command) events.publish({ kind: 'command given', attempt, command: toCommand(news.command) });
   }
+}
+
+/** The detector that judged the steps of an attempt so far; one whose memory is of another version sees them again. */
+async function detectorOf(
+  state: DetectorState | null,
+  rules: RuleSettings,
+  { before, first, judged }: { before: readonly StepEvent[]; first: number; judged: readonly StepEvent[] },
+): Promise<Detector> {
+  if (state && Detector.understands(state)) return Detector.restore(state, rules);
+  const detector = new Detector(rules);
+  await replay(detector, before);
+  detector.newAttempt(first);
+  await replay(detector, judged);
+  return detector;
 }
 
 /** Lets a detector see steps again, with breaks. What it finds is known already. */

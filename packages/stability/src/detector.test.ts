@@ -361,3 +361,24 @@ describe('a detector', () => {
     );
   });
 });
+
+test('a jump of step numbers is no time in which the run was calm', () => {
+  const detector = new Detector();
+  detector.observe({ step: 0, loss: Number.NaN });
+  detector.observe({ step: 1, loss: 2 });
+  detector.leap();
+  expect(detector.observe({ step: 10_000_000, loss: 2 })).toEqual([]);
+  expect(detector.openRules()).toEqual(['non-finite']);
+});
+
+test('a value that comes late opens an alert at its step, once, and rewinds nothing', () => {
+  const detector = new Detector();
+  for (let step = 0; step < 100; step++) detector.observe({ step, loss: 2 });
+  const before = detector.state();
+  expect(detector.observeLate({ step: 50, loss: 3 })).toEqual([]);
+  expect(detector.state()).toEqual(before);
+  const late = { step: 50, gradNorm: Number.NaN };
+  expect(detector.observeLate(late)).toMatchObject([{ kind: 'opened', finding: { rule: 'non-finite', since: 50 } }]);
+  expect(detector.observeLate(late)).toEqual([]);
+  expect(detector.state().step).toBe(99);
+});

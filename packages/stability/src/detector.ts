@@ -106,6 +106,11 @@ export class Detector {
     return [...verdicts, ...this.#clockRules.flatMap(({ watch }) => watch.newAttempt(step) ?? [])];
   }
 
+  /** The run goes on far ahead of the last step: a jump of numbers is no time in which it was calm. */
+  leap(): void {
+    for (const { watch } of this.#stepRules) watch.leap();
+  }
+
   /** The names of the rules whose alert is open, as far as this detector knows. */
   openRules(): string[] {
     return this.#all().flatMap(({ rule, watch }) => (watch.isOpen ? [rule.name] : []));

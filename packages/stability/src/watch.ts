@@ -61,6 +61,11 @@ export class Watch {
     return this.#resolve(step, `another attempt goes on from step ${step}`);
   }
 
+  /** The run goes on far ahead: the step numbers between were not calm, since there were no steps. */
+  leap(): void {
+    this.#state.calmSince = null;
+  }
+
   /** What the alert was about is over, for certain and at once. */
   resume(step: number): Verdict | null {
     return this.#state.open === null ? null : this.#resolve(step, `steps come again, the first is ${step}`);
