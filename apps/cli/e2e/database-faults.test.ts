@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { type EvenkeelProcess, evenkeel, serve, temporaryFolder } from './evenkeel.ts';
 import { type Cluster, startCluster } from './postgres-cluster.ts';
@@ -193,4 +195,13 @@ describe.skipIf(!postgres)('PostgreSQL under load', () => {
     server.child.kill('SIGINT');
     expect(await server.ended).not.toBeNull();
   });
+});
+
+test('a server that is still making its database ends at one Ctrl-C', async () => {
+  using folder = temporaryFolder();
+  await using server = evenkeel(['serve', '--port', '0', '--data-dir', folder.path]);
+  await expect.poll(() => existsSync(join(folder.path, 'postgres.new')), { interval: 5 }).toBe(true);
+  server.child.kill('SIGINT');
+  expect(await server.ended).toBe(1);
+  expect(server.output()).toBe('');
 });
