@@ -15,12 +15,13 @@ const GROUP_STEPS = 512;
 /** Numbers for each of its steps, on average: a commit of wide steps holds fewer of them. */
 const STEP_NUMBERS = 64;
 /**
- * Where many runs wait, a commit has room for a turn of each: the price of any commit is then shared by more steps. It
- * grows while commits of full groups are quick, in milliseconds, and shrinks when they are slow.
+ * Where many runs wait, a commit has more room: its price is then shared by more steps. The room grows while commits of
+ * full groups are quick, in milliseconds, and shrinks when they are slow.
  */
+const MANY_RUNS = 4;
 const MAX_GROUP_STEPS = 4_096;
-const QUICK_MS = 40;
-const SLOW_MS = 80;
+const QUICK_MS = 100;
+const SLOW_MS = 200;
 /** What one run puts into a group at its turn: emit's batch while the server keeps up. */
 const TURN_STEPS = 64;
 /** Past this many waiting numbers new batches are told to come back: memory stays bounded when the disk is slow. */
@@ -118,7 +119,7 @@ export class GroupCommit {
 
   #takeGroup(): Part[] {
     const parts = new Map<Waiting, Part>();
-    const maxSteps = Math.min(this.#maxSteps, Math.max(GROUP_STEPS, TURN_STEPS * this.#queue.keys));
+    const maxSteps = this.#queue.keys < MANY_RUNS ? GROUP_STEPS : this.#maxSteps;
     const maxNumbers = STEP_NUMBERS * maxSteps;
     let [steps, numbers] = [0, 0];
     while (steps < maxSteps && numbers < maxNumbers) {
