@@ -61,6 +61,7 @@ test('runs --json prints one line per run', async () => {
     lastStep: 4,
     loss: 'NaN',
     tevMean: 0.5,
+    droppedValues: 0,
     openAlerts: [{ rule: 'non-finite', severity: 'critical', step: 4 }],
   });
 });

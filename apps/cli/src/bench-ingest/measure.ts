@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
@@ -8,7 +9,6 @@ import type { Emitted } from './emit-part.ts';
 import type { Load } from './load.ts';
 import { Part } from './part.ts';
 import { type Percentiles, percentilesOf } from './percentiles.ts';
-import { loadAverage } from './process-usage.ts';
 import { BenchServer } from './server.ts';
 import type { Build } from './tree.ts';
 import type { Seen } from './view-part.ts';
@@ -54,8 +54,8 @@ export interface Measured {
   /** Rows of steps and scalars, with their keys; and all that is made of them besides. */
   disk: { bytesPerStep: number; bytesPerValue: number; totalBytesPerStep: number };
   warnings: string[];
-  /** Of the machine, over the last minute, as the measurement ended. */
-  loadAverage: string;
+  /** Of the machine, over the last 1, 5 and 15 minutes, as the measurement ended. */
+  loadAverage: number[];
 }
 
 export async function measureBuild({ name, tree }: Build, folder: string, scene: Scene): Promise<Measured> {
@@ -99,7 +99,7 @@ interface Ran {
   usage: Usage;
   memory: Measured['memory'];
   settledMs: number;
-  loadAverage: string;
+  loadAverage: number[];
 }
 
 async function runScene({ server, database, tree, scene }: Place): Promise<Ran> {
@@ -157,7 +157,7 @@ async function measureWhile(measuring: Measuring): Promise<Omit<Ran, 'settledMs'
       databaseMs: usage.databaseMs - before.usage.databaseMs,
     },
     memory: { before: before.memory, after: server.residentBytes, peak: server.peakBytes },
-    loadAverage: loadAverage(),
+    loadAverage: loadavg(),
   };
 }
 

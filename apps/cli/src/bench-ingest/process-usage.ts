@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
 
 /** What Linux counts CPU time in; the kernel reports it to programs in hundredths of a second on every machine. */
 const TICK_MS = 10;
@@ -37,13 +36,6 @@ export function familyTime(pid: number): number {
 
 export function parentOf(pid: number): number | null {
   return statOf(`/proc/${pid}/stat`)?.parent ?? null;
-}
-
-/** How many processes wanted to run over the last minute, five and fifteen minutes. */
-export function loadAverage(): string {
-  return loadavg()
-    .map((load) => load.toFixed(2))
-    .join(', ');
 }
 
 function statOf(path: string): Stat | null {

@@ -25,7 +25,7 @@ const ROWS: readonly Row[] = [
     ({ disk }) => `${disk.bytesPerStep.toFixed(0)} · ${disk.bytesPerValue.toFixed(1)}`,
   ],
   ['all tables on disk, bytes a step', ({ disk }) => disk.totalBytesPerStep.toFixed(0)],
-  ['load average', ({ loadAverage }) => loadAverage],
+  ['load average, 1 · 5 · 15 minutes', ({ loadAverage }) => loadAverage.map((load) => load.toFixed(1)).join(' · ')],
   ['warnings', ({ warnings }) => warnings.join('; ') || 'none'],
 ];
 
