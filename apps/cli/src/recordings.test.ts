@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { MAX_FRAME_BYTES } from '@evenkeel/protocol';
+import { MAX_CUSTOM_SCALARS, MAX_FRAME_BYTES } from '@evenkeel/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { COMMITTED_RUNS } from './committed-runs.ts';
 import { readRecordings } from './recordings.ts';
@@ -133,8 +133,11 @@ describe('what is wrong is told with file, line and field', () => {
     ],
     [
       'too many scalars',
-      linesOf(run('a'), ...Array.from({ length: 257 }, (_, at) => step(at, { custom: { [`s${at}`]: 1 } }))),
-      /:258: custom: .*256/,
+      linesOf(
+        run('a'),
+        ...Array.from({ length: MAX_CUSTOM_SCALARS + 1 }, (_, at) => step(at, { custom: { [`s${at}`]: 1 } })),
+      ),
+      new RegExp(`:${MAX_CUSTOM_SCALARS + 2}: custom: .*${MAX_CUSTOM_SCALARS}`),
     ],
     ['no text', Buffer.from([...Buffer.from(linesOf(run('a'))), 0xff, 0x0a]), /:2: not UTF-8/],
     ['an endless line', Buffer.alloc(MAX_FRAME_BYTES + 1, 'x'), /:1: longer than any line/],
