@@ -1,6 +1,7 @@
 import { createApiKey, getRun, listAlerts, recentSteps, revokeApiKey } from '@evenkeel/db';
 import { type BoardChange, decodeSteps, encodeSteps, type StepBatch } from '@evenkeel/protocol';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { connected, HANDSHAKE, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
 
 let server: TestGateway;
@@ -79,6 +80,20 @@ test('training and evaluation of one step in two messages are both kept, and dra
   const whole = { step: 0, time: 1, loss: 1, custom: { evalLoss: 1 } };
   expect(await recentSteps(server.db, { run, limit: 10 })).toMatchObject([whole]);
   expect(decodeSteps(await frame).steps).toEqual([whole]);
+});
+
+test('a bare NaN in JSON closes the connection, and the log says why', async () => {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.on('message', (data) => {
+    const packet = String(data);
+    if (packet.startsWith('0')) socket.send(`40/ingest,${JSON.stringify(HANDSHAKE)}`);
+    if (packet.startsWith('40/ingest')) socket.send('42/ingest,0["steps",{"loss":NaN}]');
+  });
+  await closed;
+  await vi.waitFor(() =>
+    expect(server.errors).toContainEqual(expect.stringContaining('NaN and Infinity must be strings')),
+  );
 });
 
 test('steps of a run that this connection did not start are refused', async () => {

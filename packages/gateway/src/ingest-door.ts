@@ -19,6 +19,10 @@ import type { Namespace, Socket } from 'socket.io';
 /** What an emitter's answer to a command may take; after that the command goes out again with its next start. */
 const ANSWER_TIMEOUT = 60_000;
 
+/** socket.io closes such a connection by itself, and nothing can be answered any more. */
+const UNREADABLE =
+  'a packet of an emitter could not be read, and its connection was closed: NaN and Infinity must be strings in JSON';
+
 interface IngestDoorOptions {
   namespace: Namespace;
   ingest: Ingest;
@@ -67,12 +71,14 @@ export class IngestDoor {
   }
 
   #welcome(socket: Socket): void {
-    const context = this.#options.ingest.open({
+    const { ingest, log } = this.#options;
+    const context = ingest.open({
       principal: socket.data.principal as Principal,
       deliver: (command) => sendCommand(socket, command),
       // Closing the transport, not the namespace, lets the client reconnect and be told why it is refused.
       onRevoked: () => socket.conn.close(),
     });
+    socket.on('error', () => log('error', UNREADABLE));
     socket.on('disconnect', () => context.close());
     socket.onAny((event: unknown, ...args: unknown[]) => {
       const last = args.at(-1);
