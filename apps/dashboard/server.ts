@@ -95,7 +95,7 @@ async function open(
   const ingest = new Ingest({ db, now, log, events });
   closers.push(() => ingest.close());
   const viewerOf = (request: IncomingMessage) => sessions.viewerOf(request);
-  const gateway = new Gateway({ io, db, log, ingest, events, viewerOf });
+  const gateway = new Gateway({ io, db: db.readers, log, ingest, events, viewerOf });
   closers.push(() => gateway.close());
 
   const api = (principal: Principal): ApiContext => ({

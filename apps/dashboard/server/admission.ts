@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http';
 
 /** Requests that are answered at once, and that wait for it; of one viewer and of all together. */
 const LIMITS = { answered: 8, answeredOfOne: 4, waiting: 256, waitingOfOne: 64 };
+/** Bytes of answers that are ready and not read yet, of all viewers together, past which no further request is let in. */
+const UNREAD_BYTES = 128 * 1024 * 1024;
 /** Milliseconds that an answer may stand still because nobody reads it, and that it may take altogether. */
 const TIMEOUTS = { stillMs: 60_000, answerMs: 180_000 };
 
@@ -9,19 +11,26 @@ const TIMEOUTS = { stillMs: 60_000, answerMs: 180_000 };
 export type Refusal = { status: 429 | 503; error: string };
 
 interface Viewer {
+  /** Until they are read. */
   answered: number;
   waiting: (() => void)[];
 }
 
 /**
  * Lets requests in one after another, the viewers taking turns, so that none of them takes the server from the others or
- * from the trainers. A place is free again once its answer has gone out, or its client has.
+ * from the trainers. A place is free for others once its answer is ready, and for its viewer once that has been read: a
+ * slow link holds up nobody else.
  */
 export class Admission {
   readonly #limits: typeof LIMITS;
   /** Those with a request here, whose turn comes first in front. */
   readonly #viewers = new Map<string, Viewer>();
+  /** Answers that are being made. */
   #answered = 0;
+  /** Answers that are ready and not read yet. */
+  readonly #unread = new Set<ServerResponse>();
+  /** What goes on for an answer even after its client has gone. */
+  readonly #work = new WeakMap<ServerResponse, Promise<void>>();
   #waiting = 0;
   #isScheduled = false;
 
@@ -65,15 +74,34 @@ export class Admission {
     return { status: 503, error: 'the server has more requests than it can answer: try again in a moment' };
   }
 
+  /** The place stays taken until this work ends too: making a page goes on after its client has gone. */
+  keepUntil(response: ServerResponse, work: Promise<void>): Promise<void> {
+    this.#work.set(response, work);
+    return work;
+  }
+
   #answer(viewer: string, own: Viewer, response: ServerResponse): void {
     own.answered += 1;
     this.#answered += 1;
     response.setTimeout(TIMEOUTS.stillMs, () => response.destroy());
     const tooLong = setTimeout(() => response.destroy(), TIMEOUTS.answerMs);
-    response.once('close', () => {
-      clearTimeout(tooLong);
-      own.answered -= 1;
+    let isReady = false;
+    const ready = () => {
+      if (isReady) return;
+      isReady = true;
       this.#answered -= 1;
+      this.#scheduleAdmitting();
+    };
+    response.once('prefinish', () => {
+      this.#unread.add(response);
+      ready();
+    });
+    response.once('close', async () => {
+      clearTimeout(tooLong);
+      this.#unread.delete(response);
+      await this.#work.get(response)?.catch(() => {}); // whoever began it handles that
+      ready();
+      own.answered -= 1;
       this.#forgetIdle(viewer, own);
       this.#scheduleAdmitting();
     });
@@ -91,7 +119,7 @@ export class Admission {
 
   #admit(): void {
     for (const [viewer, own] of this.#viewers) {
-      if (this.#answered >= this.#limits.answered) return;
+      if (this.#answered >= this.#limits.answered || this.#unreadBytes() > UNREAD_BYTES) return;
       if (own.answered >= this.#limits.answeredOfOne) continue;
       const begin = own.waiting.shift();
       if (!begin) continue;
@@ -100,6 +128,12 @@ export class Admission {
       this.#viewers.set(viewer, own);
       begin();
     }
+  }
+
+  #unreadBytes(): number {
+    let bytes = 0;
+    for (const { writableLength } of this.#unread) bytes += writableLength;
+    return bytes;
   }
 
   #forgetIdle(viewer: string, { answered, waiting }: Viewer): void {

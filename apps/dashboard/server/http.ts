@@ -7,12 +7,14 @@ import { Admission, type Refusal } from './admission.ts';
 import { ASSETS_PATH, type Assets } from './assets.ts';
 import type { Door } from './door.ts';
 import { HEALTH_PATHS, type HealthChecks, replyHealth } from './health.ts';
-import { CLOSED_POLICY, servePage } from './pages.ts';
+import { CLOSED_POLICY, type Pages, servePage } from './pages.ts';
 import type { Sessions } from './session.ts';
 import { parseTarget } from './target.ts';
 import { refuseCalls, TRPC_PATH, trpcListener } from './trpc.ts';
 
-const MAX_BODY_BYTES = 1024 * 1024;
+/** What signing in may send, and in what time: nobody has signed in yet. */
+const SIGN_IN_BYTES = 4 * 1024;
+const SIGN_IN_MS = 10_000;
 const RETRY_AFTER_SECONDS = 2;
 /** The pages that need no session, exactly; like the assets and what is answered before them. All else needs one. */
 const OPEN_PAGES = new Set(['/signin', '/icon.svg']);
@@ -29,7 +31,7 @@ export interface HttpOptions {
   api: (principal: Principal) => ApiContext;
   log: Log;
   health: HealthChecks;
-  pages: RequestListener;
+  pages: Pages;
   assets: Assets;
 }
 
@@ -72,7 +74,7 @@ async function route(
   const refusal = await admission.enter(sessions.viewer(request), response);
   if (refusal) refuse(response, refusal, isTrpc);
   else if (isTrpc) trpc(request, response);
-  else servePage(pages, request, response);
+  else await admission.keepUntil(response, servePage(pages, request, response));
 }
 
 function refuse(response: ServerResponse, { status, error }: Refusal, isTrpc: boolean): void {
@@ -101,18 +103,23 @@ async function signIn(sessions: Sessions, request: IncomingMessage, response: Se
   response.writeHead(204, { 'Set-Cookie': answer.cookie }).end();
 }
 
+/** Undefined where it is too long, comes too slowly, or is no JSON. */
 async function readJson(request: IncomingMessage): Promise<unknown> {
+  if (Number(request.headers['content-length'] ?? 0) > SIGN_IN_BYTES) return undefined;
+  const tooSlow = setTimeout(() => request.destroy(), SIGN_IN_MS);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
-  }
   try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      size += chunk.length;
+      if (size > SIGN_IN_BYTES) return undefined;
+      chunks.push(chunk);
+    }
     return JSON.parse(Buffer.concat(chunks).toString());
   } catch {
     return undefined;
+  } finally {
+    clearTimeout(tooSlow);
   }
 }
 

@@ -49,7 +49,7 @@ async function serve() {
       }),
       log: () => {},
       health: { version: '0', database: db.kind, live: () => HEALTHY, ready: async () => HEALTHY },
-      pages: ({ url }, response) => void held.push({ path: url, response }),
+      pages: async ({ url }, response) => void held.push({ path: url, response }),
       assets: new Assets(new Map()),
     }),
   );
@@ -150,6 +150,29 @@ test('once all viewers together ask for more than can be answered, they are refu
   await vi.waitFor(() => expect(answers).toHaveLength(5 * 60 - 8 - 256));
   expect(new Set(answers)).toEqual(new Set([503]));
   expect(held).toHaveLength(8);
+});
+
+test('answers that nobody reads hold up nobody but those who asked for them', async () => {
+  const { url, held, signIn, get } = await serve();
+  for (const cookie of [await signIn(), await signIn()]) {
+    for (let at = 0; at < 4; at++) {
+      const unread = request(`${url}${HELD}`, { headers: { cookie }, agent: false });
+      unread.on('error', () => {}); // cut when the test ends
+      unread.end();
+    }
+  }
+  await vi.waitFor(() => expect(held).toHaveLength(8));
+  for (const { response } of held) response.end(Buffer.alloc(8 * 1024 * 1024));
+  expect((await get(await signIn(), '/api/trpc/run.tags')).statusCode).toBe(200);
+});
+
+test('what is sent to sign in is bounded: nobody has signed in yet', async () => {
+  const { url } = await serve();
+  const body = JSON.stringify({ token: 'x'.repeat(5_000) });
+  expect((await fetch(`${url}/api/session`, { method: 'POST', body })).status).toBe(400);
+  const chunks = new Blob(['{"token":"', 'x'.repeat(5_000), '"}']).stream();
+  const streamed = { method: 'POST', body: chunks, duplex: 'half' } as RequestInit;
+  expect((await fetch(`${url}/api/session`, streamed)).status).toBe(400);
 });
 
 test('what waits for its turn is not begun once its client has gone', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { NONCE_HEADER } from '../src/nonce.ts';
 
 const NONCE_BYTES = 16;
@@ -16,18 +16,21 @@ const ROUTER_HEADERS = new Set([
 /** For all that is no page: nothing in it may load or run anything. */
 export const CLOSED_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/** Next.js. Resolves when it has made a page, or has given it up. */
+export type Pages = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
 /**
  * Hands a request to Next.js with a policy under which the page runs its own scripts only. Next.js and the layout put
  * the nonce, new for each request, on the inline scripts that they write; an injected script does not have it.
  */
-export function servePage(pages: RequestListener, request: IncomingMessage, response: ServerResponse): void {
+export async function servePage(pages: Pages, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const nonce = randomBytes(NONCE_BYTES).toString('base64');
   const policy = pagePolicy(request.headers.host, nonce);
   removeSteeringHeaders(request.headers);
   request.headers['content-security-policy'] = policy; // where Next.js reads the nonce
   request.headers[NONCE_HEADER] = nonce;
   response.setHeader('Content-Security-Policy', policy);
-  pages(request, response);
+  await pages(request, response);
 }
 
 /** By its own protocol a client could choose another route, skip a check or name its own nonce. */

@@ -64,7 +64,7 @@ SELECT "run", "attempt", "step",
   ARRAY(SELECT place - 1 FROM unnest("custom") WITH ORDINALITY AS scalar ("value", "place") WHERE "value" IS NOT NULL ORDER BY "place")::integer[] AS "names",
   ARRAY(SELECT "value" FROM unnest("custom") WITH ORDINALITY AS scalar ("value", "place") WHERE "value" IS NOT NULL ORDER BY "place")::double precision[] AS "values"
 FROM "step" WHERE "custom" IS NOT NULL;--> statement-breakpoint
-DELETE FROM "moved_scalars" WHERE cardinality("names") = 0;--> statement-breakpoint
+DELETE FROM "moved_scalars" WHERE cardinality("names") = 0 OR "run" NOT IN (SELECT "id" FROM "run");--> statement-breakpoint
 INSERT INTO "scalar_set" ("run", "id", "names")
 SELECT "run", row_number() OVER (PARTITION BY "run" ORDER BY "names") - 1, "names" FROM (SELECT DISTINCT "run", "names" FROM "moved_scalars") AS sets;--> statement-breakpoint
 INSERT INTO "scalar_values" ("run", "attempt", "step", "set", "values")

@@ -104,7 +104,7 @@ async function rollUpChunk(db: Database, run: string, number: number): Promise<b
 }
 
 /** Two builds of a run, of two servers, write one after the other: what is written last was read last. */
-async function lockBuilds(tx: Sql, run: string): Promise<void> {
+export async function lockBuilds(tx: Sql, run: string): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${run}::text, 0))`);
 }
 

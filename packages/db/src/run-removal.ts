@@ -1,6 +1,7 @@
 import { RefusedError } from '@evenkeel/protocol';
 import { eq } from 'drizzle-orm';
 import type { Database } from './database.ts';
+import { lockBuilds } from './rollup.ts';
 import { alertEvent, rollup, run, scalarValues, step } from './schema.ts';
 
 /**
@@ -31,8 +32,8 @@ export async function deleteRun(db: Database, { run: id, name }: { run: string; 
     if (!found) throw new RefusedError('run', 'no such run');
     if (found.name !== name) throw new RefusedError('name', 'the run has another name');
     if (found.status === 'running') throw new RefusedError('run', 'the run is running: stop it first');
-    // and with it attempts, alerts, commands, forecasts; first, since it waits for whoever is rolling up an attempt
-    await tx.delete(run).where(eq(run.id, id));
+    await tx.delete(run).where(eq(run.id, id)); // and with it attempts, alerts, commands, forecasts
+    await lockBuilds(tx, id); // whoever is rolling it up ends first, and finds no attempt then
     await tx.delete(alertEvent).where(eq(alertEvent.run, id));
     await tx.delete(step).where(eq(step.run, id));
     await tx.delete(scalarValues).where(eq(scalarValues.run, id));

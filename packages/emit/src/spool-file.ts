@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
+  fstatSync,
   ftruncateSync,
   futimesSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -99,9 +102,15 @@ export function listSpool(folder: string): StoredSpool[] {
   for (const file of namesIn(folder)) {
     const name = parseSpoolName(file);
     const path = join(folder, file);
-    if (name) stored.push({ path, name, isHeld: isHeld(path, name) });
+    if (name && isOwn(path)) stored.push({ path, name, isHeld: isHeld(path, name) });
   }
   return stored.sort((a, b) => a.name.run.localeCompare(b.name.run) || a.name.attempt - b.name.attempt);
+}
+
+/** A file of this user. What somebody else left in a shared folder is not sent in this one's name. */
+function isOwn(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isFile() === true && (process.getuid === undefined || found.uid === process.getuid());
 }
 
 function namesIn(folder: string): string[] {
@@ -140,7 +149,7 @@ export class SpoolFile {
   }
 
   static create(folder: string, { run, attempt }: Pick<SpoolName, 'run' | 'attempt'>): SpoolFile {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     const name = { run, attempt, ...self(), random: randomBytes(4).toString('hex') };
     const fd = openSync(join(folder, fileName(name)), 'wx+', 0o600); // a config may hold what is not for everybody
     return new SpoolFile(folder, name, fd, 0);
@@ -155,10 +164,15 @@ export class SpoolFile {
       if (codeOf(error) === 'ENOENT') return null;
       throw error;
     }
-    const fd = openSync(join(folder, fileName(mine)), 'r+');
-    const file = new SpoolFile(folder, mine, fd, statSync(join(folder, fileName(mine))).size);
-    file.touch(Date.now());
-    return file;
+    try {
+      const fd = openSync(join(folder, fileName(mine)), constants.O_RDWR | (constants.O_NOFOLLOW ?? 0));
+      const file = new SpoolFile(folder, mine, fd, fstatSync(fd).size);
+      file.touch(Date.now());
+      return file;
+    } catch (error) {
+      renameSync(join(folder, fileName(mine)), join(folder, fileName({ ...name, ...NOBODY }))); // nobody holds it again
+      throw error;
+    }
   }
 
   get path(): string {

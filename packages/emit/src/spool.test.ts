@@ -1,12 +1,14 @@
 import {
   chmodSync,
   closeSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -194,6 +196,23 @@ describe('a file is held by', () => {
     writeFileSync(path, '');
     utimesSync(path, 1_000, 1_000);
     expect(listSpool(folder)).toMatchObject([{ isHeld: false }]);
+  });
+
+  test('nobody who could make this process open a link or a pipe: only plain files of this user count', () => {
+    symlinkSync(join(folder, 'elsewhere'), join(folder, `${run}-1-0-0-ab@${host}.spool`));
+    mkdirSync(join(folder, `${run}-2-0-0-ab@${host}.spool`));
+    expect(listSpool(folder)).toEqual([]);
+  });
+
+  test('nobody again where it was claimed and cannot be opened', () => {
+    const name = `${run}-1-0-0-ab@${host}.spool`;
+    writeFileSync(join(folder, name), '');
+    const [stored] = listSpool(folder);
+    if (!stored) throw new Error('it is not listed');
+    rmSync(join(folder, name));
+    mkdirSync(join(folder, name)); // which no process can open to write
+    expect(() => SpoolFile.claim(folder, stored)).toThrow();
+    expect(readdirSync(folder)).toEqual([name]);
   });
 
   test('only one of two that claim it', () => {

@@ -47,6 +47,14 @@ test('what one connection has unacknowledged is bounded: more is refused with a 
   expect(await send(socket, 'steps', { run, attempt: 1, steps: [{ step: 15, time: 1 }] })).toEqual({ ok: true });
 });
 
+test('what would lie too deep in JSON to be counted is refused', async () => {
+  const { run, socket } = await server.emitter();
+  const steps = [{ step: 0, time: 1 }];
+  const hidden = { run, attempt: 1, steps, padding: [[[[['x'.repeat(1024)]]]]] };
+  expect(await send(socket, 'steps', hidden)).toMatchObject({ retry: false, error: expect.stringContaining('deeper') });
+  expect(await send(socket, 'steps', { run, attempt: 1, steps })).toEqual({ ok: true });
+});
+
 test('of a large batch with one wrong value at its end the rest is stored', async () => {
   const { run, socket } = await server.emitter();
   const steps = stepsFrom(0, 4_096);

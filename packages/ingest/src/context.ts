@@ -187,8 +187,12 @@ export class IngestContext {
       await stored;
     } catch (error) {
       // A refused repetition does not undo the start before it.
+      const wasOpened = await former?.opened.then(
+        () => true,
+        () => false,
+      );
       const isNewest = this.#runs.get(run) === started;
-      if (isNewest && former) this.#runs.set(run, former);
+      if (isNewest && former && wasOpened) this.#runs.set(run, former);
       else if (isNewest) this.#runs.delete(run);
       throw error;
     }
@@ -208,6 +212,7 @@ export class IngestContext {
   }
 
   async #steps(payload: unknown): Promise<Accepted> {
+    if (this.#isRevoked) throw new RefusedError('key', UNKNOWN, true); // since it came
     const { onContact, store, now } = this.#options;
     const sent = payload instanceof Uint8Array ? decodeSteps(payload) : readSteps(payload, now().getTime());
     const started = this.#started(sent.run);

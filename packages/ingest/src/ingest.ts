@@ -154,17 +154,21 @@ export class Ingest {
 
   /** Resolves when what has come in and what is due by now is done: commits, sweeps, rollups, judging. */
   async settled(): Promise<void> {
+    await this.#stored();
+    await this.#judge.idle();
+  }
+
+  async #stored(): Promise<void> {
     await Promise.allSettled(this.#working);
     await this.#commits.idle();
     await this.#background;
     await this.#retuning;
-    await this.#judge.idle();
   }
 
   /** Finishes what is in flight: verbs, commits, judging and rollups. Doors must be closed before. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await this.settled();
+    await this.#stored(); // steps that are not whole yet are left to the next process
     this.#unsubscribe();
     await this.#judge.close();
     await this.#health.idle();

@@ -151,10 +151,16 @@ export class Intake {
 /** How deep the values of a batch in JSON lie: a step's arrays and its custom scalars. */
 const DEPTH = 4;
 
-/** Of a binary message exactly; of one in JSON about what the same would take in binary. */
+/**
+ * Of a binary message exactly; of one in JSON about what the same would take in binary.
+ * @throws RefusedError where it is nested deeper than a batch can be: what lies there would not be counted.
+ */
 function bytesOf(payload: unknown, depth = 0): number {
   if (payload instanceof Uint8Array) return payload.byteLength;
   if (typeof payload === 'string') return payload.length;
-  if (typeof payload !== 'object' || payload === null || depth > DEPTH) return 8;
-  return Object.values(payload).reduce<number>((sum, value) => sum + bytesOf(value, depth + 1), 8);
+  if (typeof payload !== 'object' || payload === null) return 8;
+  if (depth >= DEPTH) throw new RefusedError('', 'it is nested deeper than a batch of steps can be');
+  let bytes = 8;
+  for (const [key, value] of Object.entries(payload)) bytes += key.length + bytesOf(value, depth + 1);
+  return bytes;
 }

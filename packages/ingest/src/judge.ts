@@ -137,18 +137,18 @@ export class Judge {
   elapse(silenceFrom: (run: string) => number = () => 0): void {
     for (const run of this.#failed) {
       this.#failed.delete(run);
-      this.#enqueue(run, (known) => known ?? this.#rebuild(run));
+      this.resume(run);
     }
     const now = this.#nowMs();
     for (const run of this.#cases.keys()) {
       this.#enqueue(run, async (waiting) => {
         const known = waiting && (await this.#judgeComplete(run, waiting, now));
-        if (!known?.heard) return known;
+        if (!known?.heard) return known && this.#leaveIdle(run, known);
         // counted by our clock alone: the trainer's may be wrong
         const { time, at } = known.heard;
         const verdicts = known.detector.elapse(time + now - Math.max(at, silenceFrom(run)));
         for (const verdict of verdicts) await this.#carryOut(run, known, verdict);
-        return verdicts.length > 0 ? this.#mark(run, known) : known;
+        return this.#leaveIdle(run, verdicts.length > 0 ? await this.#mark(run, known) : known);
       });
     }
   }
@@ -161,7 +161,7 @@ export class Judge {
         const known = await this.#judgeAll(run, waiting); // what came before is judged by the rules of before
         const retuned = { ...known, detector: Detector.restore(known.detector.state(), rules) };
         await this.#resolveStaleAlerts(run, retuned.attempt, retuned.detector.openRules());
-        return this.#mark(run, retuned);
+        return this.#leaveIdle(run, await this.#mark(run, retuned));
       });
     }
   }

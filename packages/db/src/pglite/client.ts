@@ -148,6 +148,7 @@ class WorkerClient implements PgliteClient {
       await this.space.check();
       return action();
     });
+    done.catch(() => {}); // where the disk is full, `early` says so
     await early;
     return done;
   }
