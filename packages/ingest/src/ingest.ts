@@ -18,6 +18,7 @@ import {
   type Action,
   authorOf,
   type Command,
+  type DroppedValue,
   type EventPort,
   type Principal,
   RefusedError,
@@ -83,7 +84,7 @@ export class Ingest {
     this.#commitWatch = new CommitWatch({ now: nowMs, onGap: () => this.#reception.interrupted() });
     this.#intake = new Intake({ now: nowMs });
     this.#commits = new GroupCommit(
-      this.#commitWatch.watch((batches) => insertSteps(db, batches, now())),
+      this.#commitWatch.watch((batches) => this.#insert(batches)),
       log,
     );
     this.#health = new Health({
@@ -154,11 +155,11 @@ export class Ingest {
 
   /** Resolves when what has come in and what is due by now is done: commits, sweeps, rollups, judging. */
   async settled(): Promise<void> {
-    await this.#stored();
+    await this.#workDone();
     await this.#judge.idle();
   }
 
-  async #stored(): Promise<void> {
+  async #workDone(): Promise<void> {
     await Promise.allSettled(this.#working);
     await this.#commits.idle();
     await this.#background;
@@ -168,7 +169,7 @@ export class Ingest {
   /** Finishes what is in flight: verbs, commits, judging and rollups. Doors must be closed before. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#stored(); // steps that are not whole yet are left to the next process
+    await this.#workDone(); // steps that are not whole yet are left to the next process
     this.#unsubscribe();
     await this.#judge.close();
     await this.#health.idle();
@@ -184,7 +185,7 @@ export class Ingest {
       intake: this.#intake,
       conflicts: new ConflictWatch(),
       track: (work) => this.#track(work),
-      store: (batch) => this.#store(batch),
+      store: (batch) => this.#commits.add(batch),
       onContact: (run) => this.#reception.contact(run),
       onFinished: (finish, at) => {
         for (const context of this.#contexts) context.ended(finish, at);
@@ -203,13 +204,22 @@ export class Ingest {
     this.#working.add(done);
   }
 
-  async #store(batch: TakenBatch): Promise<StoredSteps> {
-    const result = await this.#commits.add(batch);
-    if (result instanceof RefusedError) return result;
-    this.#options.events.publish({ kind: 'steps stored', batch: withoutDropped(batch, result) });
+  /** Part by part: of a large batch that fails midway the steps before are stored, whether or not it comes again. */
+  async #insert(batches: TakenBatch[]): Promise<StoredSteps[]> {
+    const { db, now } = this.#options;
+    const results = await insertSteps(db, batches, now());
+    for (const [at, batch] of batches.entries()) {
+      const result = results[at];
+      if (result && !(result instanceof RefusedError)) this.#stored(batch, result);
+    }
+    return results;
+  }
+
+  #stored(batch: TakenBatch, dropped: readonly DroppedValue[]): void {
+    if (batch.steps.length === 0) return; // all of them were left out
+    this.#options.events.publish({ kind: 'steps stored', batch: withoutDropped(batch, dropped) });
     this.#toRollUp.add(batch.run);
     this.#judge.observe(batch);
-    return result;
   }
 
   #receive(event: ServerEvent): void {
