@@ -61,7 +61,7 @@ test('what the attempts took is counted, and not what is between them', async ()
 });
 
 test('a line that is none of a recording is told with its number and its field', async () => {
-  const reading = recordingOf(RUN, { type: 'step', step: -1 });
+  const reading = recordingOf(RUN, { type: 'step', step: 0.5 });
   await expect(reading).rejects.toMatchObject({
     name: 'UsageError',
     message: expect.stringMatching(/run\.jsonl, line 2: step: /),
