@@ -75,6 +75,7 @@ export class IngestDoor {
     const context = ingest.open({
       principal: socket.data.principal as Principal,
       deliver: (command) => sendCommand(socket, command),
+      onFlood: () => socket.conn.close(),
       // Closing the transport, not the namespace, lets the client reconnect and be told why it is refused.
       onRevoked: () => socket.conn.close(),
     });

@@ -47,6 +47,22 @@ test('what one connection has unacknowledged is bounded: more is refused with a 
   expect(await send(socket, 'steps', { run, attempt: 1, steps: [{ step: 15, time: 1 }] })).toEqual({ ok: true });
 });
 
+test('a connection that goes on sending what is refused is cut off, and what it had taken is stored', async () => {
+  const { run, socket } = await server.emitter();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const transaction = server.db.sql.transaction(() => held); // no commit comes in between
+  const cut = new Promise((resolve) => socket.once('disconnect', resolve));
+  const padding = 'x'.repeat(1024 * 1024);
+  for (let step = 0; step < 60; step++) socket.emit('steps', { run, attempt: 1, steps: [{ step, time: 1 }], padding });
+  await cut;
+  release();
+  await transaction;
+  await expect.poll(async () => (await recentSteps(server.db, { run, limit: 99 })).length).toBe(15);
+});
+
 test('what would lie too deep in JSON to be counted is refused', async () => {
   const { run, socket } = await server.emitter();
   const steps = [{ step: 0, time: 1 }];

@@ -31,6 +31,8 @@ export interface Sender {
   principal: Principal;
   /** Left out where nothing can be delivered: commands then wait until they are asked for. */
   deliver?: Deliver;
+  /** Called when it goes on sending although that is refused: what it has sent is not worth reading any more. */
+  onFlood?: () => void;
   /** Called when its key has been revoked, or it has none although one is needed by now. */
   onRevoked?: () => void;
 }
@@ -63,7 +65,8 @@ export class IngestContext {
   readonly commands: SenderCommands;
   readonly #options: ContextOptions;
   readonly #sender: Sender;
-  readonly #id = String(++opened);
+  /** Tells it from other senders of this process. */
+  readonly id = String(++opened);
   /** The runs that it has started; steps wait for the start to be stored. */
   readonly #runs = new Map<string, StartedRun>();
   #isClosed = false;
@@ -112,7 +115,7 @@ export class IngestContext {
     return this.#verb(async () => {
       const { intake, onContact } = this.#options;
       try {
-        return await intake.add(this.#id, payload, () => this.#steps(payload));
+        return await intake.add(this.id, payload, () => this.#steps(payload));
       } catch (error) {
         // It may have been refused unread: then it can be of any of these.
         if (error instanceof RefusedError && error.retry) for (const run of this.runs) onContact(run);
@@ -127,13 +130,13 @@ export class IngestContext {
       const { db, now, intake, events, conflicts, onFinished } = this.#options;
       const started = this.#started(sent.run);
       await started.opened;
-      await intake.settled(this.#id);
+      await intake.settled(this.id);
       const finish = { ...sent, attempt: await started.attemptOf(sent.attempt) };
       const at = now();
       const hasEnded = await finishRun(db, finish, at);
       this.#runs.delete(finish.run);
       this.commands.end(finish);
-      conflicts.leave(finish.run, this.#id);
+      conflicts.leave(finish.run, this.id);
       onFinished(finish, at.getTime());
       const { run, attempt, status } = finish;
       if (hasEnded) events.publish({ kind: 'run ended', run, attempt, status });
@@ -149,8 +152,13 @@ export class IngestContext {
   /** The sender has gone, for now or for good. */
   close(): void {
     this.#isClosed = true;
-    for (const run of this.#runs.keys()) this.#options.conflicts.leave(run, this.#id);
+    for (const run of this.#runs.keys()) this.#options.conflicts.leave(run, this.id);
     this.#options.onClosed(this);
+  }
+
+  /** Its door is to read no more of it. */
+  cutOff(): void {
+    this.#sender.onFlood?.();
   }
 
   /** From now on nothing more is taken. */
@@ -206,7 +214,7 @@ export class IngestContext {
   /** The sender is a party to an attempt's commands from now on. */
   #join(run: string, attempt: number, started: StartedRun): void {
     if (this.#isClosed) return; // it has left already
-    this.#options.conflicts.join({ run, attempt }, this.#id, started.writer(this.#id));
+    this.#options.conflicts.join({ run, attempt }, this.id, started.writer(this.id));
     this.#options.events.publish({ kind: 'run started', run, attempt });
     this.commands.begin({ run, attempt });
   }
@@ -221,7 +229,7 @@ export class IngestContext {
     const batch = { ...sent, attempt };
     const dropped = await store(batch);
     if (dropped instanceof RefusedError) throw dropped;
-    const conflicts = this.#compare(batch, started.writer(this.#id));
+    const conflicts = this.#compare(batch, started.writer(this.id));
     return {
       ok: true,
       ...(dropped.length > 0 && { dropped }),

@@ -82,7 +82,10 @@ export class Ingest {
     const nowMs = () => now().getTime();
     this.#reception = new Reception({ now: nowMs, everyMs: SWEEP_MS });
     this.#commitWatch = new CommitWatch({ now: nowMs, onGap: () => this.#reception.interrupted() });
-    this.#intake = new Intake({ now: nowMs });
+    this.#intake = new Intake({
+      now: nowMs,
+      onFlood: (id) => [...this.#contexts].find((context) => context.id === id)?.cutOff(),
+    });
     this.#commits = new GroupCommit(
       this.#commitWatch.watch((batches) => this.#insert(batches)),
       log,

@@ -2,7 +2,13 @@ import { RefusedError } from '@evenkeel/protocol';
 import { expect, test } from 'vitest';
 import { Intake } from './intake.ts';
 
-const LIMITS = { connectionBatches: 3, connectionBytes: 1_000, decodedBytes: 100, allBytes: 2_000 };
+const LIMITS = {
+  connectionRefusals: 16,
+  connectionBatches: 3,
+  connectionBytes: 1_000,
+  decodedBytes: 100,
+  allBytes: 2_000,
+};
 
 function newIntake() {
   let release = () => {};

@@ -6,6 +6,8 @@ export interface IntakeLimits {
   /** What one connection may have unacknowledged: messages, and their bytes. */
   connectionBatches: number;
   connectionBytes: number;
+  /** Messages of a connection with too much unacknowledged that are refused before it is cut off. */
+  connectionRefusals: number;
   /** What one connection may have decoded and not stored, in bytes of its messages; one message may be larger. */
   decodedBytes: number;
   /** Past so many unacknowledged bytes of all connections together, each may have one message. */
@@ -16,6 +18,7 @@ export interface IntakeLimits {
 const LIMITS: IntakeLimits = {
   connectionBatches: 1_024,
   connectionBytes: 16 * 1024 * 1024,
+  connectionRefusals: 16,
   decodedBytes: 2 * 1024 * 1024,
   allBytes: 128 * 1024 * 1024,
 };
@@ -35,9 +38,18 @@ interface Message {
 
 interface Unacknowledged {
   batches: number;
+  /** Messages that were refused since it last had nothing unacknowledged. */
+  refused: number;
   bytes: number;
   /** Of messages that are decoded. */
   decoded: number;
+}
+
+interface IntakeOptions {
+  /** Milliseconds since 1970. */
+  now: () => number;
+  limits?: IntakeLimits;
+  onFlood?: (connection: string) => void;
 }
 
 /** What has been received and is not acknowledged. */
@@ -55,6 +67,7 @@ export interface Backlog {
 export class Intake {
   readonly #now: () => number;
   readonly #limits: IntakeLimits;
+  readonly #onFlood: (connection: string) => void;
   readonly #waiting = new TurnQueue<Message>();
   readonly #connections = new Map<string, Unacknowledged>();
   /** Every unacknowledged message, the oldest first, and when it is answered. */
@@ -62,8 +75,10 @@ export class Intake {
   #bytes = 0;
   #isDecoding = false;
 
-  constructor({ now, limits = LIMITS }: { now: () => number; limits?: IntakeLimits }) {
+  /** @param onFlood called for a connection that goes on sending what is refused: reading it is a load too. */
+  constructor({ now, limits = LIMITS, onFlood = () => {} }: IntakeOptions) {
     this.#now = now;
+    this.#onFlood = onFlood;
     this.#limits = limits;
   }
 
@@ -79,7 +94,7 @@ export class Intake {
   async add<Result>(connection: string, payload: unknown, store: Store<Result>): Promise<Result> {
     const bytes = bytesOf(payload);
     this.#refuseExcess(connection, bytes);
-    const held = this.#connections.get(connection) ?? { batches: 0, bytes: 0, decoded: 0 };
+    const held = this.#connections.get(connection) ?? { batches: 0, refused: 0, bytes: 0, decoded: 0 };
     this.#connections.set(connection, held);
     held.batches += 1;
     held.bytes += bytes;
@@ -101,15 +116,18 @@ export class Intake {
   }
 
   #refuseExcess(connection: string, bytes: number): void {
-    const { connectionBatches, connectionBytes, allBytes } = this.#limits;
+    const { connectionBatches, connectionBytes, connectionRefusals, allBytes } = this.#limits;
     const held = this.#connections.get(connection);
     const isTooMuch = held && (held.batches >= connectionBatches || held.bytes + bytes > connectionBytes);
-    if (isTooMuch)
+    if (isTooMuch) {
+      held.refused += 1;
+      if (held.refused === connectionRefusals) this.#onFlood(connection);
       throw new RefusedError(
         '',
         `this connection has ${held.batches} batches unacknowledged, which is too much: wait for their acks, then try again`,
         true,
       );
+    }
     if (this.#bytes + bytes > (held ? 1 : MOST_TIMES) * allBytes)
       throw new RefusedError('', 'the server has too many batches waiting: try again', true);
   }

@@ -60,6 +60,11 @@ export class RawEmitter implements Disposable {
     this.#socket.emit('steps', frameOf(this.#run, steps), onAck);
   }
 
+  /** The server has closed the connection. */
+  onCutOff(cutOff: () => void): void {
+    this.#socket.once('disconnect', cutOff);
+  }
+
   [Symbol.dispose](): void {
     this.#socket.disconnect();
   }

@@ -52,6 +52,10 @@ async function flood(url: string, outcome: Outcome, batches: number): Promise<vo
       left -= 1;
       if (left === 0) resolve();
     };
+    emitter.onCutOff(() => {
+      if (left > 0) outcome['cut off'] = 1;
+      resolve();
+    });
     for (let sent = 0; sent < batches; sent++) emitter.send(BATCH_STEPS, count);
   });
 }
