@@ -2,15 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BenchDatabase, type Stored, storedIn } from '../bench/database.ts';
+import type { Build } from '../bench/tree.ts';
 import { Failure } from '../failure.ts';
 import { copyIntoPglite, copyIntoPostgres } from './copy.ts';
-import { BenchDatabase, type Stored, storedIn } from './database.ts';
 import type { Emitted } from './emit-part.ts';
 import type { Load } from './load.ts';
 import { Part } from './part.ts';
 import { type Percentiles, percentilesOf } from './percentiles.ts';
 import { BenchServer } from './server.ts';
-import type { Build } from './tree.ts';
 import type { Seen } from './view-part.ts';
 
 export interface Scene extends Load {
@@ -61,23 +61,15 @@ export interface Measured {
 export async function measureBuild({ name, tree }: Build, folder: string, scene: Scene): Promise<Measured> {
   const dataDir = join(folder, name.replaceAll(/\W/g, '-'));
   await mkdir(dataDir);
-  const database = scene.databaseUrl === null ? null : await BenchDatabase.create(scene.databaseUrl);
-  try {
-    const server = await BenchServer.start({
-      tree,
-      dataDir,
-      databaseUrl: database?.url ?? null,
-      profile: scene.profile,
-    });
-    const ran = await runScene({ server, database, tree, scene }).finally(() => server.stop());
-    const stored = await (database?.stored() ?? storedIn(dataDir));
-    const copyStepsPerSecond = await (database
-      ? copyIntoPostgres(database.url, scene, scene.copied)
-      : copyIntoPglite(dataDir, scene, scene.copied));
-    return summarize(name, scene, ran, stored, copyStepsPerSecond);
-  } finally {
-    await database?.drop();
-  }
+  await using database = scene.databaseUrl === null ? null : await BenchDatabase.create(scene.databaseUrl);
+  const databaseUrl = database?.url ?? null;
+  const server = await BenchServer.start({ tree, dataDir, databaseUrl, profile: scene.profile });
+  const ran = await runScene({ server, database, tree, scene }).finally(() => server.stop());
+  const stored = await (database?.stored() ?? storedIn(dataDir));
+  const copyStepsPerSecond = await (database
+    ? copyIntoPostgres(database.url, scene, scene.copied)
+    : copyIntoPglite(dataDir, scene, scene.copied));
+  return summarize(name, scene, ran, stored, copyStepsPerSecond);
 }
 
 interface Place {

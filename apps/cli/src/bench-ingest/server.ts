@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { residentBytes, threadTimes } from './process-usage.ts';
+import { residentBytes, threadTimes } from '../bench/process-usage.ts';
 
 const SAMPLE_MS = 100;
 

@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { startServer } from '@evenkeel/dashboard/server';
 import { openDatabase, readChart } from '@evenkeel/db';
 import { Command } from 'commander';
+import { inNewFolder } from '../bench/folder.ts';
 import { storeRuns } from '../bench-dashboard/fill.ts';
 import { storeLongRun } from '../bench-dashboard/long-run.ts';
 import {
@@ -42,14 +40,7 @@ export function benchDashboardCommand(): Command {
     .option('--runs <n>', 'runs on the board', readCount, 10_000)
     .option('--seconds <n>', 'how long 20 runs stream while one is watched', readCount, 10)
     .option('--chromium <path>', 'the browser (default: Chromium or Chrome where they usually are)')
-    .action(async (options: Options) => {
-      const folder = await mkdtemp(join(tmpdir(), 'evenkeel-bench-'));
-      try {
-        await bench(folder, options);
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    });
+    .action((options: Options) => inNewFolder((folder) => bench(folder, options)));
 }
 
 async function bench(dataDir: string, { steps, runs, seconds, chromium: path }: Options): Promise<void> {

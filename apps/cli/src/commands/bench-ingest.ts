@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { inNewFolder } from '../bench/folder.ts';
+import { buildOf, THIS_BUILD } from '../bench/tree.ts';
 import { measureEcho } from '../bench-ingest/echo.ts';
 import { type Measured, measureBuild, type Scene } from '../bench-ingest/measure.ts';
 import { servePart } from '../bench-ingest/part.ts';
 import { tableOf } from '../bench-ingest/report.ts';
-import { buildOf, THIS_BUILD } from '../bench-ingest/tree.ts';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
 import { readCount, readWhole } from '../numbers.ts';
@@ -53,14 +51,7 @@ export function benchIngestCommand(): Command {
     .option('--before <ref>', 'measure the build of this commit too; or that of a folder with a built source tree')
     .option('--profile <folder>', 'write CPU profiles of the server')
     .option('--json', 'print one JSON object a line')
-    .action(async (options: Options) => {
-      const folder = await mkdtemp(join(tmpdir(), 'evenkeel-bench-'));
-      try {
-        await bench(folder, options);
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    });
+    .action((options: Options) => inNewFolder((folder) => bench(folder, options)));
 }
 
 /** One part of the load is a process of its own: `Part` starts this command, which nobody else needs. */

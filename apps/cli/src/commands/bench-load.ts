@@ -1,12 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { openDatabase } from '@evenkeel/db';
 import { Command } from 'commander';
+import { BenchDatabase } from '../bench/database.ts';
+import { inNewFolder } from '../bench/folder.ts';
+import { type Build, buildOf, THIS_BUILD } from '../bench/tree.ts';
 import { type Acks, measureAcks } from '../bench-load/acks.ts';
 import { RawEmitter } from '../bench-load/emitter.ts';
 import { LOADS, type Outcome } from '../bench-load/loads.ts';
@@ -18,7 +18,6 @@ import { interrupted } from '../server-options.ts';
 import { printTable } from '../table.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url)); // seen from dist
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** Before a load begins: the server has loaded its pages by then. */
 const SETTLE_MS = 3_000;
 const MEASURED_MS = 12_000;
@@ -52,18 +51,15 @@ export function benchLoadCommand(): Command {
     .option('--runs <n>', 'runs that are stored', readCount, 9_700)
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', '\nDATABASE_URL=postgres://… measures on PostgreSQL, in databases that are made for it.')
-    .action(async (options: Options) => {
-      const folder = await mkdtemp(join(tmpdir(), 'evenkeel-bench-'));
-      try {
-        const builds = [{ name: 'now', tree: ROOT }];
-        if (options.before) builds.unshift({ name: options.before, tree: await buildTree(folder, options.before) });
-        const measured: Measured[] = [];
-        for (const build of builds) measured.push(...(await measureBuild(build, join(folder, build.name), options)));
-        print(measured, options);
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    });
+    .action((options: Options) => inNewFolder((folder) => bench(folder, options)));
+}
+
+async function bench(folder: string, options: Options): Promise<void> {
+  const builds = [THIS_BUILD];
+  if (options.before) builds.unshift(await buildOf(options.before, folder));
+  const measured: Measured[] = [];
+  for (const build of builds) measured.push(...(await measureBuild(build, join(folder, build.name), options)));
+  print(measured, options);
 }
 
 /** One load makes itself felt from a process of its own: `measureBuild` runs this command, which nobody else needs. */
@@ -81,25 +77,8 @@ export function loadCommand(): Command {
     });
 }
 
-/** The source of a commit, installed and built. */
-async function buildTree(folder: string, ref: string): Promise<string> {
-  const tree = join(folder, 'source');
-  await mkdir(tree);
-  console.error(`building ${ref} …`);
-  const options = { cwd: tree, stdio: ['ignore', 'ignore', 'inherit'] as const, maxBuffer: Number.POSITIVE_INFINITY };
-  const source = execFileSync('git', ['archive', ref], { cwd: ROOT, maxBuffer: Number.POSITIVE_INFINITY });
-  execFileSync('tar', ['-x'], { cwd: tree, input: source });
-  execFileSync('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund'], { ...options, stdio: [...options.stdio] });
-  execFileSync('npm', ['run', 'build'], { ...options, stdio: [...options.stdio] });
-  return tree;
-}
-
-async function measureBuild(
-  { name: build, tree }: { name: string; tree: string },
-  dataDir: string,
-  { runs }: Options,
-): Promise<Measured[]> {
-  await using database = environment.databaseUrl === null ? null : await createDatabase(environment.databaseUrl);
+async function measureBuild({ name: build, tree }: Build, dataDir: string, { runs }: Options): Promise<Measured[]> {
+  await using database = environment.databaseUrl === null ? null : await BenchDatabase.create(environment.databaseUrl);
   const databaseUrl = database?.url ?? null;
   await fill(tree, dataDir, databaseUrl, runs);
   const measured: Measured[] = [];
@@ -115,19 +94,6 @@ async function measureBuild(
     measured.push({ build, load, acks, peak: server.peak(), outcome: await outcome });
   }
   return measured;
-}
-
-/** A new database on the server; dropped when disposed. */
-async function createDatabase(server: string): Promise<{ url: string } & AsyncDisposable> {
-  const name = `evenkeel_bench_${Date.now()}`;
-  const admin = async (statement: string) => {
-    await using db = await openDatabase({ url: server });
-    await db.sql.execute(statement);
-  };
-  await admin(`create database ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return { url: url.href, [Symbol.asyncDispose]: () => admin(`drop database ${name} with (force)`) };
 }
 
 /** Through the build itself: each has its own tables. */

@@ -50,7 +50,8 @@ export class BenchDatabase {
     });
   }
 
-  async drop(): Promise<void> {
+  /** Drops it. */
+  async [Symbol.asyncDispose](): Promise<void> {
     await withClient(this.#server, (client) => client.query(`drop database ${this.#name} with (force)`));
   }
 }
