@@ -75,7 +75,8 @@ export class IngestDoor {
     const context = ingest.open({
       principal: socket.data.principal as Principal,
       deliver: (command) => sendCommand(socket, command),
-      onFlood: () => socket.conn.close(),
+      // A handshake would be read only after all that is on its way.
+      onFlood: () => socket.request.socket.destroy(),
       // Closing the transport, not the namespace, lets the client reconnect and be told why it is refused.
       onRevoked: () => socket.conn.close(),
     });

@@ -47,7 +47,7 @@ test('what one connection has unacknowledged is bounded: more is refused with a 
   expect(await send(socket, 'steps', { run, attempt: 1, steps: [{ step: 15, time: 1 }] })).toEqual({ ok: true });
 });
 
-test('a connection that goes on sending what is refused is cut off, and what it had taken is stored', async () => {
+test('a connection that goes on sending what is refused is cut off unread, and what it had taken is stored', async () => {
   const { run, socket } = await server.emitter();
   let release = () => {};
   const held = new Promise<void>((resolve) => {
@@ -55,9 +55,11 @@ test('a connection that goes on sending what is refused is cut off, and what it 
   });
   const transaction = server.db.sql.transaction(() => held); // no commit comes in between
   const cut = new Promise((resolve) => socket.once('disconnect', resolve));
+  const before = server.bytesRead();
   const padding = 'x'.repeat(1024 * 1024);
-  for (let step = 0; step < 60; step++) socket.emit('steps', { run, attempt: 1, steps: [{ step, time: 1 }], padding });
+  for (let step = 0; step < 120; step++) socket.emit('steps', { run, attempt: 1, steps: [{ step, time: 1 }], padding });
   await cut;
+  expect(server.bytesRead() - before).toBeLessThan(60 * padding.length);
   release();
   await transaction;
   await expect.poll(async () => (await recentSteps(server.db, { run, limit: 99 })).length).toBe(15);

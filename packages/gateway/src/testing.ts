@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket as NetSocket } from 'node:net';
 import { type Database, openDatabase } from '@evenkeel/db';
 import { type HealthReport, Ingest, LocalEventPort } from '@evenkeel/ingest';
 import { startOf } from '@evenkeel/ingest/testing';
@@ -27,6 +27,8 @@ export interface TestGateway extends AsyncDisposable {
     /** Resolves when what has come in is stored and judged. */
     settled(): Promise<void>;
   };
+  /** What has been read of all connections, in bytes. */
+  bytesRead(): number;
   /** What the gateway reported as an error. */
   errors: string[];
   /** A client of a namespace; connects by itself. */
@@ -47,6 +49,8 @@ export async function startTestGateway({
   const db = await openDatabase(target);
   const errors: string[] = [];
   const http = createServer();
+  const connections: NetSocket[] = [];
+  http.on('connection', (connection) => connections.push(connection));
   const io = new Server(http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
   const log = (level: string, message: string, error?: unknown) => {
     if (level === 'error') errors.push(`${message}: ${error}`);
@@ -75,6 +79,7 @@ export async function startTestGateway({
       },
       settled: () => ingest.settled(),
     },
+    bytesRead: () => connections.reduce((sum, { bytesRead }) => sum + bytesRead, 0),
     errors,
     client,
     emitter: async (run = randomUUID()) => {
