@@ -16,7 +16,7 @@ import type { Database, Sql } from './database.ts';
 import { attempt, RAW_SIZE, ROLLUP_SIZES, rollup, rowSpan, run, STALE_SPAN, step } from './schema.ts';
 import { floorTo, type Piece, UNROLLED } from './timeline.ts';
 
-/** Raw steps of one build, and of a run with many custom scalars about their values. */
+/** Raw steps of one build of a run with custom scalars, and with many of them about their values. */
 const CHUNK_STEPS = 1024;
 const CHUNK_VALUES = 256 * 1024;
 /**
@@ -25,9 +25,13 @@ const CHUNK_VALUES = 256 * 1024;
  */
 const PART_VALUES = 32 * 1024;
 
+/** Without custom scalars. */
+const SHORTEST_ROW = rowSpan(ROLLUP_SIZES[0]);
 const LONGEST_ROW = rowSpan(ROLLUP_SIZES[2]);
 
-const COMPLETE = floorSql('(last_step + 1)', STALE_SPAN);
+/** Up to where rows can be built: those of custom scalars are shorter. */
+const COMPLETE = sql`case when (select scalar_names > 0 from run where run.id = attempt.run)
+  then ${floorSql('(last_step + 1)', STALE_SPAN)} else ${floorSql('(last_step + 1)', SHORTEST_ROW)} end`;
 const isBehind = sql`(${attempt.rolledTo} < ${COMPLETE} and ${attempt.firstStep} < ${COMPLETE} or cardinality(${attempt.stale}) > 0)`;
 
 /** Builds the rollups of every complete span of a run that are missing or no longer right. */
@@ -152,7 +156,8 @@ async function beginChunk(db: Database, id: string, number: number): Promise<Chu
 }
 
 function chunkSteps(names: number): number {
-  const steps = floorTo(CHUNK_VALUES / Math.max(names, 1), STALE_SPAN);
+  if (names === 0) return SHORTEST_ROW;
+  const steps = floorTo(CHUNK_VALUES / names, STALE_SPAN);
   return Math.min(Math.max(steps, STALE_SPAN), CHUNK_STEPS);
 }
 

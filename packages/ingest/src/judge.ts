@@ -32,7 +32,7 @@ import type { Log } from './log.ts';
 /** Steps that are judged without a break: messages of others come in between, about every millisecond. */
 const JUDGED_AT_ONCE = 128;
 /** How many steps may be judged before it is noted how far; what is not noted is judged again after a crash. */
-const MARK_EVERY_STEPS = 256;
+const MARK_EVERY_STEPS = 2_048;
 /**
  * Steps that are read to go on after a restart: what may have been stored but not judged, and, where the detector's
  * memory is of another version, what it has to see again.
