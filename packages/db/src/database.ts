@@ -26,21 +26,33 @@ export interface Database extends AsyncDisposable {
    * connections of its own, where a statement may take ten seconds.
    */
   readonly readers: Database;
+  /**
+   * The same database for what is made of stored steps, judgements and rollups, which waits for what is being stored: on
+   * PostgreSQL on a few connections of its own, so that a thousand runs that are judged at once do not take all.
+   */
+  readonly background: Database;
   /** Tells whoever finds the data directory held where its holder serves. Means nothing on PostgreSQL. */
   announce(url: string): void;
   close(): Promise<void>;
 }
 
-/** A database whose readers go another way. */
-export function withReaders(database: Omit<Database, 'readers'>, sql: Sql): Database {
-  const readers: Database = {
+/** A database of which readers and what goes on in the background go other ways. */
+export function withLanes(
+  database: Omit<Database, 'readers' | 'background'>,
+  lanes: { readers: Sql; background: Sql },
+): Database {
+  const lane = (sql: Sql): Database => ({
     ...database,
     sql,
     get readers() {
       return readers;
     },
-  };
-  return { ...database, readers };
+    get background() {
+      return background;
+    },
+  });
+  const [readers, background] = [lane(lanes.readers), lane(lanes.background)];
+  return { ...database, readers, background };
 }
 
 /** "Query canceled": what PostgreSQL says of a statement that took too long. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
-import { type Database, type Sql, withReaders } from './database.ts';
+import { type Database, type Sql, withLanes } from './database.ts';
 import { MIGRATIONS } from './package.ts';
 
 /** Any number that no other program takes an advisory lock on: "evenkeel" in ASCII. */
@@ -12,8 +12,8 @@ const MIGRATION_LOCK = 0x6576656e6b65656cn;
 const PATIENCE = { connectMs: 5_000, statementMs: 60_000, readMs: 10_000 };
 /** How long closing waits for what has begun. */
 const CLOSE_MS = 5_000;
-/** Connections for what is stored and judged, and apart from them for what viewers read. */
-const CONNECTIONS = { own: 10, readers: 4 };
+/** Connections for what is stored, and apart from them for what is made of that and for what viewers read. */
+const CONNECTIONS = { own: 8, background: 4, readers: 4 };
 
 export async function openPostgres(
   url: string,
@@ -31,10 +31,17 @@ export async function openPostgres(
   });
   const own = openPool({ ...config, statement_timeout: statementMs, max: CONNECTIONS.own }, statementMs + connectMs);
   const readers = openPool({ ...config, statement_timeout: readMs, max: CONNECTIONS.readers }, readMs + connectMs);
+  const waiting = { connectionTimeoutMillis: statementMs }; // a thousand runs may wait for one of these connections
+  const background = openPool(
+    { ...config, ...waiting, statement_timeout: statementMs, max: CONNECTIONS.background },
+    statementMs + connectMs,
+  );
   const close = async () => {
-    await Promise.all([own, readers].map(({ pool, sockets }) => (pool.ending ? undefined : endPool(pool, sockets))));
+    await Promise.all(
+      [own, background, readers].map(({ pool, sockets }) => (pool.ending ? undefined : endPool(pool, sockets))),
+    );
   };
-  return withReaders(
+  return withLanes(
     {
       kind: 'postgres',
       sql: sqlOver(own.pool),
@@ -44,7 +51,7 @@ export async function openPostgres(
       close,
       [Symbol.asyncDispose]: close,
     },
-    sqlOver(readers.pool),
+    { readers: sqlOver(readers.pool), background: sqlOver(background.pool) },
   );
 }
 

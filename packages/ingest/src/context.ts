@@ -21,7 +21,7 @@ import type { ConflictWatch } from './conflict-watch.ts';
 import type { Intake } from './intake.ts';
 import { UNKNOWN } from './keys.ts';
 import { readSteps } from './read-steps.ts';
-import { StartedRun } from './started-run.ts';
+import { type InTurn, StartedRun } from './started-run.ts';
 
 /** Runs that one sender may have started and not finished. */
 const RUNS_PER_SENDER = 1_000;
@@ -41,6 +41,7 @@ export interface Sender {
 export interface ContextOptions extends CommandsOptions {
   intake: Intake;
   conflicts: ConflictWatch;
+  inTurn: InTurn;
   /** Resolves once the batch is durable, with what was left out of it, or with why it was refused. */
   store: (batch: TakenBatch) => Promise<StoredSteps>;
   /** The sender of this run has sent something, which may yet be refused. */
@@ -127,13 +128,13 @@ export class IngestContext {
   /** Ends an attempt, after all steps that were sent before. */
   finish(sent: RunFinish): Promise<Accepted> {
     return this.#verb(async () => {
-      const { db, now, intake, events, conflicts, onFinished } = this.#options;
+      const { db, now, intake, events, conflicts, inTurn, onFinished } = this.#options;
       const started = this.#started(sent.run);
       await started.opened;
       await intake.settled(this.id);
       const finish = { ...sent, attempt: await started.attemptOf(sent.attempt) };
       const at = now();
-      const hasEnded = await finishRun(db, finish, at);
+      const hasEnded = await inTurn(() => finishRun(db, finish, at));
       this.#runs.delete(finish.run);
       this.commands.end(finish);
       conflicts.leave(finish.run, this.id);
@@ -178,7 +179,7 @@ export class IngestContext {
   }
 
   async #start(request: StartRequest): Promise<Accepted> {
-    const { db, now, onContact, checkKeys, track } = this.#options;
+    const { db, now, inTurn, onContact, checkKeys, track } = this.#options;
     const { run } = request;
     const former = this.#runs.get(run);
     if (!former && this.#runs.size >= RUNS_PER_SENDER) {
@@ -187,7 +188,7 @@ export class IngestContext {
     onContact(run);
     const key = this.principal.kind === 'key' ? this.principal.id : null;
     const onReopened = ({ attempt }: OpenedAttempt) => this.#join(run, attempt, started);
-    const started = new StartedRun({ db, now, request, key, onReopened });
+    const started = new StartedRun({ db, now, request, key, inTurn, onReopened });
     this.#runs.set(run, started);
     const stored = started.opened;
     track(stored);

@@ -99,6 +99,21 @@ function trainer(answer: Ack | null = { ok: true }): Sender & { received: Comman
   return { principal: ANONYMOUS, deliver, received };
 }
 
+test('steps do not wait behind all emitters that come back together', async () => {
+  const context = ingest.open({ principal: ANONYMOUS });
+  const run = randomUUID();
+  await context.start(parse(startRequest, startOf(run)));
+  let started = 0;
+  const starts = Array.from({ length: 40 }, async () => {
+    await context.start(parse(startRequest, startOf(randomUUID())));
+    started++;
+  });
+  await context.steps(encodeSteps({ run, attempt: 1, steps: stepsFrom(0, 1) }));
+  expect(started).toBeLessThan(20);
+  await Promise.all(starts);
+  context.close();
+});
+
 test('a run lives from start to end without any socket', async () => {
   const { run, context } = await started();
   const described = { run, config: { lr: 1 }, tags: ['t'], name: 'better', notes: '# why' };

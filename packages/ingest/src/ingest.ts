@@ -24,6 +24,7 @@ import {
   RefusedError,
   type ServerEvent,
 } from '@evenkeel/protocol';
+import pLimit from 'p-limit';
 import { toCommand } from './commands.ts';
 import { CommitWatch, HELD_UP_MS } from './commit-watch.ts';
 import { ConflictWatch } from './conflict-watch.ts';
@@ -43,6 +44,11 @@ const FORECAST_MS = 1_000;
 const JUDGE_MS = 250;
 /** A run whose emitter has been gone this long counts as lost, until it comes back. */
 const LOST_AFTER_MS = 60_000;
+/**
+ * Attempts that are opened or ended at once. Each takes some ten statements: when a thousand emitters come back together,
+ * steps must not wait for connections to the database behind all of them.
+ */
+const OPENED_AT_ONCE = 4;
 /** How long the giver of a command waits for the trainer to acknowledge it. */
 const COMMAND_ANSWER_MS = 5_000;
 
@@ -97,7 +103,7 @@ export class Ingest {
       commits: this.#commitWatch,
       backlog: () => this.#intake.backlog,
     });
-    this.#judge = new Judge(options);
+    this.#judge = new Judge({ ...options, db: db.background });
     this.#contextOptions = this.#forContexts();
     this.#unsubscribe = events.subscribe((event) => this.#receive(event));
     this.#timers = [
@@ -187,6 +193,7 @@ export class Ingest {
       events,
       intake: this.#intake,
       conflicts: new ConflictWatch(),
+      inTurn: pLimit(OPENED_AT_ONCE),
       track: (work) => this.#track(work),
       store: (batch) => this.#commits.add(batch),
       onContact: (run) => this.#reception.contact(run),
@@ -316,8 +323,8 @@ export class Ingest {
   /** Takes up what a former process left undone. */
   async #resume(): Promise<void> {
     try {
-      for (const run of await runsToRollUp(this.#options.db)) this.#toRollUp.add(run);
-      for (const run of await runsToJudge(this.#options.db)) this.#judge.resume(run);
+      for (const run of await runsToRollUp(this.#options.db.background)) this.#toRollUp.add(run);
+      for (const run of await runsToJudge(this.#options.db.background)) this.#judge.resume(run);
     } catch (error) {
       this.#options.log('error', 'finding what the former process left undone failed', error);
     }
@@ -328,7 +335,7 @@ export class Ingest {
     const runs = [...this.#toRollUp];
     this.#toRollUp.clear();
     this.#inBackground('rolling up', async () => {
-      const behind = await runsToRollUp(this.#options.db, runs).catch((error) => {
+      const behind = await runsToRollUp(this.#options.db.background, runs).catch((error) => {
         for (const run of runs) this.#toRollUp.add(run); // to be tried again
         throw error;
       });
@@ -338,7 +345,7 @@ export class Ingest {
 
   async #rollUp(run: string): Promise<void> {
     try {
-      await rollUp(this.#options.db, run);
+      await rollUp(this.#options.db.background, run);
     } catch (error) {
       this.#toRollUp.add(run); // to be tried again
       this.#options.log('error', `rolling up run ${run} failed`, error);

@@ -4,12 +4,17 @@ import type { StartRequest } from '@evenkeel/protocol';
 /** Steps that come this long after another emitter has ended the attempt, in milliseconds, are not the last of it. */
 const STRAGGLER_MS = 60_000;
 
+/** Runs what opens or ends an attempt, a few at once. */
+export type InTurn = <Result>(act: () => Promise<Result>) => Promise<Result>;
+
 interface StartedRunOptions {
   db: Database;
   now: () => Date;
   request: StartRequest;
   /** The ingest key; null for none. */
   key: string | null;
+  /** Waits with other starts. */
+  inTurn: InTurn;
   /** Another attempt was opened because steps came for one that has ended. */
   onReopened: (opened: OpenedAttempt) => void;
 }
@@ -25,10 +30,10 @@ export class StartedRun {
   #endedAt: number | null = null;
 
   constructor(options: StartedRunOptions) {
-    const { db, now, request, key } = options;
+    const { db, now, request, key, inTurn } = options;
     this.#options = options;
     if (typeof request.attempt === 'number') this.#names.add(request.attempt);
-    this.#opened = this.#named(openAttempt(db, request, now(), key));
+    this.#opened = this.#named(inTurn(() => openAttempt(db, request, now(), key)));
     this.#opened.catch(() => {}); // whoever waits for it handles that
   }
 
@@ -77,10 +82,11 @@ export class StartedRun {
   }
 
   async #openNext(former: Promise<OpenedAttempt>): Promise<OpenedAttempt> {
-    const { db, now, request, key, onReopened } = this.#options;
+    const { db, now, request, key, inTurn, onReopened } = this.#options;
     const { attempt: ended, isOver } = await former;
     const attempt = typeof request.attempt === 'number' ? request.attempt : ended;
-    const opened = await openAfter(db, { start: { ...request, attempt }, ended }, now(), key).catch((error) => {
+    const start = { ...request, attempt };
+    const opened = await inTurn(() => openAfter(db, { start, ended }, now(), key)).catch((error) => {
       if (!isOver) this.#endedAt = 0; // to be tried again
       throw error;
     });

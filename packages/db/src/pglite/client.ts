@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { PACKAGE } from '../package.ts';
 import { Space } from './space.ts';
-import { Turns } from './turns.ts';
+import { type LaneName, Turns } from './turns.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** How long closing waits for what has begun. */
@@ -30,7 +30,9 @@ export interface PgliteConnection {
 }
 
 export interface PgliteClient extends PgliteConnection {
-  /** The same connection for reads that may wait: what the client itself is asked for goes before them. */
+  /** The same connection for what may wait: what the client itself is asked for goes before it. */
+  readonly background: PgliteConnection;
+  /** For reads, behind all else. */
   readonly readers: PgliteConnection;
   close(): Promise<void>;
   /** Why every query fails from now on, as a sentence; null while queries can succeed. */
@@ -96,19 +98,25 @@ class WorkerClient implements PgliteClient {
     this.watchdog.opened();
   }
 
-  query: Query = (sql, params, options) => {
-    const action = () => this.run(sql, params, options);
-    return WRITES.test(sql) ? this.writing(action) : this.turns.first(action);
-  };
-
-  transaction<T>(body: (tx: { query: Query }) => Promise<T>): Promise<T> {
-    return this.writing(() => this.runTransaction(body));
-  }
+  private readonly stores = this.writer('store');
+  readonly query = this.stores.query;
+  readonly transaction = this.stores.transaction;
+  readonly background = this.writer('background');
 
   readonly readers: PgliteConnection = {
-    query: (sql, params, options) => this.turns.later(() => this.run(sql, params, options)),
-    transaction: (body) => this.turns.later(() => this.runTransaction(body)),
+    query: (sql, params, options) => this.turns.take('read', () => this.run(sql, params, options)),
+    transaction: (body) => this.turns.take('read', () => this.runTransaction(body)),
   };
+
+  private writer(lane: LaneName): PgliteConnection {
+    return {
+      query: (sql, params, options) => {
+        const action = () => this.run(sql, params, options);
+        return WRITES.test(sql) ? this.writing(lane, action) : this.turns.take(lane, action);
+      },
+      transaction: (body) => this.writing(lane, () => this.runTransaction(body)),
+    };
+  }
 
   /** What has been asked for comes to its end first, unless that takes long: what is committed is safe without. */
   async close(): Promise<void> {
@@ -141,9 +149,9 @@ class WorkerClient implements PgliteClient {
   }
 
   /** In its turn, but where the disk is full it is refused at once: the statement before may never end. */
-  private async writing<T>(action: () => Promise<T>): Promise<T> {
+  private async writing<T>(lane: LaneName, action: () => Promise<T>): Promise<T> {
     const early = this.space.check();
-    const done = this.turns.first(async () => {
+    const done = this.turns.take(lane, async () => {
       await early;
       await this.space.check();
       return action();

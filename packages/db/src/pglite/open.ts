@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
-import { type Database, type Sql, withReaders } from '../database.ts';
+import { type Database, type Sql, withLanes } from '../database.ts';
 import { type DirectoryLock, lockDirectory } from '../lock.ts';
 import { MIGRATIONS } from '../package.ts';
 import { connectPglite, type PgliteClient, type PgliteConnection } from './client.ts';
@@ -65,23 +65,27 @@ function databaseOf(client: PgliteClient, lock: DirectoryLock | null): Database 
     stopUpkeep();
     await client.close().finally(() => lock?.release());
   });
-  return withReaders(
+  return withLanes(
     {
       kind: 'pglite',
-      sql: drizzleOver(client) as unknown as Sql,
+      sql: sqlOver(client),
       problem: () => client.problem,
       failed: client.failed,
       announce: (url) => lock?.announce(url),
       close,
       [Symbol.asyncDispose]: close,
     },
-    drizzleOver(client.readers) as unknown as Sql,
+    { readers: sqlOver(client.readers), background: sqlOver(client.background) },
   );
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined;
   return () => (done ??= action());
+}
+
+function sqlOver(client: PgliteConnection): Sql {
+  return drizzleOver(client) as unknown as Sql;
 }
 
 /** The client is a PGlite as far as drizzle's driver asks. */

@@ -26,6 +26,15 @@ test('a queue of reads does not hold up what is stored', async () => {
   expect(answered).toEqual(['begun', 'stored', 'after', 'read 1', 'read 2', 'read 3']);
 });
 
+test('what is made of stored steps goes behind what is stored, and before reads', async () => {
+  const { client, ask, answered } = await noted();
+  const { background, readers } = client;
+  const begun = ask('begun', client);
+  const others = [ask('read', readers), ask('judged', background), ask('stored', client), ask('rolled up', background)];
+  await Promise.all([begun, ...others]);
+  expect(answered).toEqual(['begun', 'stored', 'judged', 'rolled up', 'read']);
+});
+
 test('a busy ingest does not hold up the reads for ever', async () => {
   const { client, ask, answered } = await noted();
   const writes = Array.from({ length: 20 }, (_, at) => ask(`write ${at}`, client));

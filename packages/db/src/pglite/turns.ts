@@ -1,24 +1,30 @@
-/** So many go first in a row while others wait; then one of those has its turn, or a busy ingest would hold them for ever. */
-const FIRST_IN_A_ROW = 8;
+/** In this order: what is stored, what is made of it, what viewers read. */
+export type LaneName = 'store' | 'background' | 'read';
+
+/** A lane that has been passed over so often goes next, or a busy ingest would hold it up for ever. */
+const MOST_PASSED = 8;
 
 type Action = () => Promise<void>;
 
+interface Lane {
+  waiting: Action[];
+  /** How many of others have run since its own turn. */
+  passed: number;
+}
+
+function newLane(): Lane {
+  return { waiting: [], passed: 0 };
+}
+
 /** One action at a time: the connection is one, and a transaction has it for itself until its end. */
 export class Turns {
-  private readonly firsts: Action[] = [];
-  private readonly laters: Action[] = [];
+  private readonly lanes = { store: newLane(), background: newLane(), read: newLane() };
   private readonly lasts: Action[] = [];
-  private inARow = 0;
   private busy = false;
 
-  /** Before all that waits to be run later. */
-  first<T>(action: () => Promise<T>): Promise<T> {
-    return this.wait(this.firsts, action);
-  }
-
-  /** Once nothing is to be run first, or enough of that has been. */
-  later<T>(action: () => Promise<T>): Promise<T> {
-    return this.wait(this.laters, action);
+  /** Before all that waits in the lanes behind, as a rule. */
+  take<T>(lane: LaneName, action: () => Promise<T>): Promise<T> {
+    return this.wait(this.lanes[lane].waiting, action);
   }
 
   /** Once nothing else waits at all. */
@@ -26,9 +32,9 @@ export class Turns {
     return this.wait(this.lasts, action);
   }
 
-  private wait<T>(lane: Action[], action: () => Promise<T>): Promise<T> {
+  private wait<T>(line: Action[], action: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      lane.push(() => action().then(resolve, reject));
+      line.push(() => action().then(resolve, reject));
       void this.runAll();
     });
   }
@@ -41,8 +47,10 @@ export class Turns {
   }
 
   private next(): Action | undefined {
-    const isTheirTurn = this.firsts.length === 0 || (this.inARow >= FIRST_IN_A_ROW && this.laters.length > 0);
-    this.inARow = isTheirTurn ? 0 : this.inARow + 1;
-    return (isTheirTurn ? this.laters.shift() : this.firsts.shift()) ?? this.lasts.shift();
+    const lanes = Object.values(this.lanes);
+    const waiting = lanes.filter((lane) => lane.waiting.length > 0);
+    const chosen = waiting.find(({ passed }) => passed >= MOST_PASSED) ?? waiting[0];
+    for (const lane of lanes) lane.passed = !chosen || lane === chosen ? 0 : lane.passed + 1;
+    return (chosen?.waiting ?? this.lasts).shift();
   }
 }
