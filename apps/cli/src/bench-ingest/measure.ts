@@ -3,14 +3,14 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchDatabase, type Stored, storedIn } from '../bench/database.ts';
+import { type Percentiles, percentilesOf } from '../bench/percentiles.ts';
+import { BenchServer } from '../bench/server.ts';
 import type { Build } from '../bench/tree.ts';
 import { Failure } from '../failure.ts';
 import { copyIntoPglite, copyIntoPostgres } from './copy.ts';
 import type { Emitted } from './emit-part.ts';
 import type { Load } from './load.ts';
 import { Part } from './part.ts';
-import { type Percentiles, percentilesOf } from './percentiles.ts';
-import { BenchServer } from './server.ts';
 import type { Seen } from './view-part.ts';
 
 export interface Scene extends Load {

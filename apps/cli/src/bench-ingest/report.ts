@@ -1,5 +1,6 @@
+import type { Percentiles } from '../bench/percentiles.ts';
+import { mebibytes, milliseconds } from '../bench/units.ts';
 import type { Measured } from './measure.ts';
-import type { Percentiles } from './percentiles.ts';
 
 type Row = readonly [what: string, read: (measured: Measured) => string];
 
@@ -46,14 +47,6 @@ function times({ p50, p99, max }: Percentiles): string {
   return [p50, p99, max].map(milliseconds).join(' · ');
 }
 
-function milliseconds(value: number | null): string {
-  return value === null ? '–' : `${value.toFixed(value < 10 ? 1 : 0)} ms`;
-}
-
 function microseconds(value: number | null): string {
   return value === null ? '–' : `${value.toFixed(1)} µs`;
-}
-
-function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 1024 ** 2)} MiB`;
 }

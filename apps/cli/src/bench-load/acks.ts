@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Percentiles, percentilesOf } from '../bench/percentiles.ts';
 import { RawEmitter } from './emitter.ts';
 
 const STEP_EVERY_MS = 50;
 
-/** How long acknowledgements took, in milliseconds. */
-export interface Acks {
-  p50: number;
-  p99: number;
-  max: number;
+/** How long acknowledgements took. */
+export interface Acks extends Percentiles {
   /** Steps that were not acknowledged in the end: they count with the time that they had waited. */
   missing: number;
 }
@@ -33,7 +31,6 @@ export async function measureAcks(url: string, until: Promise<unknown>, graceMs:
   }
   for (const end = performance.now() + graceMs; waiting.size > 0 && performance.now() < end; )
     await sleep(STEP_EVERY_MS);
-  const all = [...took, ...[...waiting.values()].map((since) => performance.now() - since)].sort((a, b) => a - b);
-  const at = (share: number) => all[Math.min(all.length - 1, Math.floor(share * all.length))] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99), max: at(1), missing: waiting.size };
+  const waited = Array.from(waiting.values(), (since) => performance.now() - since);
+  return { ...percentilesOf([...took, ...waited]), missing: waiting.size };
 }

@@ -36,7 +36,7 @@ export function benchIngestCommand(): Command {
     .description('measure how many steps a second are stored, judged and sent on, beside COPY and a bare websocket')
     .option('--emitters <n>', 'runs that send steps', readCount, 20)
     .option('--rate <n>', 'steps a second of each; 0 is as many as acknowledgements allow', readWhole, 0)
-    .option('--batch <n>', 'steps that each logs at once', readCount, 64)
+    .option('--batch <n>', 'steps that each logs at once', readCount, 256)
     .option('--scalars <n>', 'scalars of a step: the 6 charted ones first, custom scalars after them', readCount, 6)
     .option('--viewers <n>', 'viewers', readWhole, 4)
     .option('--watched <n>', 'runs that each viewer watches', readCount, 1)

@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { BenchDatabase } from '../bench/database.ts';
 import { inNewFolder } from '../bench/folder.ts';
+import { BenchServer } from '../bench/server.ts';
 import { type Build, buildOf, THIS_BUILD } from '../bench/tree.ts';
+import { mebibytes, milliseconds } from '../bench/units.ts';
 import { type Acks, measureAcks } from '../bench-load/acks.ts';
 import { RawEmitter } from '../bench-load/emitter.ts';
 import { LOADS, type Outcome } from '../bench-load/loads.ts';
-import { startLoadedServer } from '../bench-load/server.ts';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
 import { readCount } from '../numbers.ts';
@@ -34,10 +35,9 @@ interface Options {
 interface Measured {
   build: string;
   load: string;
-  /** Milliseconds. */
   acks: Acks;
-  /** Bytes. */
-  peak: number | null;
+  /** Bytes; 0 where the system does not say. */
+  peak: number;
   outcome: Outcome;
 }
 
@@ -84,14 +84,14 @@ async function measureBuild({ name: build, tree }: Build, dataDir: string, { run
   const measured: Measured[] = [];
   for (const { name: load } of LOADS) {
     console.error(`${build}: ${load} …`);
-    await using server = await startLoadedServer(tree, dataDir, databaseUrl);
+    await using server = await BenchServer.start({ tree, dataDir, databaseUrl });
     await sleep(SETTLE_MS);
     const ending = new AbortController();
     const outcome = runLoad(server.url, load, ending.signal);
     const over = load === 'idle' ? sleep(MEASURED_MS / 2) : Promise.race([outcome, sleep(MEASURED_MS)]);
     const acks = await measureAcks(server.url, over, GRACE_MS);
     ending.abort();
-    measured.push({ build, load, acks, peak: server.peak(), outcome: await outcome });
+    measured.push({ build, load, acks, peak: server.peakBytes, outcome: await outcome });
   }
   return measured;
 }
@@ -99,7 +99,7 @@ async function measureBuild({ name: build, tree }: Build, dataDir: string, { run
 /** Through the build itself: each has its own tables. */
 async function fill(tree: string, dataDir: string, databaseUrl: string | null, runs: number): Promise<void> {
   console.error(`storing ${runs} runs …`);
-  await using server = await startLoadedServer(tree, dataDir, databaseUrl);
+  await using server = await BenchServer.start({ tree, dataDir, databaseUrl });
   using emitter = new RawEmitter(server.url);
   await emitter.storeRuns(runs);
 }
@@ -126,9 +126,9 @@ function print(measured: readonly Measured[], { json }: Options): void {
       .map(({ build, load, acks: { p50, p99, max, missing }, peak, outcome }) => [
         load,
         build,
-        ...[p50, p99, max].map((ms) => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`),
+        ...[p50, p99, max].map(milliseconds),
         String(missing),
-        peak === null ? '–' : `${Math.round(peak / 1024 ** 2)} MiB`,
+        mebibytes(peak),
         Object.entries(outcome)
           .map(([what, count]) => `${what}: ${count}`)
           .join(', '),

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { residentBytes, threadTimes } from '../bench/process-usage.ts';
+import { residentBytes, threadTimes } from './process-usage.ts';
 
 const SAMPLE_MS = 100;
 
@@ -11,12 +11,12 @@ interface ServerSettings {
   tree: string;
   dataDir: string;
   databaseUrl: string | null;
-  /** A folder for a CPU profile; null where none is wanted. */
-  profile: string | null;
+  /** A folder for a CPU profile. */
+  profile?: string | null;
 }
 
-/** The server under load, a process of its own. */
-export class BenchServer {
+/** The server under load, a process of its own. Disposed, it is killed: what waits in it is of no use any more. */
+export class BenchServer implements AsyncDisposable {
   readonly url: string;
   readonly #child: ChildProcess & { pid: number };
   readonly #ended: Promise<unknown>;
@@ -32,7 +32,7 @@ export class BenchServer {
     }, SAMPLE_MS);
   }
 
-  static async start({ tree, dataDir, databaseUrl, profile }: ServerSettings): Promise<BenchServer> {
+  static async start({ tree, dataDir, databaseUrl, profile = null }: ServerSettings): Promise<BenchServer> {
     const program = join(tree, 'apps/cli/bin/evenkeel.mjs');
     const profiling = profile ? ['--cpu-prof', '--cpu-prof-dir', profile] : [];
     const { EVENKEEL_ACCESS_TOKEN: _, ...env } = process.env;
@@ -82,6 +82,11 @@ export class BenchServer {
   kill(): void {
     clearInterval(this.#timer);
     this.#child.kill('SIGKILL');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    await this.#ended;
   }
 }
 
