@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -46,8 +47,16 @@ export interface PgliteClient extends PgliteConnection {
   readonly written: number;
 }
 
-/** Opens a directory, or a database in memory, in a thread of its own. PGlite makes what is missing. */
+/**
+ * Opens a directory, or a database in memory, in a thread of its own. PGlite makes what is missing, in another thread
+ * that then ends: the 400 MB which that takes would stay until the garbage collector finds them.
+ */
 export async function connectPglite(dataDir: string | null): Promise<PgliteClient> {
+  if (dataDir !== null && !existsSync(join(dataDir, 'PG_VERSION'))) await (await connect(dataDir)).close();
+  return connect(dataDir);
+}
+
+async function connect(dataDir: string | null): Promise<WorkerClient> {
   const client = new WorkerClient(dataDir);
   try {
     await client.query('select 1');

@@ -20,7 +20,8 @@ parentPort.on('message', async (/** @type {Request} */ request) => {
 });
 
 async function open() {
-  const pglite = await PGlite.create({ dataDir: workerData.dataDir, parsers });
+  const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB'];
+  const pglite = await PGlite.create({ dataDir: workerData.dataDir, parsers, startParams });
   await pglite.exec("set work_mem = '64MB'"); // one connection may have it; a chart's sort would spill to disk
   return pglite;
 }
