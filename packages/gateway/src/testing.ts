@@ -27,6 +27,8 @@ export interface TestGateway extends AsyncDisposable {
     /** Resolves when what has come in is stored and judged. */
     settled(): Promise<void>;
   };
+  /** Closes every connection, as a network does. */
+  breakConnections(): void;
   /** What the gateway reported as an error. */
   errors: string[];
   /** A client of a namespace; connects by itself. */
@@ -74,6 +76,9 @@ export async function startTestGateway({
         return ingest.settled();
       },
       settled: () => ingest.settled(),
+    },
+    breakConnections: () => {
+      for (const name of ['/ingest', '/live']) for (const socket of io.of(name).sockets.values()) socket.conn.close();
     },
     errors,
     client,

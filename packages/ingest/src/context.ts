@@ -3,6 +3,7 @@ import {
   finishRun,
   noteConflicts,
   type OpenedAttempt,
+  reportDropped,
   type StoredSteps,
   type TakenBatch,
 } from '@evenkeel/db';
@@ -13,6 +14,7 @@ import {
   type Principal,
   RefusedError,
   type RunDescribe,
+  type RunDropped,
   type RunFinish,
   type StartRequest,
 } from '@evenkeel/protocol';
@@ -121,6 +123,20 @@ export class IngestContext {
         if (error instanceof RefusedError && error.retry) for (const run of this.runs) onContact(run);
         throw error;
       }
+    });
+  }
+
+  /** Counts what the sender itself has left out of its steps. */
+  dropped({ run, attempt: number, dropped }: RunDropped): Promise<Accepted> {
+    return this.#verb(async () => {
+      const started = this.#started(run);
+      await started.opened;
+      this.#options.onContact(run);
+      const { db, events } = this.#options;
+      const attempt = await started.attemptOf(number);
+      const isNews = await reportDropped(db, { run, attempt, source: started.session(), values: dropped });
+      if (isNews) events.publish({ kind: 'run described', run });
+      return ACCEPTED;
     });
   }
 

@@ -15,6 +15,8 @@ export const MAX_TAG_LENGTH = 100;
 export const MAX_NOTES_LENGTH = 65_536;
 /** Characters of a run's configuration written as JSON. */
 export const MAX_CONFIG_LENGTH = 65_536;
+/** What a client may report at once that it left out: fields and reasons. */
+export const MAX_DROPPED = 1_024;
 export const MAX_REASON_LENGTH = 2_000;
 /** Characters of a person's note on an alert. */
 export const MAX_NOTE_LENGTH = 2_000;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parse, RefusedError } from './refusal.ts';
-import { attemptNumber, runDescription, runFinish, time } from './run.ts';
+import { attemptNumber, runDescription, runEnd, time } from './run.ts';
 import { jsonNumber, stepEvent } from './step.ts';
 import { name } from './text.ts';
 
@@ -16,7 +16,7 @@ const recordedRun = runDescription.extend({
   startedAt: time.nullish(),
 });
 const recordedStep = stepEvent.extend({ type: z.literal('step'), time: time.nullish() });
-const recordedFinish = runFinish.omit({ run: true, attempt: true }).extend({
+const recordedFinish = runEnd.extend({
   type: z.literal('finish'),
   endedAt: time.nullish(),
 });

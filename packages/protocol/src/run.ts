@@ -2,15 +2,18 @@ import { z } from 'zod';
 import {
   MAX_ATTEMPT,
   MAX_CONFIG_LENGTH,
+  MAX_DROPPED,
   MAX_LAYERS,
   MAX_NOTES_LENGTH,
   MAX_REASON_LENGTH,
+  MAX_SCALAR_NAME_LENGTH,
+  MAX_STEP,
   MAX_TAG_LENGTH,
   MAX_TAGS,
   MAX_TIME,
 } from './limits.ts';
 import { policy } from './policy.ts';
-import { RefusedError } from './refusal.ts';
+import { droppedValue, RefusedError } from './refusal.ts';
 import { isStorable, name, text } from './text.ts';
 
 /** A run's id: a UUID made by the client, version 7 so that ids sort by age. */
@@ -97,11 +100,13 @@ export const runStart = runDescription.extend({
 });
 export type RunStart = z.infer<typeof runStart>;
 
+const ATTEMPT_CHOICE = `expected a whole number from 1 to ${MAX_ATTEMPT.toLocaleString('en')}, "next" or "resume"`;
+
 /** `run:start` as an emitter sends it: it may leave the number of the attempt to the server. */
 export const startRequest = runStart
   .extend({
     /** `next` is one more than the newest; `resume` the newest where it has not ended, else the next. */
-    attempt: z.union([attemptNumber, z.enum(['next', 'resume'])]),
+    attempt: z.union([attemptNumber, z.enum(['next', 'resume'])], ATTEMPT_CHOICE),
     /** The same each time the client starts the same attempt again, so that no repetition opens another. */
     session: z.uuid().toLowerCase().nullable().default(null),
   })
@@ -150,3 +155,21 @@ export const runFinish = z.object({
   endedAt: time.optional(),
 });
 export type RunFinish = z.infer<typeof runFinish>;
+
+/** How an attempt ends, without which it is. */
+export const runEnd = runFinish.omit({ run: true, attempt: true });
+export type RunEnd = z.infer<typeof runEnd>;
+
+const reportedDrop = droppedValue.extend({
+  field: text('custom.'.length + MAX_SCALAR_NAME_LENGTH).min(1),
+  reason: name,
+  count: droppedValue.shape.count.max(MAX_STEP),
+});
+
+/** `run:dropped`: all that a client has left out of its steps so far. Idempotent: it replaces what it reported before. */
+export const runDropped = z.object({
+  run: runId,
+  attempt: attemptNumber,
+  dropped: z.array(reportedDrop).max(MAX_DROPPED),
+});
+export type RunDropped = z.infer<typeof runDropped>;
