@@ -153,3 +153,14 @@ describe('an attempt that the server counts', () => {
     await expect(start({ attempt: attempt as number })).rejects.toThrow(/^startRun: attempt: /);
   });
 });
+
+test('the configuration keeps integers beyond 2^53 and what is not finite', async () => {
+  const config = { seed: 2n ** 63n + 1n, optimizer: { clip: Infinity, betas: [0.9, Number.NaN] }, note: 'NaN' };
+  const run = await start({ config });
+  expect(await run.finish()).toMatchObject({ delivered: true });
+  expect((await getRun(server.db, run.id))?.config).toEqual({
+    seed: { $number: '9223372036854775809' },
+    optimizer: { clip: { $number: 'Infinity' }, betas: [0.9, { $number: 'NaN' }] },
+    note: 'NaN',
+  });
+});

@@ -59,7 +59,7 @@ export interface StartRunOptions {
   key?: string | undefined;
   project: string;
   name: string;
-  /** Anything that JSON can carry; what it cannot is left out, as `JSON.stringify` does. */
+  /** Anything that JSON can carry, BigInts, NaN and infinities; other values are left out, as `JSON.stringify` does. */
   config?: Record<string, unknown> | undefined;
   owner?: string | null | undefined;
   tags?: readonly string[] | undefined;

@@ -8,6 +8,7 @@ import {
   RefusedError,
   type StartRequest,
   startRequest,
+  tagNumber,
 } from '@evenkeel/protocol';
 import manifest from '../package.json' with { type: 'json' };
 import { TIMING, type Timing } from './connection.ts';
@@ -90,7 +91,7 @@ function commandHandler(handler: CommandHandler | undefined, policy: Policy): Co
 
 function asJson(config: unknown): unknown {
   try {
-    return config === undefined ? undefined : JSON.parse(JSON.stringify(config) ?? 'null');
+    return config === undefined ? undefined : JSON.parse(JSON.stringify(config, tagNumber) ?? 'null');
   } catch (error) {
     throw new RefusedError('config', error instanceof Error ? error.message : 'cannot be written as JSON');
   }
