@@ -9,7 +9,7 @@ import { Server } from 'socket.io';
 import { io as connect, type Socket } from 'socket.io-client';
 import { Gateway } from './gateway.ts';
 
-export { startOf, stepsFrom } from '@evenkeel/ingest/testing';
+export { BEGAN, startOf, stepsFrom } from '@evenkeel/ingest/testing';
 
 type Given = Parameters<Ingest['command']>[1];
 
@@ -48,7 +48,7 @@ export async function startTestGateway({
 } = {}): Promise<TestGateway> {
   const db = await openDatabase(target);
   const errors: string[] = [];
-  const http = createServer();
+  const http = createServer((_, response) => response.end());
   const io = new Server(http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
   const log = (level: string, message: string, error?: unknown) => {
     if (level === 'error') errors.push(`${message}: ${error}`);

@@ -10,7 +10,6 @@ import {
 import {
   type Accepted,
   type Conflict,
-  decodeSteps,
   type Principal,
   RefusedError,
   type RunDescribe,
@@ -238,7 +237,7 @@ export class IngestContext {
   async #steps(payload: unknown): Promise<Accepted> {
     if (this.#isRevoked) throw new RefusedError('key', UNKNOWN, true); // since it came
     const { onContact, store, now } = this.#options;
-    const sent = payload instanceof Uint8Array ? decodeSteps(payload) : readSteps(payload, now().getTime());
+    const sent = readSteps(payload, now().getTime());
     const started = this.#started(sent.run);
     onContact(sent.run);
     const attempt = await started.attemptForSteps(sent.attempt);

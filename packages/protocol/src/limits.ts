@@ -26,6 +26,8 @@ export const MAX_STEP = 2 ** 40;
 export const MIN_STEP = -MAX_STEP;
 /** 9999-12-31T23:59:59.999Z, the last instant of four-digit years, in milliseconds since 1970. */
 export const MAX_TIME = 253_402_300_799_999;
+/** The smallest time of a step that is sent, in 1973: what is below is in seconds, or counts from the start of its run. */
+export const MIN_STEP_TIME = 1e11;
 export const MAX_ATTEMPT = 1_000_000;
 /**
  * The highest attempt that a run may begin with. Above 1, because attempts before it may have been recorded offline or
