@@ -51,8 +51,6 @@ export class LiveRun implements Run {
   readonly #exiting: ExitingRun;
   /** What `finish` was given, until the server has it. */
   #ending: RunEnd | null = null;
-  /** Aborted once nothing more will be sent. */
-  readonly #over = new AbortController();
   #attempt: number | null;
   #announce: (opened: OpenedAttempt | null) => void = () => {};
   readonly #opened = new Promise<OpenedAttempt | null>((resolve) => {
@@ -120,13 +118,13 @@ export class LiveRun implements Run {
   readonly drained = (max = 0, options?: WaitOptions): Promise<void> =>
     this.#waitFor(this.#outbox.drained(max), options);
 
-  /** Until a promise resolves or the run is over; rejects where the given signal is aborted before. */
+  /** Until a promise resolves, which it does when the run is over; rejects where the given signal is aborted before. */
   async #waitFor(promise: Promise<unknown>, options: WaitOptions | undefined): Promise<void> {
     const given = options?.signal;
-    const over = given ? AbortSignal.any([given, this.#over.signal]) : this.#over.signal;
     const alive = setInterval(() => {}, MAX_TIMEOUT); // as nothing else here keeps the process so
     try {
-      await until(promise, over);
+      // A signal of its own, since Node warns of many listeners to one.
+      await (given ? until(promise, AbortSignal.any([given])) : promise);
     } finally {
       clearInterval(alive);
     }
@@ -169,7 +167,8 @@ export class LiveRun implements Run {
     this.#commands.close();
     unwatchExit(this.#exiting);
     const spool = this.#spool.close(answer === null ? endedNow(end) : null);
-    this.#over.abort();
+    this.#outbox.release();
+    this.#announce(null);
     const { lost, pending } = this.#outbox;
     if (lost > 0) this.#warn(`steps of this run that the server never took: ${lost}`);
     if (answer === null) this.#warn(undelivered(pending, spool));
