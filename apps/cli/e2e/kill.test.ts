@@ -41,6 +41,9 @@ interface Course {
   enough: () => void;
 }
 
+/** When the trainers began. */
+const BEGAN = 1_700_000_000_000;
+
 /** Sends single steps, one after another. */
 function emitUntilKilled(url: string, run: string, { acknowledged, refusals, enough }: Course): Socket {
   const socket = io(`${url}/ingest`, {
@@ -52,7 +55,7 @@ function emitUntilKilled(url: string, run: string, { acknowledged, refusals, eno
   const emit = async () => {
     await socket.emitWithAck('run:start', { run, attempt: 1, project: 'test', name: 'killed', startedAt: 1 });
     for (let step = 0; socket.connected; step++) {
-      const frame = encodeSteps({ run, attempt: 1, steps: [{ step, time: 1_000 + step, loss: 1 }] });
+      const frame = encodeSteps({ run, attempt: 1, steps: [{ step, time: BEGAN + step, loss: 1 }] });
       const ack = await socket.emitWithAck('steps', frame);
       if (ack.ok !== true) return void refusals.push(ack);
       acknowledged.set(run, step);
@@ -114,7 +117,7 @@ test('killing the server between two steps changes no alert, and no command is o
 /** TEV grows like the root of the step up to step 200, from there it doubles every 40 steps; step 300 is not finite. */
 const ramp = (step: number): StepInput => ({
   step,
-  time: 1_000 + step,
+  time: BEGAN + step,
   loss: step === 300 ? Number.NaN : 2,
   tevMean: 0.02 * Math.min(step + 1, 200) ** 0.5 * 2 ** (Math.max(0, step - 200) / 40),
 });

@@ -93,7 +93,7 @@ function steadyEmitter(url: string, refusals: SteadyEmitters['refusals']) {
 }
 
 function aStep(step: number): StepEvent {
-  return { step, time: 1_000 + step, loss: 3 + step / 8, tevMean: 0.125, custom: { secret: SECRET } };
+  return { step, time: 1_700_000_000_000 + step, loss: 3 + step / 8, tevMean: 0.125, custom: { secret: SECRET } };
 }
 
 /** Everything that was acknowledged is in the database once, as it was sent, and every NaN has its one alert. */

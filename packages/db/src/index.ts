@@ -29,6 +29,7 @@ export {
   settleCommand,
 } from './command.ts';
 export { type Database, isTimeout } from './database.ts';
+export { reportDropped } from './dropped.ts';
 export { describeFailure } from './failure.ts';
 export { type ForecastPoint, noteForecasts, readForecasts } from './forecast.ts';
 export { judgedTo, markJudged, runsToJudge } from './judged.ts';

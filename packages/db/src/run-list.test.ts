@@ -4,7 +4,7 @@ import { acknowledgeAlert, raiseAlert, resolveAlert } from './alert.ts';
 import { noteForecasts } from './forecast.ts';
 import { recentSteps } from './recent-steps.ts';
 import { rollUp } from './rollup.ts';
-import { finishRun } from './run.ts';
+import { finishRun, getRun } from './run.ts';
 import {
   countGroups,
   countRuns,
@@ -208,6 +208,23 @@ describeDatabases('lists of runs', (db) => {
     for (const value of ['{', '"\\u0000"', '1\0'])
       await expect(pageRuns(db(), { ...grouped, cursor: as(value, time, id) })).rejects.toThrow('begin at its start');
     expect((await pageRuns(db(), { limit: 1, sort, cursor: as('Infinity', time, id) })).runs).toBeDefined();
+  });
+
+  test('numbers that JSON cannot carry are kept, found and grouped by what they are', async () => {
+    const project = `numbers ${randomUUID()}`;
+    const number = (text: string) => ({ $number: text });
+    const configs = [number('9007199254740992'), number('9007199254740993'), number('Infinity'), 'Infinity', 5];
+    const runs: string[] = [];
+    for (const seed of configs) runs.push(await begin(db(), { project, config: { seed } }));
+    const kept = await Promise.all(runs.map(async (id) => (await getRun(db(), id))?.config));
+    expect(kept).toEqual(configs.map((seed) => ({ seed })));
+    const found = async (value: string) =>
+      (await listRuns(db(), { limit: 9, project, config: [{ path: ['seed'], value }] })).map(({ id }) => id);
+    expect(await found('9007199254740993')).toEqual([runs[1]]);
+    expect((await found('Infinity')).sort()).toEqual([runs[2], runs[3]].sort());
+    expect(await countGroups(db(), { project, group: ['seed'] })).toEqual(
+      ['Infinity', '5', '9007199254740992', '9007199254740993', 'Infinity'].map((value) => ({ value, runs: 1 })),
+    );
   });
 
   test('of more groups than a thousand the last holds the rest, so that every run has its place', async () => {

@@ -140,7 +140,7 @@ export async function countGroups(
     .as('grouped');
   const rows = await db.sql
     .select({
-      value: sql<string | null>`left(${grouped.value} #>> '{}', 200)`,
+      value: sql<string | null>`left(${textOf(sql`${grouped.value}`)}, 200)`,
       runs: count(),
       all: sql`sum(count(*)) over ()`.mapWith(Number),
     })
@@ -171,7 +171,12 @@ function isIn({ archived = false, ...filter }: RunFilter): SQL | undefined {
 }
 
 function configAt(path: readonly string[]): SQL {
-  return sql`jsonb_extract_path_text(${run.config}, ${keysOf(path)})`;
+  return textOf(sql`jsonb_extract_path(${run.config}, ${keysOf(path)})`);
+}
+
+/** As people read it: a number that JSON cannot carry is an object of one key, see the protocol's `numberOf`. */
+function textOf(value: SQL): SQL<string | null> {
+  return sql`coalesce(${value} ->> '$number', ${value} #>> '{}')`;
 }
 
 /** A null in the configuration says as little as an absent key. */

@@ -222,11 +222,13 @@ export const droppedValue = pgTable(
       .references(() => run.id, { onDelete: 'cascade' }),
     attempt: integer().notNull(),
     field: text().notNull(),
-    /** One of the protocol's `DROP_REASONS`. */
+    /** One of the protocol's `DROP_REASONS`, or a client's own. */
     reason: text().notNull(),
+    /** Who left them out: the session of a client, or empty for the server. */
+    source: text().notNull().default(''),
     count: count('count').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.run, t.attempt, t.field, t.reason] })],
+  (t) => [primaryKey({ columns: [t.run, t.attempt, t.field, t.reason, t.source] })],
 );
 
 /** Steps in a bucket of each level above the raw values; each level is made from the one before it. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type DroppedValue,
   MAX_CUSTOM_SCALARS,
   MAX_STEP,
   MAX_TIME,
@@ -10,6 +11,7 @@ import {
 } from '@evenkeel/protocol';
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
+import { reportDropped } from './dropped.ts';
 import { recentSteps } from './recent-steps.ts';
 import { finishRun, getRun, startRun } from './run.ts';
 import { deleteRun } from './run-removal.ts';
@@ -149,6 +151,46 @@ describeDatabases('steps', (db) => {
     expect(found).toHaveLength(901);
     expect(found[0]).toEqual({ field: OTHER_FIELDS, reason: 'not a number', count: 900 });
     expect(found.slice(1).every(({ count }) => count === 2)).toBe(true);
+  });
+
+  const session = (letter: string) => letter.repeat(8);
+  const lossLeftOut = (count: number) => [{ field: 'loss', reason: 'not a number', count }];
+
+  test('what clients left out adds up with what the server did, however often they report it', async () => {
+    const run = await begin(db());
+    await insertSteps(db(), [{ run, attempt: 1, steps: [], dropped: lossLeftOut(1) }], NOW);
+    const report = (source: string, values: DroppedValue[]) => reportDropped(db(), { run, attempt: 1, source, values });
+    expect(await report(session('a'), lossLeftOut(2))).toBe(true);
+    expect(await report(session('a'), [...lossLeftOut(3), { field: 'lr', reason: 'not a number', count: 1 }])).toBe(
+      true,
+    );
+    expect(await report(session('a'), lossLeftOut(2))).toBe(false); // an older message that comes late
+    expect(await report(session('b'), lossLeftOut(10))).toBe(true);
+    expect((await getRun(db(), run))?.dropped).toEqual([
+      { field: 'loss', reason: 'not a number', count: 14 },
+      { field: 'lr', reason: 'not a number', count: 1 },
+    ]);
+  });
+
+  test('what clients left out of thousands of fields is counted together too', async () => {
+    const run = await begin(db());
+    const values = (prefix: string) =>
+      Array.from({ length: 1_000 }, (_, at) => ({ field: `custom.${prefix}${at}`, reason: 'not a number', count: 1 }));
+    for (const prefix of ['a', 'b']) {
+      await reportDropped(db(), { run, attempt: 1, source: session(prefix), values: values(prefix) });
+    }
+    const found = await getRun(db(), run);
+    expect(found?.droppedValues).toBe(2_000);
+    expect(found?.dropped[0]).toEqual({ field: OTHER_FIELDS, reason: 'not a number', count: 1_000 });
+  });
+
+  test('what was left out of no attempt is refused', async () => {
+    const run = await begin(db());
+    const report = { source: session('a'), values: lossLeftOut(1) };
+    await expect(reportDropped(db(), { ...report, run, attempt: 2 })).rejects.toMatchObject({ field: 'attempt' });
+    await expect(reportDropped(db(), { ...report, run: randomUUID(), attempt: 1 })).rejects.toMatchObject({
+      field: 'run',
+    });
   });
 
   const scalars = (count: number, prefix: string) =>

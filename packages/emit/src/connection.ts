@@ -3,13 +3,14 @@ import {
   type Ack,
   type CommandDone,
   type DropCount,
+  type DroppedValue,
   encodeSteps,
   type IngestHandshake,
   printable,
   type Refusal,
-  type RunFinish,
-  type RunStart,
+  type RunEnd,
   refusal,
+  type StartRequest,
   type StepEvent,
   storableReason,
   storableText,
@@ -21,6 +22,7 @@ import type { CommandDesk } from './command-desk.ts';
 import { DetachedWebSocket, isOverlong, MAX_PAYLOAD } from './detached-websocket.ts';
 import { openAttempt } from './open-attempt.ts';
 import type { Outbox } from './outbox.ts';
+import type { OpenedAttempt } from './public.ts';
 import { type RetryPolicy, retry } from './retry.ts';
 import type { Warn } from './warn.ts';
 
@@ -28,6 +30,8 @@ import type { Warn } from './warn.ts';
 export interface Timing extends RetryPolicy, BatchTiming {
   /** How long steps may wait for an acknowledgement while the server is connected, before that is warned of. */
   unacknowledged: number;
+  /** The shortest time from one report of what was left out to the next, while the run goes on. */
+  dropped: number;
   /** The pause before a server that has refused the handshake is asked again: a key may have been created since. */
   refused: number;
   /** The pause before a lost connection is opened again; it doubles each time, up to `longestReconnect`. */
@@ -43,6 +47,7 @@ export const TIMING: Timing = {
   quickAnswer: 1_000,
   lateAnswer: 4_000,
   unacknowledged: 30_000,
+  dropped: 5_000,
   refused: 30_000,
   reconnect: 500,
   longestReconnect: 5_000,
@@ -56,13 +61,17 @@ const CONNECT_TIMEOUT = 10_000;
 export interface ConnectionOptions {
   server: URL;
   handshake: IngestHandshake;
-  start: RunStart;
+  start: StartRequest;
   outbox: Outbox;
   commands: Pick<CommandDesk, 'take' | 'nextReport' | 'reported'>;
+  /** What was left out of steps before they came here, which the server is told. */
+  ownDrops: Pick<DropCount, 'total' | 'values'>;
   /** Receives what the server left out of steps. */
   drops: DropCount;
   warn: Warn;
   timing: Timing;
+  /** The server has opened the attempt, on the first connection or again. */
+  onOpened?: ((opened: OpenedAttempt) => void) | undefined;
   /** The server will never take anything of this run; in its words. */
   onRefused: (reason: string) => void;
   /** The server cannot be reached, or refuses this client, for now; in words. */
@@ -70,7 +79,8 @@ export interface ConnectionOptions {
 }
 
 interface End {
-  message: RunFinish;
+  /** Null where the server is told of no end. */
+  message: RunEnd | null;
   done: (accepted: boolean) => void;
 }
 
@@ -81,6 +91,8 @@ interface End {
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #socket: Socket;
+  /** Of what is sent: known once the start is answered. */
+  #attempt = 0;
   /** Aborted when the present connection breaks. */
   #line = new AbortController();
   readonly #batchSize: BatchSize;
@@ -89,6 +101,8 @@ export class Connection {
   /** What waits for something to send. */
   #idlers: (() => void)[] = [];
   #end: End | null = null;
+  /** What the server knows of `ownDrops`, and when it was told last. */
+  #reported = { total: 0, at: Number.NEGATIVE_INFINITY };
   #isClosed = false;
 
   constructor(options: ConnectionOptions) {
@@ -123,8 +137,8 @@ export class Connection {
     for (const resume of idlers) resume();
   }
 
-  /** Sends what is in the outbox, then the end of the run; resolves to whether the server took that. */
-  finish(message: RunFinish): Promise<boolean> {
+  /** Sends what is in the outbox, then the end of the run where there is one; resolves to whether the server took that. */
+  finish(message: RunEnd | null): Promise<boolean> {
     return new Promise((done) => {
       this.#end = { message, done };
       if (this.#reconnect) this.#connectAgain();
@@ -193,12 +207,12 @@ export class Connection {
   }
 
   /**
-   * The life of one connection: the run's start, then steps and reports, then the run's end. One message of steps and
-   * one report are under way at a time, and neither waits for the other.
+   * The life of one connection: the run's start, then steps, reports and what was left out, then the run's end. One
+   * message of each kind is under way at a time, and none waits for another.
    */
   async #serve(line: AbortSignal): Promise<void> {
     if (!(await this.#sendStart(line))) return;
-    await Promise.all([this.#sendSteps(line), this.#sendReports(line)]);
+    await Promise.all([this.#sendSteps(line), this.#sendReports(line), this.#sendDropped(line)]);
     await this.#sendReports(line); // what came of a command while the last steps were sent
     if (this.#end && !line.aborted) await this.#sendEnd(this.#end, line);
   }
@@ -212,7 +226,13 @@ export class Connection {
       this.#end?.done(false);
       return false;
     }
+    if (answer) this.#onOpened(answer);
     return answer !== null;
+  }
+
+  #onOpened({ attempt = Number(this.#options.start.attempt), newest }: Accepted): void {
+    this.#attempt = attempt;
+    this.#options.onOpened?.({ attempt, lastStep: newest?.lastStep ?? null });
   }
 
   async #sendSteps(line: AbortSignal): Promise<void> {
@@ -224,7 +244,7 @@ export class Connection {
 
   async #sendBatch(steps: StepEvent[], line: AbortSignal): Promise<void> {
     const { outbox, start } = this.#options;
-    const frame = encodeSteps({ run: start.run, attempt: start.attempt, steps });
+    const frame = encodeSteps({ run: start.run, attempt: this.#attempt, steps });
     const sentAt = performance.now();
     const answer = await this.#retry('steps', frame, line);
     const elapsed = performance.now() - sentAt;
@@ -272,10 +292,35 @@ export class Connection {
     if ('error' in answer) this.#options.warn(`the server refused what came of a command: ${words(answer)}`);
   }
 
-  async #sendEnd({ message, done }: End, line: AbortSignal): Promise<void> {
-    const answer = await this.#retry('run:finish', message, line);
+  async #sendDropped(line: AbortSignal): Promise<void> {
+    const take = () => this.#dropsToReport();
+    for (let dropped = await this.#next(take, line); dropped; dropped = await this.#next(take, line)) {
+      await this.#reportDropped(dropped, line);
+    }
+  }
+
+  /** All that was left out so far; null where the server knows it, or has just been told of some. */
+  #dropsToReport(): DroppedValue[] | null {
+    const { ownDrops, timing } = this.#options;
+    const isDue = this.#end !== null || performance.now() - this.#reported.at >= timing.dropped;
+    return isDue && ownDrops.total > this.#reported.total ? ownDrops.values() : null;
+  }
+
+  async #reportDropped(dropped: DroppedValue[], line: AbortSignal): Promise<void> {
+    const { start, warn } = this.#options;
+    const answer = await this.#retry('run:dropped', { run: start.run, attempt: this.#attempt, dropped }, line);
     if (!answer) return; // it goes out again on the next connection
-    if ('error' in answer) this.#options.warn(`the server refused the end of the run: ${words(answer)}`);
+    const total = dropped.reduce((sum, { count }) => sum + count, 0);
+    this.#reported = { total, at: performance.now() };
+    if ('error' in answer) warn(`the server refused the counts of what was left out: ${words(answer)}`);
+  }
+
+  async #sendEnd({ message, done }: End, line: AbortSignal): Promise<void> {
+    const { start, warn } = this.#options;
+    if (!message) return done(true);
+    const answer = await this.#retry('run:finish', { run: start.run, attempt: this.#attempt, ...message }, line);
+    if (!answer) return; // it goes out again on the next connection
+    if ('error' in answer) warn(`the server refused the end of the run: ${words(answer)}`);
     done('ok' in answer);
   }
 

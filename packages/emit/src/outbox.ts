@@ -43,6 +43,7 @@ export class Outbox {
   #lost = 0;
   #overflow = NO_OVERFLOW;
   #waiters: { most: number; done: () => void }[] = [];
+  #isReleased = false;
 
   constructor(limits = OUTBOX_LIMITS) {
     this.#limits = limits;
@@ -120,12 +121,18 @@ export class Outbox {
     return this.#inFlight.length > 0 ? this.#inFlight : null;
   }
 
-  /** Resolves once at most so many steps are pending. */
+  /** Resolves once at most so many steps are pending, or none will leave any more. */
   drained(most: number): Promise<void> {
     return new Promise((done) => {
       this.#waiters.push({ most, done });
       this.#wake();
     });
+  }
+
+  /** Nothing more will be sent: whoever waits for that goes on. */
+  release(): void {
+    this.#isReleased = true;
+    this.#wake();
   }
 
   /** The server has stored the batch in flight. */
@@ -171,8 +178,9 @@ export class Outbox {
   }
 
   #wake(): void {
-    const ready = this.#waiters.filter(({ most }) => this.pending <= most);
-    this.#waiters = this.#waiters.filter(({ most }) => this.pending > most);
+    const isReady = ({ most }: { most: number }) => this.#isReleased || this.pending <= most;
+    const ready = this.#waiters.filter(isReady);
+    this.#waiters = this.#waiters.filter((waiter) => !isReady(waiter));
     for (const { done } of ready) done();
   }
 

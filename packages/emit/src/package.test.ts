@@ -33,7 +33,7 @@ test('what is declared for users is what there is', () => {
 });
 
 const TRAINER = `
-import { type Command, type FinishResult, type Run, startRun, type StepInput, uuidv7 } from '@evenkeel/emit';
+import { type Command, type FinishResult, type OpenedAttempt, type Run, startRun, type StepInput, uuidv7 } from '@evenkeel/emit';
 
 const obeyed: Command[] = [];
 const run: Run = await startRun({
@@ -41,6 +41,7 @@ const run: Run = await startRun({
   project: 'demo',
   name: 'outside',
   id: uuidv7(Date.now()),
+  attempt: 'resume',
   layers: ['wte', 'h.0'],
   policy: { critical: { kind: 'reduce-lr', factor: 0.5 } },
   onCommand: (command) => void obeyed.push(command),
@@ -53,9 +54,10 @@ run.log(step);
 run.log({ step: 0, lost: 1 });
 // @ts-expect-error a scalar is a number
 run.log({ step: 0, loss: '1' });
+const opened: OpenedAttempt | null = await run.opened({ signal: AbortSignal.timeout(10_000) });
 await run.drained();
 const { delivered, dropped }: FinishResult = await run.finish('finished');
-console.log(JSON.stringify({ delivered, dropped }));
+console.log(JSON.stringify({ delivered, dropped, opened }));
 `;
 
 const COMPILER_OPTIONS = {
@@ -98,6 +100,7 @@ test('a trainer outside of the repository installs the package, compiles against
   });
 
   await using server = await IngestServer.listen();
+  server.answer = ({ event }) => (event === 'run:start' ? { ok: true, attempt: 4 } : { ok: true });
   const child = spawn(process.execPath, [join(folder, 'out/train.mjs'), server.url], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -109,6 +112,7 @@ test('a trainer outside of the repository installs the package, compiles against
   expect(JSON.parse(printed)).toEqual({
     delivered: true,
     dropped: [{ field: 'loss', reason: 'not a number', count: 1 }],
+    opened: { attempt: 4, lastStep: null },
   });
   expect(server.accepted).toMatchObject([{ step: -1, layerGradVar: [0, 0] }, { step: 0 }, { step: 0 }]);
 });

@@ -59,7 +59,7 @@ export interface StartRunOptions {
   key?: string | undefined;
   project: string;
   name: string;
-  /** Anything that JSON can carry; what it cannot is left out, as `JSON.stringify` does. */
+  /** Anything that JSON can carry, BigInts, NaN and infinities; other values are left out, as `JSON.stringify` does. */
   config?: Record<string, unknown> | undefined;
   owner?: string | null | undefined;
   tags?: readonly string[] | undefined;
@@ -68,8 +68,11 @@ export interface StartRunOptions {
   layers?: readonly string[] | undefined;
   /** A UUID; a new one of version 7 by default. Pass the former one to go on with a run. */
   id?: string | undefined;
-  /** 1 by default; one more each time that a run goes on from a checkpoint. */
-  attempt?: number | undefined;
+  /**
+   * 1 by default; one more each time that a run goes on from a checkpoint. `next` lets the server count: one more than
+   * the newest. `resume` goes on with the newest attempt, or opens the next where that has ended.
+   */
+  attempt?: number | 'next' | 'resume' | undefined;
   /** Milliseconds since 1970; now by default. */
   startedAt?: number | undefined;
   /** What the server is to do about alerts, by severity: nothing by default. */
@@ -103,7 +106,14 @@ export interface DroppedValue {
   count: number;
 }
 
-export interface DrainedOptions {
+/** The attempt that a run's steps are of. */
+export interface OpenedAttempt {
+  attempt: number;
+  /** The last step that the server had of the run's newest attempt when it was asked; null where that has none. */
+  lastStep: number | null;
+}
+
+export interface WaitOptions {
   /** Ends the waiting: the promise then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
@@ -132,7 +142,13 @@ export interface FinishResult {
 /** A run that is being recorded. Nothing of it throws, whatever it is given and whatever the server does. */
 export interface Run {
   readonly id: string;
-  readonly attempt: number;
+  /** Which attempt this is; null until the server has said it, where `startRun` was given `next` or `resume`. */
+  readonly attempt: number | null;
+  /**
+   * Resolves once the server has opened the attempt, with the first answer however often the connection breaks; null
+   * where the run is over before. Keeps the process alive until then, which may be for ever where the server is away.
+   */
+  readonly opened: (options?: WaitOptions) => Promise<OpenedAttempt | null>;
   /** Aborted when the server asks the run to stop; its `reason` is an Error that says why. */
   readonly signal: AbortSignal;
   /** Steps that the server has not acknowledged yet; a step too wide for one message counts once for each part. */
@@ -143,7 +159,7 @@ export interface Run {
    * Resolves once at most so many steps are pending, 0 by default, or the run is over; keeps the process alive until
    * then. A trainer has no use for it: it is for who reads steps faster than a server takes them.
    */
-  readonly drained: (max?: number, options?: DrainedOptions) => Promise<void>;
+  readonly drained: (max?: number, options?: WaitOptions) => Promise<void>;
   /**
    * Sends what is pending, ends the run and disconnects. Never rejects, and resolves within `timeoutMs`; keeps the
    * process alive until then.
@@ -176,7 +192,8 @@ export interface SyncOptions {
 export interface SyncedFile {
   path: string;
   run: string;
-  attempt: number;
+  /** Null where the trainer asked for `next` or `resume`, and no server has said yet which that is. */
+  attempt: number | null;
   /**
    * `sent`: the server has all of it, and the file is gone. `held`: a living process writes or sends it. `kept`: it could
    * not be sent, wholly or in part; it may be tried again.

@@ -442,3 +442,23 @@ test('finish happens once, whatever it is given', async () => {
     'steps logged after finish() are dropped',
   ]);
 });
+
+test('a hundred waits at a time end with the run, without a warning of too many listeners', async () => {
+  await using server = await IngestServer.listen();
+  server.answer = ({ event }) => (event === 'steps' ? null : OK);
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on('warning', onWarning);
+  try {
+    await using recorded = openTestRun(server);
+    const { run } = recorded;
+    run.log({ step: 1 });
+    const { signal } = new AbortController();
+    const waits = range(0, 50).flatMap(() => [run.drained(), run.drained(0, { signal })]);
+    await run.finish('stopped', undefined, { timeoutMs: 0 });
+    await Promise.all(waits);
+  } finally {
+    process.off('warning', onWarning);
+  }
+  expect(warnings).toEqual([]);
+});

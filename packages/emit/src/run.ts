@@ -1,16 +1,18 @@
-import { DropCount, endStatus, type RunFinish, storableReason, time } from '@evenkeel/protocol';
+import { DropCount, endStatus, type RunEnd, storableReason, time } from '@evenkeel/protocol';
 import { CommandDesk } from './command-desk.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { type ExitingRun, unwatchExit, watchExit } from './exit-watch.ts';
 import { Outbox, type OutboxLimits } from './outbox.ts';
 import type {
   CommandHandler,
-  DrainedOptions,
+  DroppedValue,
   EndStatus,
   FinishOptions,
   FinishResult,
+  OpenedAttempt,
   Run,
   StepInput,
+  WaitOptions,
 } from './public.ts';
 import { Spool, type SpoolOptions, type SpoolTuning } from './spool.ts';
 import { StepIntake } from './step-intake.ts';
@@ -25,8 +27,6 @@ const LEFT_BEHIND_TIMEOUT = 10_000;
 /** The longest delay that `setTimeout` takes. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
-type End = Omit<RunFinish, 'run' | 'attempt'>;
-
 interface RunOptions extends Pick<ConnectionOptions, 'server' | 'handshake' | 'start' | 'warn' | 'timing'> {
   limits: OutboxLimits;
   /** Null where only `stop` is obeyed. */
@@ -39,9 +39,10 @@ interface RunOptions extends Pick<ConnectionOptions, 'server' | 'handshake' | 's
 
 export class LiveRun implements Run {
   readonly id: string;
-  readonly attempt: number;
   readonly #warn: Warn;
   readonly #outbox: Outbox;
+  /** What was left out here, and what the server left out. */
+  readonly #ownDrops = new DropCount();
   readonly #drops = new DropCount();
   readonly #intake: StepIntake;
   readonly #connection: Connection;
@@ -49,9 +50,12 @@ export class LiveRun implements Run {
   readonly #spool: Spool;
   readonly #exiting: ExitingRun;
   /** What `finish` was given, until the server has it. */
-  #ending: RunFinish | null = null;
-  /** Aborted once nothing more will be sent. */
-  readonly #over = new AbortController();
+  #ending: RunEnd | null = null;
+  #attempt: number | null;
+  #announce: (opened: OpenedAttempt | null) => void = () => {};
+  readonly #opened = new Promise<OpenedAttempt | null>((resolve) => {
+    this.#announce = resolve;
+  });
   #refused = false;
   #finishing: Promise<FinishResult> | null = null;
 
@@ -59,23 +63,26 @@ export class LiveRun implements Run {
   constructor(options: RunOptions) {
     const { start, server, warn, limits, onCommand, folder, spool: tuning } = options;
     this.id = start.run;
-    this.attempt = start.attempt;
+    this.#attempt = typeof start.attempt === 'number' ? start.attempt : null;
     this.#warn = warn;
     this.#outbox = new Outbox(limits);
-    this.#intake = new StepIntake(start.layers.length, this.#drops, warn);
+    this.#intake = new StepIntake(start.layers.length, this.#ownDrops, warn);
     this.#commands = new CommandDesk(start.run, onCommand, () => this.#connection.wake());
     this.#connection = new Connection({
       ...options,
       outbox: this.#outbox,
       commands: this.#commands,
+      ownDrops: this.#ownDrops,
       drops: this.#drops,
+      onOpened: (opened) => this.#onOpened(opened),
       onRefused: () => this.#giveUp(),
     });
-    this.#spool = new Spool({ folder, server: server.origin, start, outbox: this.#outbox, warn, tuning });
+    const kept = { outbox: this.#outbox, drops: this.#ownDrops };
+    this.#spool = new Spool({ folder, server: server.origin, start, ...kept, warn, tuning });
     this.#exiting = {
       handlesExit: options.handleExit,
       save: () => this.#spool.save(this.#ending && endedNow(this.#ending)),
-      fail: (reason) => this.#spool.save(endedNow(this.#ending ?? this.#endOf({ status: 'failed', reason }))),
+      fail: (reason) => this.#spool.save(endedNow(this.#ending ?? { status: 'failed', reason })),
       stop: (signal) => within(STOP_TIMEOUT, this.finish('stopped', signal, { timeoutMs: STOP_TIMEOUT })),
     };
     watchExit(this.#exiting);
@@ -95,17 +102,34 @@ export class LiveRun implements Run {
     return this.#outbox.pending;
   }
 
-  readonly drained = async (max = 0, options?: DrainedOptions): Promise<void> => {
+  get attempt(): number | null {
+    return this.#attempt;
+  }
+
+  readonly opened = async (options?: WaitOptions): Promise<OpenedAttempt | null> => {
+    let opened: OpenedAttempt | null = null;
+    const isOpen = this.#opened.then((answer) => {
+      opened = answer;
+    });
+    await this.#waitFor(isOpen, options);
+    return opened;
+  };
+
+  readonly drained = (max = 0, options?: WaitOptions): Promise<void> =>
+    this.#waitFor(this.#outbox.drained(max), options);
+
+  /** Until a promise resolves, which it does when the run is over; rejects where the given signal is aborted before. */
+  async #waitFor(promise: Promise<unknown>, options: WaitOptions | undefined): Promise<void> {
     const given = options?.signal;
-    const over = given ? AbortSignal.any([given, this.#over.signal]) : this.#over.signal;
     const alive = setInterval(() => {}, MAX_TIMEOUT); // as nothing else here keeps the process so
     try {
-      await until(this.#outbox.drained(max), over);
+      // A signal of its own, since Node warns of many listeners to one.
+      await (given ? until(promise, AbortSignal.any([given])) : promise);
     } finally {
       clearInterval(alive);
     }
     given?.throwIfAborted();
-  };
+  }
 
   readonly log = (event: StepInput): void => {
     if (this.#refused) return;
@@ -134,29 +158,38 @@ export class LiveRun implements Run {
     return this.#finishing;
   };
 
-  async #finish(end: End, timeoutMs: number): Promise<FinishResult> {
+  async #finish(end: RunEnd, timeoutMs: number): Promise<FinishResult> {
     const began = Date.now();
-    this.#ending = this.#endOf(end);
+    this.#ending = end;
     await within(timeoutMs / 2, this.#commands.idle()); // what is being carried out, such as a checkpoint, gets its time
-    const answer = this.#refused ? false : await this.#end(this.#ending, timeoutMs - (Date.now() - began));
+    const answer = this.#refused ? false : await this.#end(end, timeoutMs - (Date.now() - began));
     this.#connection.close();
     this.#commands.close();
     unwatchExit(this.#exiting);
-    const spool = this.#spool.close(answer === null ? endedNow(this.#ending) : null);
-    this.#over.abort();
+    const spool = this.#spool.close(answer === null ? endedNow(end) : null);
+    this.#outbox.release();
+    this.#announce(null);
     const { lost, pending } = this.#outbox;
     if (lost > 0) this.#warn(`steps of this run that the server never took: ${lost}`);
     if (answer === null) this.#warn(undelivered(pending, spool));
-    return { delivered: answer === true && lost === 0, pending, spool, dropped: this.#drops.values() };
+    return { delivered: answer === true && lost === 0, pending, spool, dropped: this.#allDropped() };
   }
 
   /** Whether the server takes the end; null where it does not answer in time. */
-  #end(end: RunFinish, timeoutMs: number): Promise<boolean | null> {
+  #end(end: RunEnd, timeoutMs: number): Promise<boolean | null> {
     return within(timeoutMs, this.#connection.finish(end));
   }
 
-  #endOf(end: End): RunFinish {
-    return { run: this.id, attempt: this.attempt, ...end };
+  #allDropped(): DroppedValue[] {
+    const all = new DropCount();
+    all.addAll(this.#ownDrops.values());
+    all.addAll(this.#drops.values());
+    return all.values();
+  }
+
+  #onOpened(opened: OpenedAttempt): void {
+    this.#attempt = opened.attempt;
+    this.#announce(opened);
   }
 
   #giveUp(): void {
@@ -164,6 +197,7 @@ export class LiveRun implements Run {
     this.#outbox.refuseAll();
     this.#connection.close();
     this.#spool.close(null);
+    this.#announce(null);
   }
 
   #knownStatus(status: unknown): EndStatus {
@@ -185,7 +219,7 @@ async function within<Value>(milliseconds: number, promise: Promise<Value>): Pro
 }
 
 /** An end that is delivered later than it happens. */
-function endedNow(end: RunFinish): RunFinish {
+function endedNow(end: RunEnd): RunEnd {
   return { endedAt: Date.now(), ...end };
 }
 
@@ -195,7 +229,7 @@ function undelivered(pending: number, spool: string | null): string {
 }
 
 /** None where it is not a time that a server would take. */
-function endTime(options: FinishOptions | undefined): Pick<End, 'endedAt'> {
+function endTime(options: FinishOptions | undefined): Pick<RunEnd, 'endedAt'> {
   const { data } = time.safeParse(options?.endedAt);
   return data === undefined ? {} : { endedAt: data };
 }

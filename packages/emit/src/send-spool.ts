@@ -2,12 +2,13 @@ import { closeSync, openSync } from 'node:fs';
 import {
   DropCount,
   decodeSteps,
+  droppedValue,
   type IngestHandshake,
   parse,
-  type RunFinish,
-  type RunStart,
-  runFinish,
-  runStart,
+  type RunEnd,
+  runEnd,
+  type StartRequest,
+  startRequest,
 } from '@evenkeel/protocol';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { Outbox } from './outbox.ts';
@@ -32,6 +33,8 @@ export interface SendOptions extends Pick<ConnectionOptions, 'server' | 'timing'
 }
 
 export interface SentSpool {
+  /** Which attempt the server has put it down as; null where it has not said. */
+  attempt: number | null;
   /** Steps that the server acknowledged. */
   steps: number;
   /** Steps that damage to the file has cost, as far as is known. */
@@ -54,7 +57,7 @@ const NO_COMMANDS: ConnectionOptions['commands'] = {
 const SILENT: Warn = Object.assign(() => {}, { forget: () => {} });
 
 /** What a file says of its run; null where that cannot be read. */
-export function readSpoolStart(path: string): { server: string; start: RunStart } | null {
+export function readSpoolStart(path: string): { server: string; start: StartRequest } | null {
   try {
     const fd = openSync(path, 'r');
     try {
@@ -67,10 +70,10 @@ export function readSpoolStart(path: string): { server: string; start: RunStart 
   }
 }
 
-function parseStart(record: SpoolRecord | null): { server: string; start: RunStart } | null {
+function parseStart(record: SpoolRecord | null): { server: string; start: StartRequest } | null {
   if (record?.type !== 'start') return null;
   const { server, start } = JSON.parse(record.payload.toString());
-  return { server: String(server), start: parse(runStart, start) };
+  return { server: String(server), start: parse(startRequest, start) };
 }
 
 /**
@@ -78,7 +81,7 @@ function parseStart(record: SpoolRecord | null): { server: string; start: RunSta
  * @returns null where another process has taken the file meanwhile.
  */
 export async function sendSpool(folder: string, stored: StoredSpool, options: SendOptions): Promise<SentSpool | null> {
-  const sent: SentSpool = { steps: 0, lost: 0, refused: 0, dropped: [], kept: null };
+  const sent: SentSpool = { attempt: null, steps: 0, lost: 0, refused: 0, dropped: [], kept: null };
   let file: SpoolFile | null = null;
   try {
     file = SpoolFile.claim(folder, stored);
@@ -106,6 +109,7 @@ async function sendFile(file: SpoolFile, options: SendOptions, sent: SentSpool):
   const first = parseStart(reader.next());
   if (!first) throw new Error('its first record, which says of what run it is, is damaged');
   const drops = new DropCount();
+  const ownDrops = new DropCount();
   const outbox = new Outbox();
   const trouble = new AbortController();
   const signal = AbortSignal.any([trouble.signal, options.signal]);
@@ -116,15 +120,20 @@ async function sendFile(file: SpoolFile, options: SendOptions, sent: SentSpool):
     start: first.start,
     outbox,
     commands: NO_COMMANDS,
+    ownDrops,
     drops,
     warn: SILENT,
+    onOpened: ({ attempt }) => {
+      sent.attempt = attempt;
+    },
     onRefused: (reason) => trouble.abort(new Error(`the server refuses this run: ${reason}`)),
     onAway: (reason, isReachable) => (isReachable || options.patience !== null) && trouble.abort(new Error(reason)),
   });
   connection.open();
   try {
-    const end = await sendSteps({ file, reader, outbox, connection, options, signal, sent });
-    if (end) await sendEnd(connection, end, options.patience, signal);
+    const { end, dropped } = await sendSteps({ file, reader, outbox, connection, options, signal, sent });
+    ownDrops.addAll(dropped);
+    await sendEnd(connection, end, options.patience, signal);
   } finally {
     connection.close();
     sent.lost = reader.lost;
@@ -143,13 +152,20 @@ interface Sending {
   sent: SentSpool;
 }
 
-/** Sends all steps; returns how the run ends, where the file says so. */
-async function sendSteps(sending: Sending): Promise<RunFinish | null> {
+/** What a file says beside steps: how the run ends, where it does, and what was left out of the steps. */
+interface Rest {
+  end: RunEnd | null;
+  dropped: DroppedValue[];
+}
+
+/** Sends all steps, and returns the rest. */
+async function sendSteps(sending: Sending): Promise<Rest> {
   const { reader, outbox, connection } = sending;
-  let end: RunFinish | null = null;
+  const rest: Rest = { end: null, dropped: [] };
   let bytes = 0;
   for (let record = reader.next(); record; record = reader.next()) {
-    if (record.type === 'finish') end = parse(runFinish, JSON.parse(record.payload.toString()));
+    if (record.type === 'finish') rest.end = parse(runEnd, JSON.parse(record.payload.toString()));
+    if (record.type === 'dropped') rest.dropped = parse(droppedValue.array(), JSON.parse(record.payload.toString()));
     if (record.type !== 'steps') continue;
     for (const step of decodeSteps(record.payload).steps) outbox.add(step);
     connection.wake();
@@ -159,7 +175,7 @@ async function sendSteps(sending: Sending): Promise<RunFinish | null> {
     bytes = 0;
   }
   await drain(sending);
-  return end;
+  return rest;
 }
 
 /** Until everything that was read is acknowledged. */
@@ -183,7 +199,7 @@ async function drain({ file, outbox, options, signal, sent }: Sending): Promise<
 
 async function sendEnd(
   connection: Connection,
-  end: RunFinish,
+  end: RunEnd | null,
   patience: number | null,
   signal: AbortSignal,
 ): Promise<void> {

@@ -17,11 +17,13 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { MAX_ATTEMPT } from '@evenkeel/protocol';
 import { recordHeader, SpoolReader, type SpoolRecord } from './spool-record.ts';
 
 /** What the name of a spool file says. */
 interface SpoolName {
   run: string;
+  /** 0 where the server says which it is. */
   attempt: number;
   /** Who holds the file; pid 0 is nobody. */
   pid: number;
@@ -96,7 +98,7 @@ export function spoolBytes(folder: string): number {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** The spool files of a folder, by run and attempt; none where there is no such folder. */
+/** The spool files of a folder, in the order in which to send them; none where there is no such folder. */
 export function listSpool(folder: string): StoredSpool[] {
   const stored: StoredSpool[] = [];
   for (const file of namesIn(folder)) {
@@ -104,7 +106,18 @@ export function listSpool(folder: string): StoredSpool[] {
     const path = join(folder, file);
     if (name && isOwn(path)) stored.push({ path, name, isHeld: isHeld(path, name) });
   }
-  return stored.sort((a, b) => a.name.run.localeCompare(b.name.run) || a.name.attempt - b.name.attempt);
+  return stored.sort((a, b) => inOrder(a.name, b.name));
+}
+
+/** By run and attempt; the ones that the server counts come last, in the order in which they were begun. */
+function inOrder(a: SpoolName, b: SpoolName): number {
+  const [first, second] = [a.attempt || MAX_ATTEMPT + 1, b.attempt || MAX_ATTEMPT + 1];
+  return a.run.localeCompare(b.run) || first - second || a.random.localeCompare(b.random);
+}
+
+/** The later it is made, the greater it is in the order of letters. */
+function timeOrdered(): string {
+  return Date.now().toString(16).padStart(12, '0') + randomBytes(4).toString('hex');
 }
 
 /** A file of this user. What somebody else left in a shared folder is not sent in this one's name. */
@@ -150,7 +163,7 @@ export class SpoolFile {
 
   static create(folder: string, { run, attempt }: Pick<SpoolName, 'run' | 'attempt'>): SpoolFile {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const name = { run, attempt, ...self(), random: randomBytes(4).toString('hex') };
+    const name = { run, attempt, ...self(), random: timeOrdered() };
     const fd = openSync(join(folder, fileName(name)), 'wx+', 0o600); // a config may hold what is not for everybody
     return new SpoolFile(folder, name, fd, 0);
   }

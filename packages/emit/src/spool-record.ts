@@ -11,7 +11,7 @@ const MAGIC = Buffer.from('EKSR');
 const HEADER_BYTES = 25;
 const CRC_AT = 21;
 
-const TYPES = { start: 1, steps: 2, finish: 3 } as const;
+const TYPES = { start: 1, steps: 2, finish: 3, dropped: 4 } as const;
 type RecordType = keyof typeof TYPES;
 const TYPE_NAMES = new Map<number, RecordType>(Object.entries(TYPES).map(([name, code]) => [code, name as RecordType]));
 

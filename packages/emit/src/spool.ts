@@ -1,4 +1,11 @@
-import { decodeSteps, encodeSteps, type RunFinish, type RunStart, type StepEvent } from '@evenkeel/protocol';
+import {
+  type DropCount,
+  decodeSteps,
+  encodeSteps,
+  type RunEnd,
+  type StartRequest,
+  type StepEvent,
+} from '@evenkeel/protocol';
 import type { Outbox, Overflow } from './outbox.ts';
 import { SpoolFile, spoolBytes } from './spool-file.ts';
 import type { SpoolReader } from './spool-record.ts';
@@ -22,6 +29,8 @@ const RECORD_BYTES = 64 * 1024;
 const MAX_TAIL = 16_384;
 /** A process that is busy between two timers has had no chance to receive an acknowledgement: it gets so many. */
 const MIN_TICKS = 3;
+/** Milliseconds from one record of what was left out to the next, while the process lives. */
+const DROPPED_PAUSE = 5_000;
 /** Milliseconds before a file that could not be written is tried again. */
 const RETRY_PAUSE = 5_000;
 /** A file of which more than half of its bound is taken is written again, if no more steps than this are pending. */
@@ -32,8 +41,10 @@ export interface SpoolOptions {
   folder: string | null;
   /** The server's origin: only to it are the steps sent by a later process that does not say otherwise. */
   server: string;
-  start: RunStart;
+  start: StartRequest;
   outbox: Outbox;
+  /** What was left out of steps before they came to the outbox. */
+  drops: Pick<DropCount, 'total' | 'values'>;
   warn: Warn;
   tuning: SpoolTuning;
 }
@@ -56,6 +67,8 @@ export class Spool implements Overflow {
   /** Bytes that the file may have. */
   #room = 0;
   #hasEnd = false;
+  /** What the file says of `drops`, and since when. */
+  #dropped = { total: 0, at: 0 };
   #isClosed = false;
 
   // the overflow: steps in the file behind a place, then those that wait to be written there
@@ -76,12 +89,13 @@ export class Spool implements Overflow {
   }
 
   /** Writes everything that is pending, and how the run ends where that is known, before it returns. */
-  save(end: RunFinish | null): void {
+  save(end: RunEnd | null): void {
     if (this.#options.folder === null || this.#isClosed) return;
     if (this.#options.outbox.pending === 0 && !end) return;
     this.#attempt(() => {
       this.#open();
       this.#flush();
+      this.#appendDropped();
       if (end && !this.#hasEnd) this.#file?.append('finish', Buffer.from(JSON.stringify(end)));
       if (end) this.#hasEnd = true;
     });
@@ -92,7 +106,7 @@ export class Spool implements Overflow {
    * @param end how it ends where the server does not know it; null where there is nothing left to send.
    * @returns the file that holds what the server does not have; null where there is none.
    */
-  close(end: RunFinish | null): string | null {
+  close(end: RunEnd | null): string | null {
     if (end) this.save(end);
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -153,6 +167,7 @@ export class Spool implements Overflow {
     this.#attempt(() => {
       if (this.#isOverdue()) this.#open();
       this.#flush();
+      if (Date.now() - this.#dropped.at > DROPPED_PAUSE) this.#appendDropped();
       this.#rewrite();
       this.#file?.keepHeld(Date.now());
     });
@@ -173,7 +188,7 @@ export class Spool implements Overflow {
     const { folder, server, start, outbox, tuning } = this.#options;
     if (this.#file || folder === null) return;
     const others = spoolBytes(folder);
-    const file = SpoolFile.create(folder, start);
+    const file = SpoolFile.create(folder, { run: start.run, attempt: countedAttempt(start) ?? 0 });
     try {
       file.append('start', Buffer.from(JSON.stringify({ server, start })));
     } catch (error) {
@@ -181,6 +196,7 @@ export class Spool implements Overflow {
       throw error;
     }
     this.#file = file;
+    this.#dropped = { total: 0, at: 0 };
     this.#room = tuning.maxBytes - others;
     this.#written = outbox.added - outbox.buffered;
   }
@@ -205,13 +221,23 @@ export class Spool implements Overflow {
   }
 
   #appendSteps(steps: readonly StepEvent[], onWritten: (count: number) => void): void {
-    const { run, attempt } = this.#options.start;
+    const { start } = this.#options;
+    const attempt = countedAttempt(start) ?? 1; // who sends it puts in the one that the server gives
     for (const batch of batchesOf(steps)) {
-      const frame = Buffer.from(encodeSteps({ run, attempt, steps: batch }).buffer);
+      const frame = Buffer.from(encodeSteps({ run: start.run, attempt, steps: batch }).buffer);
       if (!this.#file || !this.#hasRoom(this.#file, frame.byteLength)) return;
       this.#file.append('steps', frame, batch.length);
       onWritten(batch.length);
     }
+  }
+
+  /** All that was left out so far, in place of what the file said before. */
+  #appendDropped(): void {
+    const { drops } = this.#options;
+    if (!this.#file || drops.total === this.#dropped.total) return;
+    const payload = Buffer.from(JSON.stringify(drops.values()));
+    if (this.#hasRoom(this.#file, payload.byteLength)) this.#file.append('dropped', payload);
+    this.#dropped = { total: drops.total, at: Date.now() };
   }
 
   #hasRoom(file: SpoolFile, bytes: number): boolean {
@@ -279,6 +305,11 @@ export class Spool implements Overflow {
       this.#options.warn(`what is pending cannot be written to the spool: ${problem}`, 'spool write');
     }
   }
+}
+
+/** The number of the attempt; null where the server says which it is. */
+function countedAttempt({ attempt }: StartRequest): number | null {
+  return typeof attempt === 'number' ? attempt : null;
 }
 
 /** Steps cut into records, none of which takes more than {@link RECORD_BYTES}, except where one step does. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   type IngestHandshake,
   ingestHandshake,
@@ -5,8 +6,9 @@ import {
   PROTOCOL_VERSION,
   parse,
   RefusedError,
-  type RunStart,
-  runStart,
+  type StartRequest,
+  startRequest,
+  tagNumber,
 } from '@evenkeel/protocol';
 import manifest from '../package.json' with { type: 'json' };
 import { TIMING, type Timing } from './connection.ts';
@@ -71,11 +73,13 @@ function flag(field: string, value: unknown): boolean {
   return value;
 }
 
-function describe(options: StartRunOptions): RunStart {
+function describe(options: StartRunOptions): StartRequest {
   const { id = uuidv7(Date.now()), attempt = 1, startedAt = Date.now() } = options;
   const { project, name, owner, tags, notes, layers, policy } = options;
   const config = asJson(options.config);
-  return parse(runStart, { run: id, attempt, startedAt, project, name, config, owner, tags, notes, layers, policy });
+  const session = randomUUID(); // so that a reconnection, or who sends the spool, opens no other attempt
+  const about = { project, name, config, owner, tags, notes, layers, policy };
+  return parse(startRequest, { run: id, attempt, session, startedAt, ...about });
 }
 
 function commandHandler(handler: CommandHandler | undefined, policy: Policy): CommandHandler | null {
@@ -87,7 +91,7 @@ function commandHandler(handler: CommandHandler | undefined, policy: Policy): Co
 
 function asJson(config: unknown): unknown {
   try {
-    return config === undefined ? undefined : JSON.parse(JSON.stringify(config) ?? 'null');
+    return config === undefined ? undefined : JSON.parse(JSON.stringify(config, tagNumber) ?? 'null');
   } catch (error) {
     throw new RefusedError('config', error instanceof Error ? error.message : 'cannot be written as JSON');
   }

@@ -40,11 +40,12 @@ function readOptions(options: SyncOptions): SendOptions & { folder: string } {
 /** Null where another process has sent the file meanwhile. */
 async function sync(folder: string, stored: StoredSpool, sending: SendOptions): Promise<SyncedFile | null> {
   const { path, name, isHeld } = stored;
-  const file = { path, run: name.run, attempt: name.attempt };
+  const file = { path, run: name.run, attempt: name.attempt || null };
   if (isHeld) return { ...file, status: 'held', reason: null, steps: 0, lost: 0, refused: 0, dropped: [] };
   const sent = await sendSpool(folder, stored, sending);
   if (!sent) return null;
-  const { kept, ...counts } = sent;
+  const { kept, attempt, ...counts } = sent;
+  file.attempt ??= attempt;
   if (!kept) return { ...file, status: 'sent', reason: null, ...counts };
   return { ...file, path: kept.path, status: 'kept', reason: kept.reason, ...counts };
 }

@@ -3,7 +3,7 @@ import { getRun, listAlerts, listCommands, readHistory, recentSteps } from '@eve
 import { encodeSteps } from '@evenkeel/protocol';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { connected, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
+import { BEGAN, connected, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
 
 let server: TestGateway;
 beforeAll(async () => {
@@ -87,7 +87,7 @@ test('requeue: a job that is queued again under the same number is protected as 
     reply({ ok: true });
   });
   const policy = { critical: { kind: 'stop' } };
-  const start = { ...startOf(run), startedAt: 50_000, policy };
+  const start = { ...startOf(run), startedAt: BEGAN + 50_000, policy };
   expect(await send(socket, 'run:start', start)).toMatchObject({ attempt: 1, newest: { status: 'finished' } });
   expect(await attemptsOf(run)).toHaveLength(1); // until steps come
   const steps = stepsFrom(0, 20, (step) => (step >= 12 ? Number.NaN : 2));
@@ -131,7 +131,7 @@ test('two emitters of one attempt: their fields merge', async () => {
   const { run, socket } = await server.emitter();
   const other = await emitter();
   await send(other, 'run:start', startOf(run));
-  const part = (fields: object) => ({ run, attempt: 1, steps: [{ step: 3, time: 1, ...fields }] });
+  const part = (fields: object) => ({ run, attempt: 1, steps: [{ step: 3, time: BEGAN, ...fields }] });
   expect(await send(socket, 'steps', part({ loss: 2 }))).toEqual({ ok: true });
   expect(await send(other, 'steps', part({ gradVar: 1, custom: { a: 1 } }))).toEqual({ ok: true });
   expect(await send(socket, 'steps', part({ loss: 2, custom: { a: 1 } }))).toEqual({ ok: true });
@@ -146,7 +146,7 @@ test('two emitters that send different values of the same fields are both told, 
   const part = (step: number, loss: number) => ({
     run,
     attempt: 1,
-    steps: [{ step, time: 1, loss, tevMean: 1, custom: { a: loss }, layerGradVar: [loss, 1] }],
+    steps: [{ step, time: BEGAN, loss, tevMean: 1, custom: { a: loss }, layerGradVar: [loss, 1] }],
   });
   const conflicts = ['loss', 'layerGradVar', 'custom.a'].map((field) => ({ field, step: 3 }));
   expect(await send(socket, 'steps', part(3, 2))).toEqual({ ok: true });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { connected, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
+import { BEGAN, connected, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
 
 let server: TestGateway;
 beforeAll(async () => {
@@ -74,7 +74,7 @@ function damaged(run: string, index: number, { at, byte, cut }: { at: number; by
   const plain = stepsFrom(first, STEPS_PER_FRAME - 1, (step) => step / 8);
   const full = {
     step: first + STEPS_PER_FRAME - 1,
-    time: 9,
+    time: BEGAN,
     loss: 1,
     tevQuantiles: Array(9).fill(1),
     custom: { eval: 1 },

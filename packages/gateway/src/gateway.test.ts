@@ -2,7 +2,16 @@ import { createApiKey, getRun, listAlerts, recentSteps, revokeApiKey } from '@ev
 import { type BoardChange, decodeSteps, encodeSteps, type StepBatch } from '@evenkeel/protocol';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { connected, HANDSHAKE, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
+import {
+  BEGAN,
+  connected,
+  HANDSHAKE,
+  send,
+  startOf,
+  startTestGateway,
+  stepsFrom,
+  type TestGateway,
+} from './testing.ts';
 
 let server: TestGateway;
 beforeAll(async () => {
@@ -15,7 +24,13 @@ afterAll(async () => {
 test('a batch is in the database once it is acknowledged', async () => {
   const { run, socket } = await server.emitter();
   const batch: StepBatch = { run, attempt: 1, steps: stepsFrom(0, 300) };
-  batch.steps[7] = { step: 7, time: 5, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY, custom: { eval: 1.5 } };
+  batch.steps[7] = {
+    step: 7,
+    time: BEGAN + 5,
+    loss: Number.NaN,
+    gradNorm: Number.POSITIVE_INFINITY,
+    custom: { eval: 1.5 },
+  };
   expect(await send(socket, 'steps', encodeSteps(batch))).toEqual({ ok: true });
   const stored = await recentSteps(server.db, { run, limit: 1_000 });
   expect(stored.map(({ step }) => step)).toEqual(batch.steps.map(({ step }) => step));
@@ -24,7 +39,7 @@ test('a batch is in the database once it is acknowledged', async () => {
 
 test('a batch as JSON is the same as one in binary', async () => {
   const { run, socket } = await server.emitter();
-  const steps = [{ step: 1, time: 2, loss: 'NaN', tevMean: 0.5 }];
+  const steps = [{ step: 1, time: BEGAN + 2, loss: 'NaN', tevMean: 0.5 }];
   expect(await send(socket, 'steps', { run, attempt: 1, steps })).toEqual({ ok: true });
   expect(await recentSteps(server.db, { run, limit: 10 })).toMatchObject([{ step: 1, loss: Number.NaN, tevMean: 0.5 }]);
 });
@@ -59,11 +74,28 @@ test('a value that the run cannot have is left out, named in the ack, and not se
   await connected(viewer);
   await send(viewer, 'watch', { run });
   const frame = new Promise<Uint8Array>((resolve) => viewer.once('steps', resolve));
-  const steps = [{ step: 0, time: 1, loss: 2, layerGradVar: [1, 2, 3] }];
+  const steps = [{ step: 0, time: BEGAN + 1, loss: 2, layerGradVar: [1, 2, 3] }];
   const ack = await send(socket, 'steps', encodeSteps({ run, attempt: 1, steps }));
   expect(ack).toEqual({ ok: true, dropped: [{ field: 'layerGradVar', reason: 'wrong length', count: 1 }] });
   expect(await recentSteps(server.db, { run, limit: 10 })).toMatchObject([{ loss: 2, layerGradVar: null }]);
-  expect(decodeSteps(await frame).steps).toEqual([{ step: 0, time: 1, loss: 2 }]);
+  expect(decodeSteps(await frame).steps).toEqual([{ step: 0, time: BEGAN + 1, loss: 2 }]);
+});
+
+test('a time in seconds is refused with its batch, as JSON and as a frame', async () => {
+  const { run, socket } = await server.emitter();
+  const steps = [
+    { step: 0, time: BEGAN, loss: 1 },
+    { step: 1, time: BEGAN / 1_000, loss: 1 },
+  ];
+  const refused = {
+    error: 'is below 10^11: times are in milliseconds since 1970',
+    field: 'steps[1].time',
+    retry: false,
+  };
+  for (const payload of [{ run, attempt: 1, steps }, encodeSteps({ run, attempt: 1, steps })]) {
+    expect(await send(socket, 'steps', payload)).toEqual(refused);
+  }
+  expect(await recentSteps(server.db, { run, limit: 10 })).toEqual([]);
 });
 
 test('training and evaluation of one step in two messages are both kept, and drawn as one step', async () => {
@@ -73,11 +105,11 @@ test('training and evaluation of one step in two messages are both kept, and dra
   await send(viewer, 'watch', { run });
   const frame = new Promise<Uint8Array>((resolve) => viewer.once('steps', resolve));
   const parts = [
-    { step: 0, time: 1, loss: 1 },
-    { step: 0, time: 2, custom: { evalLoss: 1 } },
+    { step: 0, time: BEGAN + 1, loss: 1 },
+    { step: 0, time: BEGAN + 2, custom: { evalLoss: 1 } },
   ];
   await Promise.all(parts.map((step) => send(socket, 'steps', { run, attempt: 1, steps: [step] })));
-  const whole = { step: 0, time: 1, loss: 1, custom: { evalLoss: 1 } };
+  const whole = { step: 0, time: BEGAN + 1, loss: 1, custom: { evalLoss: 1 } };
   expect(await recentSteps(server.db, { run, limit: 10 })).toMatchObject([whole]);
   expect(decodeSteps(await frame).steps).toEqual([whole]);
 });

@@ -11,6 +11,7 @@ import {
   parse,
   RefusedError,
   runDescribe,
+  runDropped,
   runFinish,
   startRequest,
 } from '@evenkeel/protocol';
@@ -35,6 +36,7 @@ const HANDLERS = new Map<string, Handler>([
   ['run:start', (context, payload) => context.start(parse(startRequest, payload))],
   ['run:describe', (context, payload) => context.describe(parse(runDescribe, payload))],
   ['steps', (context, payload) => context.steps(payload)],
+  ['run:dropped', (context, payload) => context.dropped(parse(runDropped, payload))],
   ['run:finish', (context, payload) => context.finish(parse(runFinish, payload))],
   ['command:done', (context, payload) => commandIsDone(context, payload)],
 ]);

@@ -1,7 +1,7 @@
 import { recentSteps } from '@evenkeel/db';
 import { type Ack, encodeSteps } from '@evenkeel/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { send, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
+import { BEGAN, send, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
 
 let server: TestGateway;
 beforeAll(async () => {
@@ -37,14 +37,14 @@ test('what one connection has unacknowledged is bounded: more is refused with a 
   const transaction = server.db.sql.transaction(() => held); // no commit comes in between
   const padding = 'x'.repeat(1024 * 1024);
   const acks = Array.from({ length: 20 }, (_, step): Promise<Ack> => {
-    return socket.emitWithAck('steps', { run, attempt: 1, steps: [{ step, time: 1 }], padding });
+    return socket.emitWithAck('steps', { run, attempt: 1, steps: [{ step, time: BEGAN }], padding });
   });
   const refused = await acks.at(-1);
   expect(refused).toMatchObject({ retry: true, error: expect.stringContaining('wait for their acks') });
   release();
   await transaction;
   expect(await Promise.all(acks)).toEqual([...Array(15).fill({ ok: true }), ...Array(5).fill(refused)]);
-  expect(await send(socket, 'steps', { run, attempt: 1, steps: [{ step: 15, time: 1 }] })).toEqual({ ok: true });
+  expect(await send(socket, 'steps', { run, attempt: 1, steps: [{ step: 15, time: BEGAN }] })).toEqual({ ok: true });
 });
 
 test('a connection that goes on sending what is refused is cut off unread, and what it had taken is stored', async () => {
@@ -57,7 +57,8 @@ test('a connection that goes on sending what is refused is cut off unread, and w
   const cut = new Promise((resolve) => socket.once('disconnect', resolve));
   const before = server.bytesRead();
   const padding = 'x'.repeat(1024 * 1024);
-  for (let step = 0; step < 120; step++) socket.emit('steps', { run, attempt: 1, steps: [{ step, time: 1 }], padding });
+  for (let step = 0; step < 120; step++)
+    socket.emit('steps', { run, attempt: 1, steps: [{ step, time: BEGAN }], padding });
   await cut;
   expect(server.bytesRead() - before).toBeLessThan(60 * padding.length);
   release();
@@ -67,7 +68,7 @@ test('a connection that goes on sending what is refused is cut off unread, and w
 
 test('what would lie too deep in JSON to be counted is refused', async () => {
   const { run, socket } = await server.emitter();
-  const steps = [{ step: 0, time: 1 }];
+  const steps = [{ step: 0, time: BEGAN }];
   const hidden = { run, attempt: 1, steps, padding: [[[[['x'.repeat(1024)]]]]] };
   expect(await send(socket, 'steps', hidden)).toMatchObject({ retry: false, error: expect.stringContaining('deeper') });
   expect(await send(socket, 'steps', { run, attempt: 1, steps })).toEqual({ ok: true });
@@ -76,7 +77,7 @@ test('what would lie too deep in JSON to be counted is refused', async () => {
 test('of a large batch with one wrong value at its end the rest is stored', async () => {
   const { run, socket } = await server.emitter();
   const steps = stepsFrom(0, 4_096);
-  steps[4_095] = { step: 4_095, time: 1, layerGradVar: [1, 2, 3] };
+  steps[4_095] = { step: 4_095, time: BEGAN, layerGradVar: [1, 2, 3] };
   const ack = await send(socket, 'steps', encodeSteps({ run, attempt: 1, steps }));
   expect(ack).toEqual({ ok: true, dropped: [{ field: 'layerGradVar', reason: 'wrong length', count: 1 }] });
   expect(await recentSteps(server.db, { run, limit: 1 })).toMatchObject([{ step: 4_095, layerGradVar: null }]);

@@ -4,7 +4,7 @@ import { encodeSteps } from '@evenkeel/protocol';
 import pg from 'pg';
 import type { Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { connected, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
+import { BEGAN, connected, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
 
 const SWEEP_SECONDS = 10;
 
@@ -29,7 +29,7 @@ async function healthyRun() {
 }
 
 function frameOf(run: string, first: number, count: number) {
-  const steps = stepsFrom(first, count).map((step) => ({ ...step, time: 1_000 * step.step }));
+  const steps = stepsFrom(first, count).map((step) => ({ ...step, time: BEGAN + 1_000 * step.step }));
   return encodeSteps({ run, attempt: 1, steps });
 }
 
@@ -103,8 +103,9 @@ test('a run whose batch is refused for now is not silent', async () => {
   });
   const transaction = server.db.sql.transaction(() => held); // nothing is stored meanwhile
   const padding = 'x'.repeat(1024 * 1024);
-  for (let step = 20; step < 36; step++) socket.emit('steps', { run, attempt: 1, steps: [{ step, time: 0 }], padding });
-  const steps = [{ step: 20, time: 20_000 }];
+  for (let step = 20; step < 36; step++)
+    socket.emit('steps', { run, attempt: 1, steps: [{ step, time: BEGAN }], padding });
+  const steps = [{ step: 20, time: BEGAN + 20_000 }];
   const refused = await send(socket, 'steps', { run: other.run, attempt: 1, steps, padding });
   expect(refused).toMatchObject({ retry: true });
   release();

@@ -9,7 +9,7 @@ import { Server } from 'socket.io';
 import { io as connect, type Socket } from 'socket.io-client';
 import { Gateway } from './gateway.ts';
 
-export { startOf, stepsFrom } from '@evenkeel/ingest/testing';
+export { BEGAN, startOf, stepsFrom } from '@evenkeel/ingest/testing';
 
 type Given = Parameters<Ingest['command']>[1];
 
@@ -29,6 +29,8 @@ export interface TestGateway extends AsyncDisposable {
   };
   /** What has been read of all connections, in bytes. */
   bytesRead(): number;
+  /** Closes every connection, as a network does. */
+  breakConnections(): void;
   /** What the gateway reported as an error. */
   errors: string[];
   /** A client of a namespace; connects by itself. */
@@ -48,7 +50,7 @@ export async function startTestGateway({
 } = {}): Promise<TestGateway> {
   const db = await openDatabase(target);
   const errors: string[] = [];
-  const http = createServer();
+  const http = createServer((_, response) => response.end());
   const connections: NetSocket[] = [];
   http.on('connection', (connection) => connections.push(connection));
   const io = new Server(http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
@@ -80,6 +82,9 @@ export async function startTestGateway({
       settled: () => ingest.settled(),
     },
     bytesRead: () => connections.reduce((sum, { bytesRead }) => sum + bytesRead, 0),
+    breakConnections: () => {
+      for (const name of ['/ingest', '/live']) for (const socket of io.of(name).sockets.values()) socket.conn.close();
+    },
     errors,
     client,
     emitter: async (run = randomUUID()) => {

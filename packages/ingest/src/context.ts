@@ -3,16 +3,17 @@ import {
   finishRun,
   noteConflicts,
   type OpenedAttempt,
+  reportDropped,
   type StoredSteps,
   type TakenBatch,
 } from '@evenkeel/db';
 import {
   type Accepted,
   type Conflict,
-  decodeSteps,
   type Principal,
   RefusedError,
   type RunDescribe,
+  type RunDropped,
   type RunFinish,
   type StartRequest,
 } from '@evenkeel/protocol';
@@ -125,6 +126,20 @@ export class IngestContext {
     });
   }
 
+  /** Counts what the sender itself has left out of its steps. */
+  dropped({ run, attempt: number, dropped }: RunDropped): Promise<Accepted> {
+    return this.#verb(async () => {
+      const started = this.#started(run);
+      await started.opened;
+      this.#options.onContact(run);
+      const { db, events } = this.#options;
+      const attempt = await started.attemptOf(number);
+      const isNews = await reportDropped(db, { run, attempt, source: started.session(), values: dropped });
+      if (isNews) events.publish({ kind: 'run described', run });
+      return ACCEPTED;
+    });
+  }
+
   /** Ends an attempt, after all steps that were sent before. */
   finish(sent: RunFinish): Promise<Accepted> {
     return this.#verb(async () => {
@@ -223,7 +238,7 @@ export class IngestContext {
   async #steps(payload: unknown): Promise<Accepted> {
     if (this.#isRevoked) throw new RefusedError('key', UNKNOWN, true); // since it came
     const { onContact, store, now } = this.#options;
-    const sent = payload instanceof Uint8Array ? decodeSteps(payload) : readSteps(payload, now().getTime());
+    const sent = readSteps(payload, now().getTime());
     const started = this.#started(sent.run);
     onContact(sent.run);
     const attempt = await started.attemptForSteps(sent.attempt);

@@ -27,7 +27,7 @@ import {
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Sender } from './context.ts';
 import { Ingest } from './ingest.ts';
-import { startOf, stepsFrom } from './testing.ts';
+import { BEGAN, startOf, stepsFrom } from './testing.ts';
 
 /** Carries events as one between processes would: as copies, after whoever published them has gone on. */
 class CopyingPort implements EventPort {
@@ -120,7 +120,7 @@ test('a run lives from start to end without any socket', async () => {
   await context.describe(parse(runDescribe, described));
   const steps = stepsFrom(0, 40, (step) => (step >= 30 ? Number.NaN : 2));
   expect(await context.steps(encodeSteps({ run, attempt: 1, steps }))).toEqual({ ok: true });
-  const asJson = { run, attempt: 1, steps: [{ step: 7, time: 1_007, custom: { evalLoss: 1 }, lr: 'fast' }] };
+  const asJson = { run, attempt: 1, steps: [{ step: 7, time: BEGAN + 7, custom: { evalLoss: 1 }, lr: 'fast' }] };
   expect(await context.steps(asJson)).toEqual({
     ok: true,
     dropped: [{ field: 'lr', reason: 'not a number', count: 1 }],
@@ -143,7 +143,7 @@ test('a run lives from start to end without any socket', async () => {
     'run ended',
   ]);
   const batches = events.published.flatMap((event) => (event.kind === 'steps stored' ? [event.batch] : []));
-  expect(batches[1]?.steps).toEqual([{ step: 7, time: 1_007, custom: { evalLoss: 1 } }]);
+  expect(batches[1]?.steps).toEqual([{ step: 7, time: BEGAN + 7, custom: { evalLoss: 1 } }]);
 });
 
 test('a run ends once, however often that is said', async () => {

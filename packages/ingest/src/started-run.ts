@@ -1,5 +1,5 @@
 import { type Database, type OpenedAttempt, openAfter, openAttempt } from '@evenkeel/db';
-import type { StartRequest } from '@evenkeel/protocol';
+import { RefusedError, type StartRequest } from '@evenkeel/protocol';
 
 /** Steps that come this long after another emitter has ended the attempt, in milliseconds, are not the last of it. */
 const STRAGGLER_MS = 60_000;
@@ -44,6 +44,16 @@ export class StartedRun {
   /** Who writes: the same where an emitter comes back on another connection with its session. */
   writer(connection: string): string {
     return this.#options.request.session ?? connection;
+  }
+
+  /**
+   * What its emitter calls itself on every connection.
+   * @throws RefusedError where it does not.
+   */
+  session(): string {
+    const { session } = this.#options.request;
+    if (session === null) throw new RefusedError('session', 'the run was started without one: name it in run:start');
+    return session;
   }
 
   /** The attempt that a number means on this connection. */

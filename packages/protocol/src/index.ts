@@ -1,6 +1,7 @@
 export * from './alert.ts';
 export * from './codec.ts';
 export * from './command.ts';
+export { mergeConfig, numberOf, tagNumber } from './config.ts';
 export * from './drop-count.ts';
 export * from './json.ts';
 export * from './limits.ts';

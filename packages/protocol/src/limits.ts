@@ -15,6 +15,8 @@ export const MAX_TAG_LENGTH = 100;
 export const MAX_NOTES_LENGTH = 65_536;
 /** Characters of a run's configuration written as JSON. */
 export const MAX_CONFIG_LENGTH = 65_536;
+/** What a client may report at once that it left out: fields and reasons. */
+export const MAX_DROPPED = 1_024;
 export const MAX_REASON_LENGTH = 2_000;
 /** Characters of a person's note on an alert. */
 export const MAX_NOTE_LENGTH = 2_000;
@@ -24,6 +26,8 @@ export const MAX_STEP = 2 ** 40;
 export const MIN_STEP = -MAX_STEP;
 /** 9999-12-31T23:59:59.999Z, the last instant of four-digit years, in milliseconds since 1970. */
 export const MAX_TIME = 253_402_300_799_999;
+/** The smallest time of a step that is sent, in 1973: what is below is in seconds, or counts from the start of its run. */
+export const MIN_STEP_TIME = 1e11;
 export const MAX_ATTEMPT = 1_000_000;
 /**
  * The highest attempt that a run may begin with. Above 1, because attempts before it may have been recorded offline or

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { tagIntegers } from './config.ts';
 import { parse, RefusedError } from './refusal.ts';
-import { attemptNumber, runDescription, runFinish, time } from './run.ts';
+import { attemptNumber, runDescription, runEnd, time } from './run.ts';
 import { jsonNumber, stepEvent } from './step.ts';
 import { name } from './text.ts';
 
@@ -16,7 +17,7 @@ const recordedRun = runDescription.extend({
   startedAt: time.nullish(),
 });
 const recordedStep = stepEvent.extend({ type: z.literal('step'), time: time.nullish() });
-const recordedFinish = runFinish.omit({ run: true, attempt: true }).extend({
+const recordedFinish = runEnd.extend({
   type: z.literal('finish'),
   endedAt: time.nullish(),
 });
@@ -36,7 +37,17 @@ const lineType = z.object({ type: z.enum(['run', 'step', 'finish']) });
  * @throws RefusedError naming the field that is wrong; none where it is not JSON.
  */
 export function readRecordedLine(text: string): RecordedLine {
-  return parseRecordedLine(asJson(text));
+  const line = asJson(text);
+  return parseRecordedLine(isRun(line) ? withExactConfig(line, text) : line);
+}
+
+function isRun(line: unknown): line is object {
+  return Object(line).type === 'run';
+}
+
+/** Programs that count beyond 2^53 write such integers plainly. */
+function withExactConfig(line: object, text: string): unknown {
+  return { ...line, config: Object(JSON.parse(tagIntegers(text))).config };
 }
 
 function asJson(text: string): unknown {

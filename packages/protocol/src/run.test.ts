@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { mergeConfig } from './config.ts';
 import { parse, RefusedError } from './refusal.ts';
-import { mergeConfig, runDescribe, runFinish, runStart } from './run.ts';
+import { runDescribe, runFinish, runStart } from './run.ts';
 
 const START = { run: '01890a5d-ac96-774b-bcce-b302099a8057', attempt: 1, startedAt: 0, project: 'p', name: 'n' };
 

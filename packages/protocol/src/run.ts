@@ -1,17 +1,20 @@
 import { z } from 'zod';
+import { config } from './config.ts';
 import {
   MAX_ATTEMPT,
-  MAX_CONFIG_LENGTH,
+  MAX_DROPPED,
   MAX_LAYERS,
   MAX_NOTES_LENGTH,
   MAX_REASON_LENGTH,
+  MAX_SCALAR_NAME_LENGTH,
+  MAX_STEP,
   MAX_TAG_LENGTH,
   MAX_TAGS,
   MAX_TIME,
 } from './limits.ts';
 import { policy } from './policy.ts';
-import { RefusedError } from './refusal.ts';
-import { isStorable, name, text } from './text.ts';
+import { droppedValue } from './refusal.ts';
+import { name, text } from './text.ts';
 
 /** A run's id: a UUID made by the client, version 7 so that ids sort by age. */
 export const runId = z.uuid().toLowerCase();
@@ -26,51 +29,6 @@ export type RunStatus = z.infer<typeof runStatus>;
 /** The statuses a client may end a run with; `lost` is the server's word. */
 export const endStatus = runStatus.exclude(['running', 'lost']);
 export type EndStatus = z.infer<typeof endStatus>;
-
-/** Nesting of a configuration; far below what a JSON parser or PostgreSQL can bear. */
-const MAX_CONFIG_DEPTH = 64;
-
-/** A plain object, reduced to what JSON can carry. */
-const config = z
-  .custom<Record<string, unknown>>(isObject, 'expected an object')
-  .transform((value, context): Record<string, unknown> => {
-    const json = toJson(value);
-    const problem = json === null ? 'cannot be written as JSON' : configProblem(json);
-    if (json === null || problem) {
-      context.addIssue(problem ?? '');
-      return z.NEVER;
-    }
-    return JSON.parse(json);
-  });
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function toJson(value: unknown): string | null {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return null; // a cycle, a BigInt, or nested too deep
-  }
-}
-
-function configProblem(json: string): string | null {
-  if (json.length > MAX_CONFIG_LENGTH) return `longer than ${MAX_CONFIG_LENGTH} characters as JSON`;
-  if (jsonDepth(json) > MAX_CONFIG_DEPTH) return `nested more than ${MAX_CONFIG_DEPTH} deep`;
-  if (!isStorable(json)) return 'contains a NUL character or half a surrogate pair';
-  return null;
-}
-
-function jsonDepth(json: string): number {
-  let depth = 0;
-  let deepest = 0;
-  for (const bracket of json.replace(/"(?:[^"\\]|\\.)*"/g, '').match(/[[\]{}]/g) ?? []) {
-    depth += bracket === '[' || bracket === '{' ? 1 : -1;
-    deepest = Math.max(deepest, depth);
-  }
-  return deepest;
-}
 
 /** Notes are Markdown. */
 export const runNotes = text(MAX_NOTES_LENGTH);
@@ -97,11 +55,13 @@ export const runStart = runDescription.extend({
 });
 export type RunStart = z.infer<typeof runStart>;
 
+const ATTEMPT_CHOICE = `expected a whole number from 1 to ${MAX_ATTEMPT.toLocaleString('en')}, "next" or "resume"`;
+
 /** `run:start` as an emitter sends it: it may leave the number of the attempt to the server. */
 export const startRequest = runStart
   .extend({
     /** `next` is one more than the newest; `resume` the newest where it has not ended, else the next. */
-    attempt: z.union([attemptNumber, z.enum(['next', 'resume'])]),
+    attempt: z.union([attemptNumber, z.enum(['next', 'resume'])], ATTEMPT_CHOICE),
     /** The same each time the client starts the same attempt again, so that no repetition opens another. */
     session: z.uuid().toLowerCase().nullable().default(null),
   })
@@ -129,17 +89,6 @@ export const runDescribe = z
   });
 export type RunDescribe = z.infer<typeof runDescribe>;
 
-/**
- * A run's configuration with further keys.
- * @throws RefusedError where both together are too long.
- */
-export function mergeConfig(known: Record<string, unknown>, given: Record<string, unknown>): Record<string, unknown> {
-  const merged = { ...known, ...given };
-  const problem = configProblem(JSON.stringify(merged));
-  if (problem) throw new RefusedError('config', `with what the run has already: ${problem}`);
-  return merged;
-}
-
 /** `run:finish`: ends an attempt, and with it the run until the next attempt. Idempotent. */
 export const runFinish = z.object({
   run: runId,
@@ -150,3 +99,21 @@ export const runFinish = z.object({
   endedAt: time.optional(),
 });
 export type RunFinish = z.infer<typeof runFinish>;
+
+/** How an attempt ends, without which it is. */
+export const runEnd = runFinish.omit({ run: true, attempt: true });
+export type RunEnd = z.infer<typeof runEnd>;
+
+const reportedDrop = droppedValue.extend({
+  field: text('custom.'.length + MAX_SCALAR_NAME_LENGTH).min(1),
+  reason: name,
+  count: droppedValue.shape.count.max(MAX_STEP),
+});
+
+/** `run:dropped`: all that a client has left out of its steps so far. Idempotent: it replaces what it reported before. */
+export const runDropped = z.object({
+  run: runId,
+  attempt: attemptNumber,
+  dropped: z.array(reportedDrop).max(MAX_DROPPED),
+});
+export type RunDropped = z.infer<typeof runDropped>;

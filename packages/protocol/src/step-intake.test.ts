@@ -12,7 +12,7 @@ function take(input: unknown, layers = 2) {
   return { step, dropped };
 }
 
-const PLAIN = { step: 1, time: 5, loss: 2 };
+const PLAIN = { step: 1, time: 1_600_000_000_000, loss: 2 };
 
 describe('a bad value costs itself and not the step', () => {
   test.each<[string, unknown, [string, string]]>([
@@ -30,6 +30,8 @@ describe('a bad value costs itself and not the step', () => {
     ['a name with a NUL', { custom: { 'a\0': 1 } }, ['custom.a\uFFFD', 'bad name']],
     ['custom scalars that are none', { custom: [1] }, ['custom', 'not an object']],
     ['a time that is none', { time: 'now' }, ['time', 'not a number']],
+    ['a time in seconds', { time: 1_700_000_000 }, ['time', 'not in milliseconds']],
+    ['a time that is nearly one', { time: 1e11 - 1 }, ['time', 'not in milliseconds']],
   ])('%s', (_, wrong, dropped) => {
     const found = take({ ...PLAIN, ...(wrong as object) });
     expect(found.dropped).toEqual([dropped]);

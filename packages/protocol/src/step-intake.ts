@@ -1,4 +1,12 @@
-import { MAX_CUSTOM_SCALARS, MAX_LAYERS, MAX_SCALAR_NAME_LENGTH, MAX_STEP, MAX_TIME, MIN_STEP } from './limits.ts';
+import {
+  MAX_CUSTOM_SCALARS,
+  MAX_LAYERS,
+  MAX_SCALAR_NAME_LENGTH,
+  MAX_STEP,
+  MAX_TIME,
+  MIN_STEP,
+  MIN_STEP_TIME,
+} from './limits.ts';
 import { type StepEvent, scalarName, UNNAMEABLE, wireNumber } from './step.ts';
 import { ARRAY_FIELDS, arrayLengths, SCALAR_FIELDS, type StepArray } from './step-fields.ts';
 import { storableText } from './text.ts';
@@ -7,6 +15,7 @@ import { storableText } from './text.ts';
 export const DROP_REASONS = {
   'not a number': 'is no number',
   'not a whole number': 'is no whole number in range',
+  'not in milliseconds': 'is below 10^11: times are in milliseconds since 1970',
   'wrong length': 'has another number of values than it must have',
   'bad name': `is no name of 1 to ${MAX_SCALAR_NAME_LENGTH} characters`,
   'too many names': `a run has at most ${MAX_CUSTOM_SCALARS} custom scalars`,
@@ -56,8 +65,8 @@ export function takeStep(input: unknown, { layers, now }: StepContext, dropped: 
 
 function takeTime(value: unknown, now: () => number, dropped: OnDropped): number {
   if (value == null) return now();
-  if (isWithin(value, 0, MAX_TIME)) return value;
-  dropped('time', 'not a number');
+  if (isWithin(value, MIN_STEP_TIME, MAX_TIME)) return value;
+  dropped('time', isWithin(value, 0, MIN_STEP_TIME) ? 'not in milliseconds' : 'not a number');
   return now();
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -45,7 +46,8 @@ export async function startEmitting(task: EmitTask): Promise<Measuring<Emitted>>
   );
   const emitters = runs.map((run) => new Emitter(run, task));
   const ending = new AbortController();
-  const stopped = emitters.map((emitter, at) => emitter.send(ending.signal, at / emitters.length));
+  const ended = once(ending.signal, 'abort'); // one listener for all of them
+  const stopped = emitters.map((emitter, at) => emitter.send(ending.signal, ended, at / emitters.length));
   return {
     ready: { runs: runs.map(({ id }) => id) },
     begin: () => measure(emitters, warnings),
@@ -101,14 +103,13 @@ class Emitter {
   }
 
   /** @param share of the time between two steps, before the first: emitters of a real cluster do not step as one. */
-  async send(signal: AbortSignal, share: number): Promise<void> {
+  async send(signal: AbortSignal, ended: Promise<unknown>, share: number): Promise<void> {
     const { rate, batch } = this.#task;
     if (rate > 0) return this.#sendByClock(signal, (1_000 * batch) / rate, share);
-    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
     this.#log();
     while (!signal.aborted) {
       this.#log(); // one group is on its way while the next waits: nothing piles up, and the server never waits
-      await Promise.race([this.#run.drained(batch), aborted]);
+      await Promise.race([this.#run.drained(batch), ended]);
     }
   }
 

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { getRun, listRuns, recentSteps } from '@evenkeel/db';
+import { startTestGateway } from '@evenkeel/gateway/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { importCommand } from './import.ts';
 import { replayCommand } from './replay.ts';
@@ -62,4 +64,33 @@ test('and so is one of 150,000 attempts of one run, each but the last of which w
 test('a run named with escape sequences is listed on one line that moves no cursor', async () => {
   const file = await write('named.jsonl', ['{"type":"run","id":"a","name":"\\u001b[2J\\nforged\\u202e"}\n']);
   expect((await dryRun(file))[0]).toContain('imported / \\x1b[2J\\nforged\\u202e: 0 steps');
+});
+
+test('times that count from the beginning of an attempt are imported as what they were then', async () => {
+  await using server = await startTestGateway();
+  const began = 1_700_000_000_000;
+  const lines = [
+    { type: 'run', id: 'relative', startedAt: began },
+    { type: 'step', step: 0, time: 0, loss: 2 },
+    { type: 'step', step: 1, time: 1_500, loss: 2 },
+    { type: 'finish', status: 'finished', endedAt: 2_000 },
+  ];
+  const file = await write(
+    'relative.jsonl',
+    lines.map((line) => `${JSON.stringify(line)}\n`),
+  );
+  await printed(() => importCommand().parseAsync([file, '--server', server.url], { from: 'user' }));
+  const [run] = await listRuns(server.db, { limit: 9 });
+  expect(run).toMatchObject({ startedAt: new Date(began), endedAt: new Date(began + 2_000), droppedValues: 0 });
+  const steps = await recentSteps(server.db, { run: run?.id ?? '', limit: 9 });
+  expect(steps.map(({ time }) => time)).toEqual([began, began + 1_500]);
+});
+
+test('the configuration of another program keeps its integers, however large', async () => {
+  await using server = await startTestGateway();
+  const file = await write('seeded.jsonl', ['{"type":"run","id":"seeded","config":{"seed":18446744073709551615}}\n']);
+  await printed(() => importCommand().parseAsync([file, '--server', server.url], { from: 'user' }));
+  const [run] = await listRuns(server.db, { limit: 9 });
+  const found = await getRun(server.db, run?.id ?? '');
+  expect(found?.config).toEqual({ seed: { $number: '18446744073709551615' } });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Run, startRun } from '@evenkeel/emit';
-import { type EndStatus, MAX_TIME, name, parse, printable, runId } from '@evenkeel/protocol';
+import { type EndStatus, MAX_TIME, MIN_STEP_TIME, name, parse, printable, runId } from '@evenkeel/protocol';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { environment } from '../environment.ts';
@@ -72,7 +72,7 @@ function describe(
 ): Import {
   const { start, finish, firstTime, lastTime, lastStep } = recorded;
   const project = wanted ?? start.project ?? 'imported';
-  const startedAt = start.startedAt ?? firstTime ?? guess.startedAt;
+  const startedAt = absolute(start.startedAt) ?? absolute(firstTime) ?? guess.startedAt;
   const { status, reason } = finish ?? guessedEnd(recorded, guess.nextAttempts.get(recorded));
   return {
     file,
@@ -81,7 +81,7 @@ function describe(
     project,
     name: start.name ?? start.id,
     startedAt,
-    endedAt: finish?.endedAt ?? lastTime ?? timeOf(startedAt, lastStep ?? 0),
+    endedAt: timeSince(startedAt, finish?.endedAt ?? lastTime) ?? timeOf(startedAt, lastStep ?? 0),
     status,
     reason,
   };
@@ -115,7 +115,7 @@ interface Guesses {
 /** A recording that has no times counts as one that ended when its file was last written. */
 function guesses({ modifiedAt, runs }: Recording): Guesses {
   const lastStep = runs.reduce((last, run) => Math.max(last, run.lastStep ?? 0), 0);
-  return { startedAt: Math.max(0, modifiedAt - lastStep * STEP_MS), nextAttempts: nextAttempts(runs) };
+  return { startedAt: Math.max(MIN_STEP_TIME, modifiedAt - lastStep * STEP_MS), nextAttempts: nextAttempts(runs) };
 }
 
 function nextAttempts(runs: readonly RecordedAttempt[]): Map<RecordedAttempt, number> {
@@ -132,7 +132,17 @@ function nextAttempts(runs: readonly RecordedAttempt[]): Map<RecordedAttempt, nu
 }
 
 function timeOf(startedAt: number, step: number): number {
-  return Math.min(startedAt + step * STEP_MS, MAX_TIME);
+  return Math.min(Math.max(startedAt + step * STEP_MS, MIN_STEP_TIME), MAX_TIME);
+}
+
+/** Null for a time that counts from the beginning of its attempt. */
+function absolute(time: number | null | undefined): number | null {
+  return time != null && time >= MIN_STEP_TIME ? time : null;
+}
+
+/** In milliseconds since 1970, where a recording may count from the beginning of the attempt. */
+function timeSince(startedAt: number, time: number | null | undefined): number | null {
+  return absolute(time) ?? (time == null ? null : startedAt + time);
 }
 
 /** What is known of an attempt whose end was not recorded. */
@@ -197,7 +207,7 @@ async function send(each: Import, server: string, onStep: () => void): Promise<v
     onWarning: (message) => trouble.abort(new Failure(message)),
   });
   for await (const step of recorded.readSteps()) {
-    run.log({ ...step, time: step.time ?? timeOf(startedAt, step.step) });
+    run.log({ ...step, time: timeSince(startedAt, step.time) ?? timeOf(startedAt, step.step) });
     onStep();
     if (run.pending >= MOST_PENDING) await drained(run, MOST_PENDING / 2, trouble.signal);
     trouble.signal.throwIfAborted();

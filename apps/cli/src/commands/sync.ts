@@ -57,7 +57,7 @@ async function sendAll(folder: string, { server, json }: Flags): Promise<SyncedF
 }
 
 function linesOf(file: SyncedFile): string[] {
-  const run = file.attempt === 1 ? file.run : `${file.run}, attempt ${file.attempt}`;
+  const run = file.attempt === 1 || file.attempt === null ? file.run : `${file.run}, attempt ${file.attempt}`;
   if (file.status === 'held') return [`${run}: left alone, a living process holds ${file.path}`];
   const lines = [`${run}: ${count(file.steps, 'step')} sent`];
   if (file.lost > 0) lines.push(`  ${count(file.lost, 'step')} lost, since the file was damaged`);

@@ -24,3 +24,10 @@ test('equal configurations, none at all, and one alone have no differences', () 
 test('keys stand in the order that people count in', () => {
   expect(differences({ block2: 1, block10: 1 }, {}).map(({ name }) => name)).toEqual(['block2', 'block10']);
 });
+
+test('integers that only differ beyond 2^53 are different', () => {
+  const seeds = ['9007199254740992', '9007199254740993'];
+  const [even, odd] = seeds.map((text) => ({ seed: { $number: text } }));
+  expect(differences({ ...even }, { ...odd })).toEqual([{ name: 'seed', values: seeds }]);
+  expect(differences({ ...odd }, { ...odd })).toEqual([]);
+});

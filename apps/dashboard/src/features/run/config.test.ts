@@ -25,3 +25,20 @@ it('gives every nested value a line of its own, sorted', () => {
     ['seed', '1337'],
   ]);
 });
+
+it('shows numbers that JSON cannot carry as numbers, and a list of them in one line', () => {
+  const number = (text: string) => ({ $number: text });
+  expect(
+    flattenConfig({
+      seed: number('9007199254740993'),
+      clip: number('Infinity'),
+      range: [number('-Infinity'), 0, number('NaN')],
+      own: { $number: 'many' },
+    }),
+  ).toEqual([
+    ['clip', 'Infinity'],
+    ['own.$number', 'many'],
+    ['range', '-Infinity, 0, NaN'],
+    ['seed', '9007199254740993'],
+  ]);
+});

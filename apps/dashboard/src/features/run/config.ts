@@ -1,3 +1,5 @@
+import { numberOf } from '@evenkeel/protocol';
+
 /**
  * A configuration as lines of name and value, sorted by name: what is nested becomes `model.dim`, a list of plain values
  * stays one line.
@@ -9,13 +11,18 @@ export function flattenConfig(config: Readonly<Record<string, unknown>>): [name:
 }
 
 function flatten(name: string, value: unknown): [string, string][] {
-  if (isPlain(value)) return [[name, String(value)]];
+  if (!isNested(value)) return [[name, textOf(value)]];
   const entries = Object.entries(value);
   if (entries.length === 0) return [[name, Array.isArray(value) ? '[]' : '{}']];
-  if (Array.isArray(value) && value.every(isPlain)) return [[name, value.map(String).join(', ')]];
+  if (Array.isArray(value) && !value.some(isNested)) return [[name, value.map(textOf).join(', ')]];
   return entries.flatMap(([key, inner]) => flatten(`${name}.${key}`, inner));
 }
 
-function isPlain(value: unknown): value is string | number | boolean | null | undefined {
-  return typeof value !== 'object' || value === null;
+function textOf(value: unknown): string {
+  return numberOf(value) ?? String(value);
+}
+
+/** Numbers that JSON carries as objects are not. */
+function isNested(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && numberOf(value) === null;
 }
