@@ -348,5 +348,5 @@ test('a step is removed and brought back, which is in the history of the run', a
     { kind: 'step restored', step: 99, by: null },
     { kind: 'step removed', step: 99, by: 'ada' },
   ]);
-  expect(events).toEqual([RUN, RUN].map((run) => ({ kind: 'run described', run })));
+  expect(events).toEqual([true, false].map((removed) => ({ kind: 'step removed', ...key, removed })));
 });

@@ -31,7 +31,7 @@ export {
 export { type Database, isTimeout } from './database.ts';
 export { describeFailure } from './failure.ts';
 export { type ForecastPoint, noteForecasts, readForecasts } from './forecast.ts';
-export { judgedTo, markJudged, runsToJudge } from './judged.ts';
+export { judgedTo, markJudged, rewindJudged, runsToJudge } from './judged.ts';
 export { DirectoryHeldError, holderOf } from './lock.ts';
 export { markLostRuns, touchRuns } from './lost-run.ts';
 export type { SeriesKey } from './metric.ts';

@@ -8,6 +8,7 @@ import {
   listCommands,
   openDatabase,
   recentSteps,
+  removeStep,
   revokeApiKey,
   writeRules,
 } from '@evenkeel/db';
@@ -129,6 +130,18 @@ test('a run lives from start to end without any socket', async () => {
   ]);
   const batches = events.published.flatMap((event) => (event.kind === 'steps stored' ? [event.batch] : []));
   expect(batches[1]?.steps).toEqual([{ step: 7, time: 1_007, custom: { evalLoss: 1 } }]);
+});
+
+test('a run is judged without a step that a person removes', async () => {
+  const { run, context } = await started();
+  const steps = stepsFrom(0, 80, (step) => (step === 70 ? 9 : 2));
+  await context.steps(encodeSteps({ run, attempt: 1, steps }));
+  await ingest.settled();
+  expect(await listAlerts(db, { run, limit: 9 })).toMatchObject([{ rule: 'loss-spike', step: 70, status: 'open' }]);
+  const removed = { run, attempt: 1, step: 70, removed: true };
+  await removeStep(db, { ...removed, by: null }, new Date());
+  events.publish({ kind: 'step removed', ...removed });
+  await expect.poll(() => listAlerts(db, { run, limit: 9 })).toMatchObject([{ step: 70, status: 'resolved' }]);
 });
 
 test('a run ends once, however often that is said', async () => {

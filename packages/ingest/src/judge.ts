@@ -8,9 +8,12 @@ import {
   noteForecasts,
   raiseAlert,
   recentSteps,
+  resolveAlerts,
   resolveRule,
   resolveStaleAlerts,
+  rewindJudged,
   rulesOfRun,
+  type StepKey,
 } from '@evenkeel/db';
 import type { Alert, EventPort, StepBatch, StepEvent } from '@evenkeel/protocol';
 import {
@@ -18,9 +21,11 @@ import {
   type DetectorState,
   extendBounds,
   type Finding,
+  isConfirmed,
   NO_STEPS,
   RULE_NAMES,
   type RuleSettings,
+  refuted,
   type Signals,
   StepAssembler,
   type StepBounds,
@@ -58,6 +63,8 @@ interface Case {
   /** Steps of this attempt that are not complete yet. */
   assembler: StepAssembler;
   bounds: StepBounds;
+  /** Steps that a person has removed. */
+  removed: readonly number[];
   /** The newest judged step, null before the first. */
   judged: number | null;
   /** How many steps were judged since the database was given the detector's memory. */
@@ -117,6 +124,16 @@ export class Judge {
       if (known) return known;
       const rebuilt = await this.#rebuild(run);
       return rebuilt && this.#leaveIdle(run, { ...rebuilt, isIdle: true });
+    });
+  }
+
+  /** Judges the newest attempt as if it had never had a step, or always: a person has removed it, or brought it back. */
+  revise({ run, attempt, step }: StepKey): void {
+    this.#enqueue(run, async (known) => {
+      const newest = known?.attempt ?? (await judgedTo(this.#options.db, run))?.attempt;
+      if (attempt !== newest) return known;
+      const revised = await this.#judgeAgain({ run, attempt, step }, known);
+      return revised && this.#leaveIdle(run, { ...revised, isIdle: known?.isIdle ?? true });
     });
   }
 
@@ -223,7 +240,7 @@ export class Judge {
     const known = await this.#judgeAll(run, former);
     const assembler = new StepAssembler(known.assembler.habits);
     const nothing = { judged: null, unmarked: 0, heard: null, risk: null, raised: [], staleUntil: null };
-    return { ...known, ...nothing, attempt, assembler, bounds: NO_STEPS, hasBegun: false };
+    return { ...known, ...nothing, attempt, assembler, bounds: NO_STEPS, removed: [], hasBegun: false };
   }
 
   /** An attempt goes on with what the detector remembers of the one before, also after a crash. */
@@ -237,31 +254,53 @@ export class Judge {
   }
 
   /** Steps that have come: those before the newest are complete as a rule. */
-  async #take(run: string, waiting: Case, steps: readonly StepEvent[], now: number): Promise<Case> {
+  async #take(run: string, waiting: Case, steps: readonly StepEvent[], now: number): Promise<Case | null> {
     const isDue = (waiting.assembler.due ?? Number.POSITIVE_INFINITY) <= now;
     const known = isDue ? await this.#judgeComplete(run, waiting, now) : waiting;
-    const bounds = extendBounds(
-      known.bounds,
-      steps.map(({ step }) => step),
-    );
-    const isJump = known.bounds.outliers.some((step) => !bounds.outliers.includes(step));
-    if (isJump) return this.#jump(run, known);
-    const { assembler } = known;
+    const numbers = steps.map(({ step }) => step);
+    const bounds = extendBounds(known.bounds, numbers, known.removed);
+    if (isConfirmed(known.bounds, bounds)) return this.#jump(run, known);
+    const wrong = refuted(known.bounds, bounds);
+    if (wrong !== null) return this.#judgeAgain({ run, attempt: known.attempt, step: wrong }, known);
+    return this.#assemble(run, { ...known, bounds }, steps, now);
+  }
+
+  async #assemble(run: string, known: Case, steps: readonly StepEvent[], now: number): Promise<Case> {
+    const { assembler, bounds, removed } = known;
+    const isLeftOut = (step: number) => bounds.outliers.includes(step) || removed.includes(step);
     const late: StepEvent[] = [];
     let newest: StepEvent | null = null;
     for (const step of steps) {
-      const isTaken = !bounds.outliers.includes(step.step) && assembler.add(step, now);
+      const isTaken = !isLeftOut(step.step) && assembler.add(step, now);
       if (!isTaken) late.push(step);
       else if (newest === null || step.step >= newest.step) newest = step;
     }
     const heard = newest ? { time: newest.time, at: now } : known.heard;
-    return this.#judgeLate(run, await this.#judgeComplete(run, { ...known, bounds, heard }, now), late);
+    return this.#judgeLate(run, await this.#judgeComplete(run, { ...known, heard }, now), late);
   }
 
   /** What looked like outliers are steps: they are read again, since they were not kept. */
   async #jump(run: string, known: Case): Promise<Case> {
     const marked = await this.#mark(run, await this.#judgeAll(run, known));
-    return (await this.#rebuild(run, marked)) ?? marked;
+    return (await this.#rebuild(run, { former: marked, leaps: true })) ?? marked;
+  }
+
+  /** What was judged since a step came is judged again, of what counts as a step by now. */
+  async #judgeAgain(key: StepKey, former: Case | null): Promise<Case | null> {
+    this.#due.delete(key.run);
+    await rewindJudged(this.#options.db, key);
+    await this.#resolveLeftOut(key);
+    return this.#rebuild(key.run, { former });
+  }
+
+  /** Alerts at steps that are none any more would keep their rules from opening others. */
+  async #resolveLeftOut({ run, attempt }: StepKey): Promise<void> {
+    const { db, now, events } = this.#options;
+    const known = await judgedTo(db, run);
+    const leftOut = [...(known?.bounds.outliers ?? []), ...(known?.removed ?? [])];
+    const alerts = await listAlerts(db, { run, limit: 1_000 });
+    const left = alerts.filter((alert) => alert.attempt === attempt && leftOut.includes(alert.step));
+    for (const alert of await resolveAlerts(db, left, now())) events.publish({ kind: 'alert resolved', alert });
   }
 
   async #judgeComplete(run: string, known: Case, now: number): Promise<Case> {
@@ -301,15 +340,32 @@ export class Judge {
     return null;
   }
 
-  /** @param former what the same process knew before the step numbers jumped; what it had judged is stored. */
-  async #rebuild(run: string, former?: Case): Promise<Case | null> {
+  /** How far a run was judged, of what counts as a step by now. */
+  async #readJudged(run: string) {
     const { db } = this.#options;
     const known = await judgedTo(db, run);
+    const { judgedTo: judged, bounds } = known ?? {};
+    const isPastAll = known && judged != null && judged > (bounds?.last ?? judged);
+    if (!isPastAll) return known;
+    await rewindJudged(db, { run, attempt: known.attempt, step: judged });
+    return judgedTo(db, run);
+  }
+
+  /**
+   * @param former what the same process knew before; what it had judged is stored, or is to be judged again.
+   * @param leaps whether the step numbers have jumped since.
+   */
+  async #rebuild(
+    run: string,
+    { former = null, leaps = false }: { former?: Case | null; leaps?: boolean } = {},
+  ): Promise<Case | null> {
+    const { db } = this.#options;
+    const known = await this.#readJudged(run);
     const told = await rulesOfRun(db, run);
-    if (!known || !told || known.firstStep === null) return null;
+    if (!known || !told || known.bounds.first === null) return null;
     const steps = await recentSteps(db, { run, limit: REBUILD_STEPS });
     const now = this.#nowMs(); // among the steps are some that came while they were read
-    const first = known.firstStep;
+    const { first } = known.bounds;
     const newest = steps.at(-1);
     const start = indexFrom(steps, Math.max(first, (known.judgedTo ?? Number.NEGATIVE_INFINITY) + 1));
     const own = indexFrom(steps, first);
@@ -318,22 +374,21 @@ export class Judge {
       first,
       judged: steps.slice(own, start),
     });
-    if (former) detector.leap();
-    const { attempt, judgedTo: judged } = known;
+    if (leaps) detector.leap();
+    const { attempt, judgedTo: judged, bounds, removed } = known;
     await this.#resolveStaleAlerts(run, attempt, RULE_NAMES); // or they would keep this attempt's own from opening
     const assembler = new StepAssembler();
     assembler.resume(steps.slice(own, start));
-    const bounds = { first: known.firstStep, last: known.lastStep, outliers: known.outliers };
     const raised = await listAlerts(db, { run, limit: 1_000 });
     const heard = newest ? { time: newest.time, at: now } : null;
     const rebuilt: Case = {
-      ...{ project: told.project, detector, attempt, hasBegun: true, assembler, bounds, judged },
+      ...{ project: told.project, detector, attempt, hasBegun: true, assembler, bounds, removed, judged },
       ...{ heard: former?.heard ?? heard, risk: known.risk, points: [], unmarked: 0, isIdle: former?.isIdle ?? false },
       raised: raised.filter((alert) => alert.attempt === attempt),
       staleUntil: newest?.step ?? null,
     };
     const looked = await this.#judgeLate(run, rebuilt, steps.slice(own, start));
-    const taken = await this.#take(run, looked, steps.slice(start), now);
+    const taken = await this.#assemble(run, looked, steps.slice(start), now);
     return start === steps.length ? this.#endStaleness(run, taken) : taken;
   }
 

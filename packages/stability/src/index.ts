@@ -23,7 +23,16 @@ export { DEFAULT_RULE_SETTINGS, disabledRules, type RuleSettings, ruleSettings }
 export { tevGrowthBy } from './rules/tev-growth.ts';
 export type { Signals } from './signals.ts';
 export { ASSEMBLY_MS, StepAssembler } from './step-assembler.ts';
-export { extendBounds, NO_STEPS, type StepBounds } from './step-bounds.ts';
+export {
+  extendBounds,
+  isConfirmed,
+  type Jump,
+  NO_STEPS,
+  refuted,
+  type StepBounds,
+  withoutStep,
+  withStep,
+} from './step-bounds.ts';
 export { TEV_QUANTILES, type Tev, tokenEmbeddingVariability } from './tev.ts';
 export { type AttemptSpan, ownedSpans, type StepSpan, supersededSpans, Timeline } from './timeline.ts';
 export { Trial, type TriedAlert } from './trial.ts';

@@ -157,7 +157,8 @@ export const runRouter = router({
   /** Leaves a step out of charts and of the latest values, or brings it back; it stays stored. */
   removeStep: procedure.input(removeStepRequest).mutation(async ({ ctx, input }) => {
     await removeStep(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
-    ctx.events.publish({ kind: 'run described', run: input.run });
+    const { run, attempt, step, removed } = input;
+    ctx.events.publish({ kind: 'step removed', run, attempt, step, removed });
   }),
 
   /** What happened beside steps, alerts and commands: attempts that the server opened, conflicts, steps removed. */
