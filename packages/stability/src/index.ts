@@ -21,7 +21,7 @@ export {
 } from './rules/rules.ts';
 export { DEFAULT_RULE_SETTINGS, disabledRules, type RuleSettings, ruleSettings } from './rules/settings.ts';
 export { tevGrowthBy } from './rules/tev-growth.ts';
-export type { Signals } from './signals.ts';
+export { SIGNAL_NAMES, type SignalName, type Signals } from './signals.ts';
 export { ASSEMBLY_MS, StepAssembler } from './step-assembler.ts';
 export {
   extendBounds,
