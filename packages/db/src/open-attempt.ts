@@ -46,11 +46,12 @@ export async function openAttempt(
  * Opens the attempt after one that has ended, since steps come for it: unless another emitter of the same job has just
  * opened it, or another job has begun a later one.
  * @param start what the emitter started; `attempt` is what it believes to send.
+ * @param by who sends the steps; null where that is not told.
  * @throws RefusedError as {@link startIn}.
  */
 export async function openAfter(
   db: Database,
-  { start, ended }: { start: RunStart; ended: number },
+  { start, ended, by }: { start: RunStart; ended: number; by: string | null },
   now: Date,
   key: string | null = null,
 ): Promise<OpenedAttempt> {
@@ -62,15 +63,19 @@ export async function openAfter(
     const inPlace = newest.startedAs === start.attempt ? newest.number : ended; // else a later job has the run
     const number = isDue ? ended + 1 : inPlace;
     const changedHands = await startIn(tx, { ...start, attempt: number }, now, key);
-    if (isDue) await noteOpened(tx, start, number, now);
+    if (isDue) await noteOpened(tx, start, { number, by, at: now });
     return { attempt: number, newest: await readNewest(tx, start.run), isOver: false, changedHands };
   });
 }
 
-async function noteOpened(tx: Sql, start: RunStart, number: number, now: Date): Promise<void> {
+async function noteOpened(
+  tx: Sql,
+  start: RunStart,
+  { number, by, at }: { number: number; by: string | null; at: Date },
+): Promise<void> {
   await tx.update(attempt).set({ startedAs: start.attempt }).where(isAttempt(start.run, number));
   const reason = `steps came for attempt ${number - 1}, which had ended: they are of a later life of the job`;
-  await tx.insert(runHistory).values({ run: start.run, attempt: number, kind: 'attempt opened', reason, at: now });
+  await tx.insert(runHistory).values({ run: start.run, attempt: number, kind: 'attempt opened', by, reason, at });
 }
 
 /** The attempts of a run in order, none of which is added to or ends while the transaction lasts. */

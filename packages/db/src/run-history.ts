@@ -26,6 +26,8 @@ interface Conflicts {
   /** One of them. */
   field: string;
   step: number;
+  /** Who sent the later value; null where that is not told. */
+  by: string | null;
 }
 
 /** Counts values for which two emitters of an attempt sent different numbers; the first are noted in the history. */
@@ -39,8 +41,7 @@ export async function noteConflicts(db: Database, { run: id, attempt: number, ..
       .returning({ conflicts: attempt.conflicts });
     if (counted?.conflicts !== found.count) return;
     const reason = `two emitters of this attempt send different values of ${found.field}: the later one is kept`;
-    await tx
-      .insert(runHistory)
-      .values({ run: id, attempt: number, kind: 'conflict', step: found.step, reason, at: now });
+    const { step, by } = found;
+    await tx.insert(runHistory).values({ run: id, attempt: number, kind: 'conflict', step, by, reason, at: now });
   });
 }

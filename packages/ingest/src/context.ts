@@ -8,6 +8,7 @@ import {
 } from '@evenkeel/db';
 import {
   type Accepted,
+  authorOf,
   type Conflict,
   decodeSteps,
   type Principal,
@@ -185,9 +186,8 @@ export class IngestContext {
       throw new RefusedError('run', `more than ${RUNS_PER_SENDER} runs on one connection: finish some first`);
     }
     onContact(run);
-    const key = this.principal.kind === 'key' ? this.principal.id : null;
     const onReopened = ({ attempt }: OpenedAttempt) => this.#join(run, attempt, started);
-    const started = new StartedRun({ db, now, request, key, onReopened });
+    const started = new StartedRun({ db, now, request, principal: this.principal, onReopened });
     this.#runs.set(run, started);
     const stored = started.opened;
     track(stored);
@@ -250,7 +250,7 @@ export class IngestContext {
   async #noteConflicts({ run, attempt }: TakenBatch, first: Conflict, count: number): Promise<void> {
     const { db, now, log, events } = this.#options;
     try {
-      await noteConflicts(db, { run, attempt, count, ...first }, now());
+      await noteConflicts(db, { run, attempt, count, ...first, by: authorOf(this.principal, null) }, now());
       events.publish({ kind: 'run described', run });
     } catch (error) {
       log('error', `noting conflicts of run ${run} failed`, error);

@@ -7,6 +7,7 @@ import {
   listAlerts,
   listCommands,
   openDatabase,
+  readHistory,
   recentSteps,
   removeStep,
   revokeApiKey,
@@ -142,6 +143,26 @@ test('a run is judged without a step that a person removes', async () => {
   await removeStep(db, { ...removed, by: null }, new Date());
   events.publish({ kind: 'step removed', ...removed });
   await expect.poll(() => listAlerts(db, { run, limit: 9 })).toMatchObject([{ step: 70, status: 'resolved' }]);
+});
+
+test('the history of a run says by whose key an attempt was opened and a value was overwritten', async () => {
+  const { principal } = await keyOf('cluster');
+  const { run, context } = await started({ principal });
+  await context.steps(encodeSteps({ run, attempt: 1, steps: stepsFrom(0, 10) }));
+  await context.finish(finishOf(run));
+  const requeued = ingest.open({ principal });
+  await requeued.start(parse(startRequest, { ...startOf(run), startedAt: 50_000 }));
+  const steps = stepsFrom(5, 1);
+  expect(await requeued.steps(encodeSteps({ run, attempt: 1, steps }))).toEqual({ ok: true, attempt: 2 });
+  const other = ingest.open({ principal });
+  await other.start(parse(startRequest, { ...startOf(run), startedAt: 50_000 }));
+  await other.steps(encodeSteps({ run, attempt: 2, steps }));
+  await requeued.steps(encodeSteps({ run, attempt: 2, steps: stepsFrom(5, 1, () => 7) }));
+  await ingest.settled();
+  expect(await readHistory(db, { run, limit: 9 })).toMatchObject([
+    { kind: 'conflict', attempt: 2, step: 5, by: 'cluster' },
+    { kind: 'attempt opened', attempt: 2, by: 'cluster' },
+  ]);
 });
 
 test('a run ends once, however often that is said', async () => {

@@ -1,5 +1,5 @@
 import { type Database, type OpenedAttempt, openAfter, openAttempt } from '@evenkeel/db';
-import type { StartRequest } from '@evenkeel/protocol';
+import { authorOf, type Principal, type StartRequest } from '@evenkeel/protocol';
 
 /** Steps that come this long after another emitter has ended the attempt, in milliseconds, are not the last of it. */
 const STRAGGLER_MS = 60_000;
@@ -8,8 +8,7 @@ interface StartedRunOptions {
   db: Database;
   now: () => Date;
   request: StartRequest;
-  /** The ingest key; null for none. */
-  key: string | null;
+  principal: Principal;
   /** Another attempt was opened because steps came for one that has ended. */
   onReopened: (opened: OpenedAttempt) => void;
 }
@@ -25,10 +24,10 @@ export class StartedRun {
   #endedAt: number | null = null;
 
   constructor(options: StartedRunOptions) {
-    const { db, now, request, key } = options;
+    const { db, now, request } = options;
     this.#options = options;
     if (typeof request.attempt === 'number') this.#names.add(request.attempt);
-    this.#opened = this.#named(openAttempt(db, request, now(), key));
+    this.#opened = this.#named(openAttempt(db, request, now(), this.#key));
     this.#opened.catch(() => {}); // whoever waits for it handles that
   }
 
@@ -77,15 +76,22 @@ export class StartedRun {
   }
 
   async #openNext(former: Promise<OpenedAttempt>): Promise<OpenedAttempt> {
-    const { db, now, request, key, onReopened } = this.#options;
+    const { db, now, request, principal, onReopened } = this.#options;
     const { attempt: ended, isOver } = await former;
     const attempt = typeof request.attempt === 'number' ? request.attempt : ended;
-    const opened = await openAfter(db, { start: { ...request, attempt }, ended }, now(), key).catch((error) => {
+    const after = { start: { ...request, attempt }, ended, by: authorOf(principal, null) };
+    const opened = await openAfter(db, after, now(), this.#key).catch((error) => {
       if (!isOver) this.#endedAt = 0; // to be tried again
       throw error;
     });
     onReopened(opened);
     return opened;
+  }
+
+  /** The id of the ingest key; null for none. */
+  get #key(): string | null {
+    const { principal } = this.#options;
+    return principal.kind === 'key' ? principal.id : null;
   }
 
   async #named(opening: Promise<OpenedAttempt>): Promise<OpenedAttempt> {

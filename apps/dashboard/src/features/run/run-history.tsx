@@ -11,7 +11,7 @@ const SHAPES: Record<RunEvent['kind'], ShapeName> = {
 };
 
 const TITLES: Record<RunEvent['kind'], string> = {
-  'attempt opened': 'Attempt opened by the server',
+  'attempt opened': 'Attempt opened',
   conflict: 'Conflicting values',
   'step removed': 'Step removed',
   'step restored': 'Step restored',
