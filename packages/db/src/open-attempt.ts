@@ -1,5 +1,5 @@
 import { RefusedError, type RunStart, type RunStatus, type StartRequest } from '@evenkeel/protocol';
-import { chooseAttempt, isLaterLife, type KnownAttempt } from '@evenkeel/stability';
+import { chooseAttempt, isInert, isLaterLife, type KnownAttempt } from '@evenkeel/stability';
 import { and, asc, eq } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import { startIn } from './run.ts';
@@ -13,6 +13,8 @@ export interface OpenedAttempt {
   newest: { attempt: number; lastStep: number | null; status: RunStatus };
   /** Whether the attempt had ended before this start began: its steps are another attempt's. */
   isOver: boolean;
+  /** Whether its steps are stored and nothing more: no rule judges them, and no policy answers. */
+  isInert: boolean;
   changedHands: boolean;
 }
 
@@ -33,10 +35,12 @@ export async function openAttempt(
     await keepSession(tx, request, chosen);
     const newest = attempts.at(-1);
     const isNewest = newest !== undefined && newest.number === chosen;
+    const isOver = isNewest && isLaterLife(request, newest, lastTime);
     return {
       attempt: chosen,
       newest: await readNewest(tx, request.run),
-      isOver: isNewest && isLaterLife(request, newest, lastTime),
+      isOver,
+      isInert: !isOver && isInert(chosen, attempts),
       changedHands,
     };
   });
@@ -64,7 +68,8 @@ export async function openAfter(
     const number = isDue ? ended + 1 : inPlace;
     const changedHands = await startIn(tx, { ...start, attempt: number }, now, key);
     if (isDue) await noteOpened(tx, start, { number, by, at: now });
-    return { attempt: number, newest: await readNewest(tx, start.run), isOver: false, changedHands };
+    const inert = !isDue && isInert(number, attempts);
+    return { attempt: number, newest: await readNewest(tx, start.run), isOver: false, isInert: inert, changedHands };
   });
 }
 

@@ -45,3 +45,23 @@ export async function noteConflicts(db: Database, { run: id, attempt: number, ..
     await tx.insert(runHistory).values({ run: id, attempt: number, kind: 'conflict', step, by, reason, at: now });
   });
 }
+
+interface Unjudged {
+  run: string;
+  attempt: number;
+  /** Who sent the steps; null where that is not told. */
+  by: string | null;
+  /** A sentence for a person. */
+  reason: string;
+}
+
+/** Notes, once for each attempt, that steps of it are stored and not judged. */
+export async function noteUnjudged(db: Database, { run: id, attempt: number, by, reason }: Unjudged, now: Date) {
+  await db.sql.transaction(async (tx) => {
+    await tx.select({ id: run.id }).from(run).where(eq(run.id, id)).for('update'); // in the order of all
+    const kind = 'steps not judged';
+    const isNoted = and(eq(runHistory.run, id), eq(runHistory.attempt, number), eq(runHistory.kind, kind));
+    const [known] = await tx.select({ id: runHistory.id }).from(runHistory).where(isNoted).limit(1);
+    if (!known) await tx.insert(runHistory).values({ run: id, attempt: number, kind, by, reason, at: now });
+  });
+}

@@ -34,7 +34,7 @@ const instant = (name: string) => timestamp(name, { withTimezone: true, precisio
 const count = (name: string) => bigint(name, { mode: 'number' });
 
 /** What a line of a run's history reports. */
-export type HistoryKind = 'attempt opened' | 'conflict' | 'step removed' | 'step restored';
+export type HistoryKind = 'attempt opened' | 'steps not judged' | 'conflict' | 'step removed' | 'step restored';
 
 export const project = pgTable('project', {
   id: integer().primaryKey().generatedAlwaysAsIdentity(),

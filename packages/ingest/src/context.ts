@@ -2,6 +2,7 @@ import {
   describeUnderWay,
   finishRun,
   noteConflicts,
+  noteUnjudged,
   type OpenedAttempt,
   type StoredSteps,
   type TakenBatch,
@@ -230,12 +231,24 @@ export class IngestContext {
     const dropped = await store(batch);
     if (dropped instanceof RefusedError) throw dropped;
     const conflicts = this.#compare(batch, started.writer(this.id));
+    const warning = await started.unjudged(attempt);
+    if (warning !== null) this.#noteUnjudged(started, batch, warning);
     return {
       ok: true,
       ...(dropped.length > 0 && { dropped }),
       ...(attempt !== sent.attempt && { attempt }),
+      ...(warning !== null && { warning }),
       ...(conflicts.length > 0 && { conflicts }),
     };
+  }
+
+  #noteUnjudged(started: StartedRun, { run, attempt }: TakenBatch, reason: string): void {
+    const { db, now, log, events, track } = this.#options;
+    if (!started.noteUnjudged()) return;
+    const noted = noteUnjudged(db, { run, attempt, by: authorOf(this.principal, null), reason }, now())
+      .then(() => events.publish({ kind: 'run described', run }))
+      .catch((error) => log('error', `noting that steps of run ${run} are not judged failed`, error));
+    track(noted);
   }
 
   /** @returns the conflicts that this sender has not been told of. */

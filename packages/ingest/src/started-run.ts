@@ -22,6 +22,7 @@ export class StartedRun {
   readonly #names = new Set<number>();
   /** When another emitter ended the attempt, in milliseconds since 1970; null where none did. */
   #endedAt: number | null = null;
+  #isUnjudgedNoted = false;
 
   constructor(options: StartedRunOptions) {
     const { db, now, request } = options;
@@ -54,6 +55,22 @@ export class StartedRun {
     const isFirst = this.#opened === opening; // of several batches one opens the next attempt
     if (isFirst && (isOver || this.#hasEndedLongAgo())) this.#reopen();
     return (await this.#opened).attempt;
+  }
+
+  /** Why steps of an attempt are stored and nothing more; null where they are judged. */
+  async unjudged(attempt: number): Promise<string | null> {
+    const { attempt: own, isInert, newest } = await this.#opened;
+    if (!isInert || attempt !== own) return null;
+    const stored = `the steps that come for attempt ${own} are stored, but not judged, and no policy acts on them`;
+    if (newest.attempt > own) return `${stored}: attempt ${newest.attempt} has begun since`;
+    return `${stored}: it has ended, and their job did not begin after that (startedAt is no later than its last step)`;
+  }
+
+  /** Whether this is the first time that it is to be noted that steps are not judged. */
+  noteUnjudged(): boolean {
+    const isFirst = !this.#isUnjudgedNoted;
+    this.#isUnjudgedNoted = true;
+    return isFirst;
   }
 
   /** Another emitter has ended an attempt of the run. */

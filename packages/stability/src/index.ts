@@ -1,4 +1,4 @@
-export { chooseAttempt, isLaterLife, type KnownAttempt } from './attempt-choice.ts';
+export { chooseAttempt, isInert, isLaterLife, type KnownAttempt } from './attempt-choice.ts';
 export { AttemptReplay, type ReplayedAttempt } from './attempt-replay.ts';
 export { Detector, type DetectorState } from './detector.ts';
 export { divergedAt } from './divergence.ts';

@@ -5,6 +5,7 @@ import { Shape, type ShapeName } from '../shell/shape.tsx';
 
 const SHAPES: Record<RunEvent['kind'], ShapeName> = {
   'attempt opened': 'arrow',
+  'steps not judged': 'dash',
   conflict: 'cross',
   'step removed': 'dash',
   'step restored': 'tick',
@@ -12,6 +13,7 @@ const SHAPES: Record<RunEvent['kind'], ShapeName> = {
 
 const TITLES: Record<RunEvent['kind'], string> = {
   'attempt opened': 'Attempt opened',
+  'steps not judged': 'Steps not judged',
   conflict: 'Conflicting values',
   'step removed': 'Step removed',
   'step restored': 'Step restored',
