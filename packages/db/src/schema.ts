@@ -34,7 +34,14 @@ const instant = (name: string) => timestamp(name, { withTimezone: true, precisio
 const count = (name: string) => bigint(name, { mode: 'number' });
 
 /** What a line of a run's history reports. */
-export type HistoryKind = 'attempt opened' | 'steps not judged' | 'conflict' | 'step removed' | 'step restored';
+export type HistoryKind =
+  | 'attempt opened'
+  | 'steps not judged'
+  | 'conflict'
+  | 'step removed'
+  | 'step restored'
+  | 'run archived'
+  | 'run restored';
 
 export const project = pgTable('project', {
   id: integer().primaryKey().generatedAlwaysAsIdentity(),

@@ -9,6 +9,8 @@ const SHAPES: Record<RunEvent['kind'], ShapeName> = {
   conflict: 'cross',
   'step removed': 'dash',
   'step restored': 'tick',
+  'run archived': 'dash',
+  'run restored': 'tick',
 };
 
 const TITLES: Record<RunEvent['kind'], string> = {
@@ -17,6 +19,8 @@ const TITLES: Record<RunEvent['kind'], string> = {
   conflict: 'Conflicting values',
   'step removed': 'Step removed',
   'step restored': 'Step restored',
+  'run archived': 'Run archived',
+  'run restored': 'Run brought back',
 };
 
 /** What happened to the run beside its steps, alerts and commands. Nothing where nothing did. */
