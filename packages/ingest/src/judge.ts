@@ -33,6 +33,7 @@ import {
 } from '@evenkeel/stability';
 import { toCommand } from './commands.ts';
 import type { Log } from './log.ts';
+import { RunQueues } from './run-queues.ts';
 
 /** Steps that are judged without a break: messages of others come in between, about every millisecond. */
 const JUDGED_AT_ONCE = 128;
@@ -91,10 +92,7 @@ interface Case {
  */
 export class Judge {
   readonly #options: JudgeOptions;
-  /** The end of each run's queue of judgements. */
-  readonly #cases = new Map<string, Promise<Case | null>>();
-  /** Runs whose judging failed, which may not have a next step: they are judged again at the next tick. */
-  readonly #failed = new Set<string>();
+  readonly #queues: RunQueues<Case>;
   /** Runs with forecasts that are not noted yet. */
   readonly #unnoted = new Set<string>();
   /** When the first waiting step of a run is complete at the latest, in milliseconds since 1970. */
@@ -102,6 +100,7 @@ export class Judge {
 
   constructor(options: JudgeOptions) {
     this.#options = options;
+    this.#queues = new RunQueues({ log: options.log, onLetGo: (run) => this.#due.delete(run) });
   }
 
   /**
@@ -110,7 +109,7 @@ export class Judge {
    */
   observe({ run, attempt, steps }: StepBatch): void {
     const now = this.#nowMs();
-    this.#enqueue(run, async (known) => {
+    this.#queues.add(run, async (known) => {
       if (!known) return this.#rebuild(run);
       if (attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
       const current = attempt > known.attempt ? await this.#next(run, known, attempt) : known;
@@ -120,7 +119,7 @@ export class Judge {
 
   /** Judges what a former process stored and did not judge. */
   resume(run: string): void {
-    this.#enqueue(run, async (known) => {
+    this.#queues.add(run, async (known) => {
       if (known) return known;
       const rebuilt = await this.#rebuild(run);
       return rebuilt && this.#leaveIdle(run, { ...rebuilt, isIdle: true });
@@ -129,7 +128,7 @@ export class Judge {
 
   /** Judges the newest attempt as if it had never had a step, or always: a person has removed it, or brought it back. */
   revise({ run, attempt, step }: StepKey): void {
-    this.#enqueue(run, async (known) => {
+    this.#queues.add(run, async (known) => {
       const newest = known?.attempt ?? (await judgedTo(this.#options.db, run))?.attempt;
       if (attempt !== newest) return known;
       const revised = await this.#judgeAgain({ run, attempt, step }, known);
@@ -143,7 +142,7 @@ export class Judge {
     for (const [run, due] of this.#due) {
       if (due > now) continue;
       this.#due.delete(run);
-      this.#enqueue(run, async (known) => known && this.#leaveIdle(run, await this.#judgeComplete(run, known, now)));
+      this.#queues.add(run, async (known) => known && this.#leaveIdle(run, await this.#judgeComplete(run, known, now)));
     }
   }
 
@@ -152,13 +151,10 @@ export class Judge {
    * @param silenceFrom from when on it counts, in milliseconds since 1970, where that is later than its newest step.
    */
   elapse(silenceFrom: (run: string) => number = () => 0): void {
-    for (const run of this.#failed) {
-      this.#failed.delete(run);
-      this.resume(run);
-    }
+    for (const run of this.#queues.takeFailed()) this.resume(run);
     const now = this.#nowMs();
-    for (const run of this.#cases.keys()) {
-      this.#enqueue(run, async (waiting) => {
+    for (const run of this.#queues.runs()) {
+      this.#queues.add(run, async (waiting) => {
         const known = waiting && (await this.#judgeComplete(run, waiting, now));
         if (!known?.heard) return known && this.#leaveIdle(run, known);
         // counted by our clock alone: the trainer's may be wrong
@@ -172,8 +168,8 @@ export class Judge {
 
   /** The rules of a project are told anew: its runs are judged by them from their next step on. */
   retune(project: string, rules: RuleSettings): void {
-    for (const run of this.#cases.keys()) {
-      this.#enqueue(run, async (waiting) => {
+    for (const run of this.#queues.runs()) {
+      this.#queues.add(run, async (waiting) => {
         if (waiting?.project !== project) return waiting;
         const known = await this.#judgeAll(run, waiting); // what came before is judged by the rules of before
         const retuned = { ...known, detector: Detector.restore(known.detector.state(), rules) };
@@ -185,7 +181,7 @@ export class Judge {
 
   /** Lets go of a run that has ended or gone silent; should it come back, its detector is rebuilt. */
   forget(run: string): void {
-    this.#enqueue(run, async (known) => {
+    this.#queues.add(run, async (known) => {
       if (known) await this.#mark(run, await this.#judgeAll(run, known));
       return null;
     });
@@ -193,46 +189,28 @@ export class Judge {
 
   /** Resolves when everything observed so far has been judged, and that has been noted. */
   async close(): Promise<void> {
-    for (const run of this.#cases.keys()) {
-      this.#enqueue(run, async (known) => {
+    for (const run of this.#queues.runs()) {
+      this.#queues.add(run, async (known) => {
         if (known) await this.#suspend(run, known);
         return null;
       });
     }
-    await Promise.all(this.#cases.values());
+    await this.#queues.done();
   }
 
   /** Resolves when everything observed so far has been judged: steps do not wait for parts any longer. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#cases.keys()].map((run) => this.settled(run)));
+    await Promise.all(this.#queues.runs().map((run) => this.settled(run)));
   }
 
   /** Resolves when everything observed of a run so far has been judged, likewise. */
   async settled(run: string): Promise<void> {
-    this.#enqueue(run, (known) => known && this.#judgeAll(run, known));
-    await this.#cases.get(run);
+    this.#queues.add(run, (known) => known && this.#judgeAll(run, known));
+    await this.#queues.done(run);
   }
 
   #nowMs(): number {
     return this.#options.now().getTime();
-  }
-
-  #enqueue(run: string, act: (known: Case | null) => Promise<Case | null> | Case | null): void {
-    const former = this.#cases.get(run) ?? Promise.resolve(null);
-    const next = former.then(act).catch((error) => {
-      this.#options.log('error', `judging run ${run} failed; it is judged again within seconds`, error);
-      this.#failed.add(run);
-      return null;
-    });
-    this.#cases.set(run, next);
-    void next.then((known) => {
-      if (!known && this.#cases.get(run) === next) this.#forgetCase(run);
-    });
-  }
-
-  #forgetCase(run: string): void {
-    this.#cases.delete(run);
-    this.#due.delete(run);
   }
 
   /** Steps of the next attempt have come: the one before is judged to its end. */
@@ -439,7 +417,7 @@ export class Judge {
   noteForecasts(): void {
     for (const run of this.#unnoted) {
       this.#unnoted.delete(run);
-      this.#enqueue(run, (known) => known && this.#note(run, known));
+      this.#queues.add(run, (known) => known && this.#note(run, known));
     }
   }
 
