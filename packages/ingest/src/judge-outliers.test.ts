@@ -75,8 +75,14 @@ function inBatches(sent: readonly StepEvent[], size: number): Act[] {
   return range(0, Math.ceil(sent.length / size)).map((at) => ({ send: sent.slice(at * size, (at + 1) * size) }));
 }
 
+/** A batch ends with the step at a place, so that it is judged before those after it come. */
+function inBatchesUntil(sent: readonly StepEvent[], size: number, place: number): Act[] {
+  return [...inBatches(sent.slice(0, place + 1), size), ...inBatches(sent.slice(place + 1), size)];
+}
+
 test('a wrong number of 99 times the run does not blind the rules: the spike after it is found', async () => {
-  const run = await live(inBatches(steps([...range(0, 1_000), 100_000, ...range(1_000, 400)], [1_200]), 100));
+  const sent = steps([...range(0, 1_000), 100_000, ...range(1_000, 400)], [1_200]);
+  const run = await live(inBatchesUntil(sent, 100, 1_000));
   expect(await alertsOf(run)).toEqual(['loss-spike 1200 warning resolved']);
   expect(await getRun(db, run)).toMatchObject({
     lastStep: 1_399,
@@ -86,7 +92,7 @@ test('a wrong number of 99 times the run does not blind the rules: the spike aft
 
 test('a wrong number in a young run blinds them neither by itself, nor when it is removed, nor after a restart', async () => {
   const numbers = [...range(0, 6), 10_000_000, ...range(6, 794)];
-  const batches = inBatches(steps(numbers, [150, 400, 700]), 50);
+  const batches = inBatchesUntil(steps(numbers, [150, 400, 700]), 50, 6);
   const removal = { remove: 10_000_000, removed: true };
   const run = await live([...batches.slice(0, 7), removal, ...batches.slice(7, 12), 'restart', ...batches.slice(12)]);
   expect(await alertsOf(run)).toEqual([150, 400, 700].map((step) => `loss-spike ${step} warning resolved`));
@@ -132,27 +138,33 @@ test('the alerts of a run are those of the same run without a wrong step, wherev
     at: fc.integer({ min: 0, max: COUNT - 10 }),
     ahead: fc.integer({ min: COUNT, max: 2 ** 40 }),
     size: fc.integer({ min: 10, max: 60 }),
+    isJudgedFirst: fc.boolean(),
     /** After which of the batches it is removed, brought back, and the server restarted; some are past the last. */
     removedAfter: fc.integer({ min: 0, max: 20 }),
     restoredAfter: fc.integer({ min: 0, max: 20 }),
     restartAfter: fc.integer({ min: 0, max: 20 }),
   });
   await fc.assert(
-    fc.asyncProperty(wrongSteps, async ({ at, ahead, size, removedAfter, restoredAfter, restartAfter }) => {
-      const wrong = at + ahead;
-      const acts = inBatches(steps(numbers.toSpliced(at, 0, wrong), spikes), size).flatMap((batch, place): Act[] => {
-        const isStored = size * (place + 1) > at;
-        const removal: Act[] = isStored && place === removedAfter ? [{ remove: wrong, removed: true }] : [];
-        const undo: Act[] = isStored && place === restoredAfter ? [{ remove: wrong, removed: false }] : [];
-        return [batch, ...removal, ...undo, ...(place === restartAfter ? ['restart' as const] : [])];
-      });
-      const run = await live(acts);
-      expect(await alertsOf(run)).toEqual(clean);
-      expect(await getRun(db, run)).toMatchObject({
-        lastStep: COUNT - 1,
-        attempts: [{ firstStep: 0, lastStep: COUNT - 1 }],
-      });
-    }),
+    fc.asyncProperty(
+      wrongSteps,
+      async ({ at, ahead, size, isJudgedFirst, removedAfter, restoredAfter, restartAfter }) => {
+        const wrong = at + ahead;
+        const sent = steps(numbers.toSpliced(at, 0, wrong), spikes);
+        const batches = isJudgedFirst ? inBatchesUntil(sent, size, at) : inBatches(sent, size);
+        const acts = batches.flatMap((batch, place): Act[] => {
+          const isStored = size * place > at;
+          const removal: Act[] = isStored && place === removedAfter ? [{ remove: wrong, removed: true }] : [];
+          const undo: Act[] = isStored && place === restoredAfter ? [{ remove: wrong, removed: false }] : [];
+          return [batch, ...removal, ...undo, ...(place === restartAfter ? ['restart' as const] : [])];
+        });
+        const run = await live(acts);
+        expect(await alertsOf(run)).toEqual(clean);
+        expect(await getRun(db, run)).toMatchObject({
+          lastStep: COUNT - 1,
+          attempts: [{ firstStep: 0, lastStep: COUNT - 1 }],
+        });
+      },
+    ),
     { numRuns: 25 },
   );
 }, 60_000);
