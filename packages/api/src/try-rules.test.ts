@@ -90,7 +90,7 @@ test('of many alerts the first are listed and all are counted', async () => {
 
 test('as many runs are tried as were asked for, none that is put away or of another project', async () => {
   for (const name of ['a', 'b', 'c', 'd']) await aRun(name, even, 10);
-  await archiveRun(db, await aRun('put away', even, 10), true, NOW);
+  await archiveRun(db, { run: await aRun('put away', even, 10), archived: true, by: null }, NOW);
   const start = { run: randomUUID(), attempt: 1, project: 'other', name: 'elsewhere', startedAt: 1_000 * ++started };
   await startRun(db, parse(runStart, start), NOW);
   const names = ({ runs }: { runs: TriedRun[] }) => runs.map(({ name }) => name);

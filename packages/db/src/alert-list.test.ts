@@ -63,7 +63,7 @@ describeDatabases('lists of alerts', (db) => {
     const project = `away ${randomUUID()}`;
     const run = await begin(db(), { project });
     const alert = await open(run);
-    await archiveRun(db(), run, true, NOW);
+    await archiveRun(db(), { run, archived: true, by: null }, NOW);
     expect(await listAlerts(db(), { project, limit: 9 })).toEqual([]);
     expect(await countAlerts(db(), { project })).toMatchObject({ open: 0 });
     expect(await listAlerts(db(), { run, limit: 9 })).toMatchObject([{ id: alert.id }]);

@@ -32,7 +32,7 @@ export { type Database, isTimeout } from './database.ts';
 export { reportDropped } from './dropped.ts';
 export { describeFailure } from './failure.ts';
 export { type ForecastPoint, noteForecasts, readForecasts } from './forecast.ts';
-export { judgedTo, markJudged, runsToJudge } from './judged.ts';
+export { judgedTo, markJudged, rewindJudged, runsToJudge } from './judged.ts';
 export { DirectoryHeldError, holderOf } from './lock.ts';
 export { markLostRuns, touchRuns } from './lost-run.ts';
 export type { SeriesKey } from './metric.ts';
@@ -51,7 +51,7 @@ export {
   startRun,
 } from './run.ts';
 export { describeRun, describeUnderWay } from './run-description.ts';
-export { type HistoryRow, noteConflicts, readHistory } from './run-history.ts';
+export { type HistoryRow, noteConflicts, noteUnjudged, readHistory } from './run-history.ts';
 export { countGroups, countRuns, listRuns, listTags, pageRuns, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { readSignals, startOfNewest } from './signals.ts';

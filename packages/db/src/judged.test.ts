@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Database } from './database.ts';
-import { judgedTo, markJudged, runsToJudge } from './judged.ts';
+import { noteForecasts } from './forecast.ts';
+import { judgedTo, markJudged, rewindJudged, runsToJudge } from './judged.ts';
 import { finishRun, startRun } from './run.ts';
 import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
@@ -17,9 +18,8 @@ describeDatabases('judged steps', (db) => {
       attempt: 1,
       judgedTo: null,
       detector: null,
-      firstStep: null,
-      lastStep: null,
-      outliers: [],
+      bounds: { first: null, last: null, outliers: [], jumps: [] },
+      removed: [],
       risk: null,
     });
     await insert(db(), run, 7);
@@ -27,9 +27,8 @@ describeDatabases('judged steps', (db) => {
       attempt: 1,
       judgedTo: null,
       detector: null,
-      firstStep: 7,
-      lastStep: 7,
-      outliers: [],
+      bounds: { first: 7, last: 7, outliers: [], jumps: [{ from: null, beyond: [7], back: [] }] },
+      removed: [],
       risk: null,
     });
     await markJudged(db(), { run, attempt: 1, step: null, detector: { at: null } });
@@ -41,9 +40,8 @@ describeDatabases('judged steps', (db) => {
       attempt: 1,
       judgedTo: 7,
       detector: { at: 7 },
-      firstStep: 7,
-      lastStep: 7,
-      outliers: [],
+      bounds: { first: 7, last: 7, outliers: [], jumps: [{ from: null, beyond: [7], back: [] }] },
+      removed: [],
       risk: null,
     });
     expect(await judgedTo(db(), randomUUID())).toBeNull();
@@ -63,9 +61,8 @@ describeDatabases('judged steps', (db) => {
       attempt: 2,
       judgedTo: 5,
       detector: 2,
-      firstStep: 5,
-      lastStep: 5,
-      outliers: [],
+      bounds: { first: 5, last: 5, outliers: [], jumps: [{ from: null, beyond: [5], back: [] }] },
+      removed: [],
       risk: null,
     });
     expect(await runsToJudge(db())).not.toContain(start.run);
@@ -84,5 +81,39 @@ describeDatabases('judged steps', (db) => {
     expect(await runsToJudge(db())).toEqual([young, old]);
     await insert(db(), judged, 1);
     expect(await runsToJudge(db())).toContain(judged);
+  });
+
+  test('what was judged since a wrong step came is judged again, and its forecasts are gone', async () => {
+    const run = await begin(db());
+    const numbers = [0, 1, 2, 900, 3, 4];
+    const steps = numbers.map((step, at) => aStep(step, { time: NOW.getTime() + at }));
+    await insertSteps(db(), [{ run, attempt: 1, steps }], NOW);
+    const points = [1, 900].map((step) => ({
+      step,
+      risk: step / 1_000,
+      divergenceStep: null,
+      divergenceInterval: null,
+    }));
+    await noteForecasts(db(), { run, attempt: 1, points });
+    await markJudged(db(), { run, attempt: 1, step: 900, detector: { at: 900 } });
+    await rewindJudged(db(), { run, attempt: 1, step: 900 });
+    expect(await judgedTo(db(), run)).toMatchObject({ judgedTo: 2, detector: null, risk: 0.001 });
+    await markJudged(db(), { run, attempt: 1, step: 2, detector: { at: 2 } });
+    await rewindJudged(db(), { run, attempt: 1, step: 900 }); // nothing was judged since
+    expect(await judgedTo(db(), run)).toMatchObject({ judgedTo: 2, detector: { at: 2 } });
+    await rewindJudged(db(), { run, attempt: 1, step: 0 });
+    expect(await judgedTo(db(), run)).toMatchObject({ judgedTo: null, detector: null, risk: null });
+  });
+
+  test('a run that was judged to a step which is none any more is judged at the next start', async () => {
+    const run = await begin(db());
+    const store = async (...numbers: number[]) => {
+      for (const step of numbers) await insert(db(), run, step);
+    };
+    await store(0, 1, 2, 900);
+    await markJudged(db(), { run, attempt: 1, step: 900, detector: null });
+    expect(await runsToJudge(db())).not.toContain(run);
+    await store(3, 4, 5);
+    expect(await runsToJudge(db())).toContain(run);
   });
 });

@@ -1,5 +1,5 @@
 import { RefusedError, type RunStart, type RunStatus, type StartRequest } from '@evenkeel/protocol';
-import { chooseAttempt, isLaterLife, type KnownAttempt } from '@evenkeel/stability';
+import { chooseAttempt, isInert, isLaterLife, type KnownAttempt } from '@evenkeel/stability';
 import { and, asc, eq } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
 import { startIn } from './run.ts';
@@ -13,6 +13,8 @@ export interface OpenedAttempt {
   newest: { attempt: number; lastStep: number | null; status: RunStatus };
   /** Whether the attempt had ended before this start began: its steps are another attempt's. */
   isOver: boolean;
+  /** Whether its steps are stored and nothing more: no rule judges them, and no policy answers. */
+  isInert: boolean;
   changedHands: boolean;
 }
 
@@ -33,10 +35,12 @@ export async function openAttempt(
     await keepSession(tx, request, chosen);
     const newest = attempts.at(-1);
     const isNewest = newest !== undefined && newest.number === chosen;
+    const isOver = isNewest && isLaterLife(request, newest, lastTime);
     return {
       attempt: chosen,
       newest: await readNewest(tx, request.run),
-      isOver: isNewest && isLaterLife(request, newest, lastTime),
+      isOver,
+      isInert: !isOver && isInert(chosen, attempts),
       changedHands,
     };
   });
@@ -46,11 +50,12 @@ export async function openAttempt(
  * Opens the attempt after one that has ended, since steps come for it: unless another emitter of the same job has just
  * opened it, or another job has begun a later one.
  * @param start what the emitter started; `attempt` is what it believes to send.
+ * @param by who sends the steps; null where that is not told.
  * @throws RefusedError as {@link startIn}.
  */
 export async function openAfter(
   db: Database,
-  { start, ended }: { start: RunStart; ended: number },
+  { start, ended, by }: { start: RunStart; ended: number; by: string | null },
   now: Date,
   key: string | null = null,
 ): Promise<OpenedAttempt> {
@@ -62,15 +67,20 @@ export async function openAfter(
     const inPlace = newest.startedAs === start.attempt ? newest.number : ended; // else a later job has the run
     const number = isDue ? ended + 1 : inPlace;
     const changedHands = await startIn(tx, { ...start, attempt: number }, now, key);
-    if (isDue) await noteOpened(tx, start, number, now);
-    return { attempt: number, newest: await readNewest(tx, start.run), isOver: false, changedHands };
+    if (isDue) await noteOpened(tx, start, { number, by, at: now });
+    const inert = !isDue && isInert(number, attempts);
+    return { attempt: number, newest: await readNewest(tx, start.run), isOver: false, isInert: inert, changedHands };
   });
 }
 
-async function noteOpened(tx: Sql, start: RunStart, number: number, now: Date): Promise<void> {
+async function noteOpened(
+  tx: Sql,
+  start: RunStart,
+  { number, by, at }: { number: number; by: string | null; at: Date },
+): Promise<void> {
   await tx.update(attempt).set({ startedAs: start.attempt }).where(isAttempt(start.run, number));
   const reason = `steps came for attempt ${number - 1}, which had ended: they are of a later life of the job`;
-  await tx.insert(runHistory).values({ run: start.run, attempt: number, kind: 'attempt opened', reason, at: now });
+  await tx.insert(runHistory).values({ run: start.run, attempt: number, kind: 'attempt opened', by, reason, at });
 }
 
 /** The attempts of a run in order, none of which is added to or ends while the transaction lasts. */

@@ -38,6 +38,43 @@ describeDatabases('outliers', (db) => {
     expect(read).toEqual(range(0, 300));
   });
 
+  test('a jump that counted is wrong once three steps fall back below it: charts, bounds and latest step end below it', async () => {
+    const run = await begin(db());
+    const wrong = aStep(100_000, { loss: 7, time: NOW.getTime() + 9_999_999 }); // by its own clock the latest
+    await store(run, range(0, 1_000));
+    expect(await insertSteps(db(), [{ run, attempt: 1, steps: [wrong] }], NOW)).toEqual([[]]);
+    await rollUp(db(), run);
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 100_000, loss: 7, attempts: [{ outliers: [] }] });
+    await store(run, [1_000, 1_001]);
+    expect((await spanOf(run)).slice(0, 2)).toEqual([0, 100_000]);
+    await store(run, [1_002]);
+    expect(await attemptOf(run)).toMatchObject({ firstStep: 0, lastStep: 1_002, outliers: [100_000] });
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 1_002, loss: 1 });
+    await store(run, range(1_003, 400));
+    await rollUp(db(), run);
+    expect((await spanOf(run)).slice(0, 2)).toEqual([0, 1_402]);
+    expect(await getRun(db(), run)).toMatchObject({ lastStep: 1_402, loss: 1, attempts: [{ outliers: [100_000] }] });
+  });
+
+  test('a young run whose number jumps and falls back is the same in one commit and in several', async () => {
+    const numbers = [...range(0, 6), HUGE, ...range(6, 100)];
+    for (const size of [1, 7, 200]) {
+      const run = await begin(db());
+      for (let at = 0; at < numbers.length; at += size) await store(run, numbers.slice(at, at + size));
+      expect(await attemptOf(run)).toMatchObject({ firstStep: 0, lastStep: 105, outliers: [HUGE] });
+      expect(await getRun(db(), run)).toMatchObject({ lastStep: 105 });
+    }
+  });
+
+  test('a wrong number that fell back is an outlier again where its removal is undone', async () => {
+    const run = await begin(db());
+    await store(run, [...range(0, 100), 500, ...range(100, 9)]);
+    const known = await attemptOf(run);
+    expect(known).toMatchObject({ lastStep: 108, outliers: [500], removed: [] });
+    for (const removed of [true, false]) await removeStep(db(), { run, attempt: 1, step: 500, removed, by: null }, NOW);
+    expect(await attemptOf(run)).toEqual(known);
+  });
+
   test('further steps that go on from it make it a step like any other', async () => {
     const run = await begin(db());
     await store(run, [...range(0, 50), HUGE]);

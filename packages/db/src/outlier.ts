@@ -1,19 +1,28 @@
 import { RefusedError } from '@evenkeel/protocol';
-import { extendBounds } from '@evenkeel/stability';
+import { refuted, type StepBounds, withoutStep, withStep } from '@evenkeel/stability';
 import { and, desc, eq, isNotNull, max, min, notInArray, type SQL } from 'drizzle-orm';
 import type { Database, Sql } from './database.ts';
-import type { ExtendedAttempt } from './extend-attempts.ts';
+import type { AttemptBounds, ExtendedAttempt } from './extend-attempts.ts';
 import { attempt, run, runHistory, step } from './schema.ts';
 
-/** Keeps which steps are outliers, where that has changed. */
+/** Keeps which steps are outliers, where that has changed; those that had counted sum the run up no longer. */
 export async function noteOutliers(tx: Sql, attempts: readonly ExtendedAttempt[]): Promise<void> {
   for (const { run, attempt: number, before, bounds } of attempts) {
-    if (before.outliers.length === 0 && bounds.outliers.length === 0) continue;
+    if (!isDoubtful(before) && !isDoubtful(bounds)) continue;
     await tx
       .update(attempt)
-      .set({ outliers: [...bounds.outliers] })
+      .set({ outliers: [...bounds.outliers], jumps: bounds.jumps })
       .where(isAttempt(run, number));
+    if (refuted(before, bounds) !== null) await sumUp(tx, { run, attempt: number }, leftOut(bounds));
   }
+}
+
+function isDoubtful({ outliers, jumps }: StepBounds): boolean {
+  return outliers.length > 0 || jumps.length > 0;
+}
+
+function leftOut({ outliers, removed }: Pick<AttemptBounds, 'outliers' | 'removed'>): number[] {
+  return [...removed, ...outliers];
 }
 
 /** A step of an attempt of a run. */
@@ -47,14 +56,14 @@ export async function removeStep(
       throw new RefusedError('step', `${MAX_REMOVED} steps of this attempt are removed already`);
     const others = known.removed.filter((each) => each !== key.step);
     const removed = isRemoved ? [...others, key.step].sort((one, other) => one - other) : others;
-    const counted = await readBounds(tx, key, [...known.removed, ...known.outliers, key.step]);
-    const outliers = known.outliers.filter((each) => each !== key.step);
-    const bounds = extendBounds({ ...counted, outliers }, isRemoved ? [] : [key.step]);
+    const counted = await readBounds(tx, key, [...leftOut(known), key.step]);
+    const without = withoutStep({ ...counted, outliers: known.outliers, jumps: known.jumps }, key.step, counted);
+    const { first, last, outliers, jumps } = isRemoved ? without : withStep(without, key.step);
     await tx
       .update(attempt)
-      .set({ firstStep: bounds.first, lastStep: bounds.last, outliers: [...bounds.outliers], removed })
+      .set({ firstStep: first, lastStep: last, outliers: [...outliers], jumps, removed })
       .where(isAttempt(key.run, key.attempt));
-    await sumUp(tx, key, [...removed, ...bounds.outliers]);
+    await sumUp(tx, key, leftOut({ removed, outliers }));
     await tx.insert(runHistory).values(historyOf(key, { isRemoved, by, at: now }));
   });
 }
@@ -70,7 +79,7 @@ async function readBounds(tx: Sql, key: StepKey, without: number[]) {
 }
 
 /** What a run is summed up by is read again, of the steps that count. */
-async function sumUp(tx: Sql, key: StepKey, without: number[]): Promise<void> {
+async function sumUp(tx: Sql, key: Omit<StepKey, 'step'>, without: number[]): Promise<void> {
   const latest = (isCarried: SQL | undefined) => {
     const isCounted = without.length > 0 ? notInArray(step.step, without) : undefined;
     return tx

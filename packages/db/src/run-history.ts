@@ -26,6 +26,8 @@ interface Conflicts {
   /** One of them. */
   field: string;
   step: number;
+  /** Who sent the later value; null where that is not told. */
+  by: string | null;
 }
 
 /** Counts values for which two emitters of an attempt sent different numbers; the first are noted in the history. */
@@ -39,8 +41,27 @@ export async function noteConflicts(db: Database, { run: id, attempt: number, ..
       .returning({ conflicts: attempt.conflicts });
     if (counted?.conflicts !== found.count) return;
     const reason = `two emitters of this attempt send different values of ${found.field}: the later one is kept`;
-    await tx
-      .insert(runHistory)
-      .values({ run: id, attempt: number, kind: 'conflict', step: found.step, reason, at: now });
+    const { step, by } = found;
+    await tx.insert(runHistory).values({ run: id, attempt: number, kind: 'conflict', step, by, reason, at: now });
+  });
+}
+
+interface Unjudged {
+  run: string;
+  attempt: number;
+  /** Who sent the steps; null where that is not told. */
+  by: string | null;
+  /** A sentence for a person. */
+  reason: string;
+}
+
+/** Notes, once for each attempt, that steps of it are stored and not judged. */
+export async function noteUnjudged(db: Database, { run: id, attempt: number, by, reason }: Unjudged, now: Date) {
+  await db.sql.transaction(async (tx) => {
+    await tx.select({ id: run.id }).from(run).where(eq(run.id, id)).for('update'); // in the order of all
+    const kind = 'steps not judged';
+    const isNoted = and(eq(runHistory.run, id), eq(runHistory.attempt, number), eq(runHistory.kind, kind));
+    const [known] = await tx.select({ id: runHistory.id }).from(runHistory).where(isNoted).limit(1);
+    if (!known) await tx.insert(runHistory).values({ run: id, attempt: number, kind, by, reason, at: now });
   });
 }

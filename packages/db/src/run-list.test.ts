@@ -5,6 +5,7 @@ import { noteForecasts } from './forecast.ts';
 import { recentSteps } from './recent-steps.ts';
 import { rollUp } from './rollup.ts';
 import { finishRun, getRun } from './run.ts';
+import { readHistory } from './run-history.ts';
 import {
   countGroups,
   countRuns,
@@ -243,15 +244,21 @@ describeDatabases('lists of runs', (db) => {
   test('a run that is put away is in no list until it is put back', async () => {
     const project = `away ${randomUUID()}`;
     const run = await begin(db(), { project });
-    await archiveRun(db(), run, true, later(1));
+    await archiveRun(db(), { run, archived: true, by: 'ada' }, later(1));
+    await archiveRun(db(), { run, archived: true, by: 'bob' }, later(1)); // archived already
     expect(await listRuns(db(), { limit: 9, project })).toEqual([]);
     expect(await listRuns(db(), { limit: 9, project, archived: true })).toMatchObject([
       { id: run, archivedAt: later(1) },
     ]);
     expect(await listRuns(db(), { limit: 9, ids: [run] })).toHaveLength(1);
-    await archiveRun(db(), run, false, later(2));
+    await archiveRun(db(), { run, archived: false, by: null }, later(2));
     expect(await listRuns(db(), { limit: 9, project })).toMatchObject([{ id: run, archivedAt: null }]);
-    await expect(archiveRun(db(), randomUUID(), true, NOW)).rejects.toMatchObject({ field: 'run' });
+    expect(await readHistory(db(), { run, limit: 9 })).toMatchObject([
+      { kind: 'run restored', attempt: 1, by: null, at: later(2) },
+      { kind: 'run archived', attempt: 1, by: 'ada', at: later(1) },
+    ]);
+    const unknown = { run: randomUUID(), archived: true, by: null };
+    await expect(archiveRun(db(), unknown, NOW)).rejects.toMatchObject({ field: 'run' });
   });
 
   test('a run is deleted with all that is its own, by its name, once it does not run', async () => {

@@ -2,19 +2,33 @@ import { RefusedError } from '@evenkeel/protocol';
 import { eq } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { lockBuilds } from './rollup.ts';
-import { alertEvent, rollup, run, scalarValues, step } from './schema.ts';
+import { newestAttempt } from './run.ts';
+import { alertEvent, rollup, run, runHistory, scalarValues, step } from './schema.ts';
 
 /**
- * Puts a run away, or back: lists leave it out meanwhile, and all of it stays.
+ * Archives a run, or brings it back: lists leave it out meanwhile, and all of it stays.
+ * @param by who does it; null where that is not told.
  * @throws RefusedError where there is no such run.
  */
-export async function archiveRun(db: Database, id: string, archived: boolean, now: Date): Promise<void> {
-  const changed = await db.sql
-    .update(run)
-    .set({ archivedAt: archived ? now : null })
-    .where(eq(run.id, id))
-    .returning({ id: run.id });
-  if (changed.length === 0) throw new RefusedError('run', 'no such run');
+export async function archiveRun(
+  db: Database,
+  { run: id, archived, by }: { run: string; archived: boolean; by: string | null },
+  now: Date,
+): Promise<void> {
+  await db.sql.transaction(async (tx) => {
+    const isRun = eq(run.id, id);
+    const [found] = await tx.select({ archivedAt: run.archivedAt }).from(run).where(isRun).for('update');
+    if (!found) throw new RefusedError('run', 'no such run');
+    if ((found.archivedAt !== null) === archived) return;
+    await tx
+      .update(run)
+      .set({ archivedAt: archived ? now : null })
+      .where(isRun);
+    const kind = archived ? 'run archived' : 'run restored';
+    const reason = archived ? 'lists leave it out' : 'it is in lists again';
+    const number = await newestAttempt(tx, id);
+    await tx.insert(runHistory).values({ run: id, attempt: number, kind, by, reason, at: now });
+  });
 }
 
 /**

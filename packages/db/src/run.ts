@@ -187,7 +187,8 @@ async function continueAttempts(tx: Sql, start: RunStart, found: typeof run.$inf
   else if (found.status === 'lost' || found.status === 'running') await tx.update(run).set(heard(now)).where(isRun);
 }
 
-async function newestAttempt(tx: Sql, id: string): Promise<number> {
+/** The number of a run's newest attempt; 0 where it has none. */
+export async function newestAttempt(tx: Sql, id: string): Promise<number> {
   const [found] = await tx
     .select({ number: max(attempt.number) })
     .from(attempt)

@@ -9,7 +9,7 @@ import {
   type RunStatus,
   type Severity,
 } from '@evenkeel/protocol';
-import type { RuleSettings } from '@evenkeel/stability';
+import type { Jump, RuleSettings } from '@evenkeel/stability';
 import { sql } from 'drizzle-orm';
 import {
   bigint,
@@ -34,7 +34,14 @@ const instant = (name: string) => timestamp(name, { withTimezone: true, precisio
 const count = (name: string) => bigint(name, { mode: 'number' });
 
 /** What a line of a run's history reports. */
-export type HistoryKind = 'attempt opened' | 'conflict' | 'step removed' | 'step restored';
+export type HistoryKind =
+  | 'attempt opened'
+  | 'steps not judged'
+  | 'conflict'
+  | 'step removed'
+  | 'step restored'
+  | 'run archived'
+  | 'run restored';
 
 export const project = pgTable('project', {
   id: integer().primaryKey().generatedAlwaysAsIdentity(),
@@ -115,8 +122,10 @@ export const attempt = pgTable(
     /** The attempt owns the run's timeline from here on, until a later attempt's first step. */
     firstStep: count('first_step'),
     lastStep: count('last_step'),
-    /** Steps so far ahead that they look wrong, ascending: neither bound counts them. */
+    /** Steps whose numbers look wrong, ascending, all ahead of the last: neither bound counts them. */
     outliers: count('outliers').array().notNull().default([]),
+    /** Jumps of the step numbers that later steps may yet show to be wrong. */
+    jumps: jsonb().$type<readonly Jump[]>().notNull().default([]),
     /** Steps that a person has removed, likewise. */
     removed: count('removed').array().notNull().default([]),
     /** Tokens of the emitters that asked for the next attempt, or to resume, and were given this one; the newest. */

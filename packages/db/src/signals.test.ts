@@ -1,3 +1,5 @@
+import { SCALAR_FIELDS } from '@evenkeel/protocol';
+import { SIGNAL_NAMES } from '@evenkeel/stability';
 import { expect, test } from 'vitest';
 import { readSignals, startOfNewest } from './signals.ts';
 import { insertSteps } from './step.ts';
@@ -40,6 +42,15 @@ describeDatabases('what rules judge by', (db) => {
     expect(await startOfNewest(db(), { run, steps: 2 })).toEqual({ attempt: 2, step: 2_200 });
     expect(await startOfNewest(db(), { run, steps: STEPS + 2 })).toBeNull();
     expect(await startOfNewest(db(), { run: await begin(db()), steps: 5 })).toBeNull();
+  });
+
+  test('every signal is a scalar of the table of step fields, and comes back as it was stored', async () => {
+    const scalars = SCALAR_FIELDS.map(({ name }): string => name);
+    expect(SIGNAL_NAMES.filter((name) => !scalars.includes(name))).toEqual([]);
+    const run = await begin(db());
+    const values = Object.fromEntries(SIGNAL_NAMES.map((name, at) => [name, 1 + at]));
+    await insertSteps(db(), [{ run, attempt: 1, steps: [aStep(3, values)] }], NOW);
+    expect(await read(run, null)).toEqual([{ attempt: 1, step: 3, ...values }]);
   });
 
   test('a run without steps has none', async () => {

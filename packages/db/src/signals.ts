@@ -1,4 +1,5 @@
 import type { StepEvent } from '@evenkeel/protocol';
+import { SIGNAL_NAMES, type SignalName } from '@evenkeel/stability';
 import { and, asc, desc, eq, type SQL, sql, sum } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { attempt, step } from './schema.ts';
@@ -7,21 +8,11 @@ import { attempt, step } from './schema.ts';
 const CHUNK_STEPS = 1_000;
 
 /** What rules judge a step by. */
-type SignalRow = Pick<StepEvent, 'step' | 'loss' | 'tevMean' | 'tevStd' | 'gradVar' | 'gradNorm' | 'lr'> & {
-  attempt: number;
-};
+type SignalRow = Pick<StepEvent, 'step' | SignalName> & { attempt: number };
 type Place = Pick<SignalRow, 'attempt' | 'step'>;
 
-const SIGNALS = {
-  attempt: step.attempt,
-  step: step.step,
-  loss: step.loss,
-  tevMean: step.tevMean,
-  tevStd: step.tevStd,
-  gradVar: step.gradVar,
-  gradNorm: step.gradNorm,
-  lr: step.lr,
-};
+const SIGNALS = Object.fromEntries(SIGNAL_NAMES.map((name) => [name, step[name]])) as Pick<typeof step, SignalName>;
+const COLUMNS = { attempt: step.attempt, step: step.step, ...SIGNALS };
 
 /** Neither an outlier nor removed. */
 const COUNTS = sql`${step.step} <> all (${attempt.outliers}) and ${step.step} <> all (${attempt.removed})`;
@@ -64,7 +55,7 @@ export async function* readSignals(
 
 function readChunk(db: Database, run: string, isBehind: SQL | null): Promise<SignalRow[]> {
   return db.sql
-    .select(SIGNALS)
+    .select(COLUMNS)
     .from(step)
     .innerJoin(attempt, and(eq(attempt.run, step.run), eq(attempt.number, step.attempt)))
     .where(and(eq(step.run, run), COUNTS, isBehind ? sql`(${step.attempt}, ${step.step}) ${isBehind}` : undefined))

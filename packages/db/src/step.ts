@@ -87,6 +87,7 @@ async function readStates(db: Database, tx: Sql, runs: readonly LockedRun[]): Pr
       first: attempt.firstStep,
       last: attempt.lastStep,
       outliers: attempt.outliers,
+      jumps: attempt.jumps,
       removed: attempt.removed,
     })
     .from(attempt)

@@ -55,6 +55,8 @@ export const TIMING: Timing = {
 
 /** What is kept of a field's name and of a reason that a server sends. */
 const MAX_FIELD_LENGTH = 500;
+/** What is shown of a sentence that a server sends with its answer. */
+const MAX_WARNING_LENGTH = 1_000;
 /** What opening a connection may take before it is tried afresh. */
 const CONNECT_TIMEOUT = 10_000;
 
@@ -259,9 +261,10 @@ export class Connection {
     this.#watch.answered();
   }
 
-  #onStored({ dropped = [] }: Accepted): void {
+  #onStored({ dropped = [], warning }: Accepted): void {
     const { outbox, drops, warn } = this.#options;
     outbox.acknowledge();
+    if (warning !== undefined) warn(`the server: ${printable(warning.slice(0, MAX_WARNING_LENGTH))}`, 'steps: warning');
     for (const { field, reason, count } of dropped) {
       drops.add(storableText(field, MAX_FIELD_LENGTH), storableText(reason, MAX_FIELD_LENGTH), count);
       const where = printable(`${field}: ${reason}`.slice(0, 2 * MAX_FIELD_LENGTH));

@@ -303,6 +303,16 @@ test('what the server left out is added to what was left out here, and finish re
   expect(warnings).toContain('the server left a value out of 2 steps: loss: not a number');
 });
 
+test('what the server warns of with its answer is shown, as text that harms no terminal', async () => {
+  await using server = await IngestServer.listen();
+  await using recorded = openTestRun(server);
+  const { run, warnings } = recorded;
+  server.answer = ({ event }) => (event === 'steps' ? { ok: true, warning: 'stored, but not judged\x1b[2J' } : OK);
+  run.log({ step: 1, loss: 2 });
+  await settled(run);
+  expect(warnings).toContain('the server: stored, but not judged\\x1b[2J');
+});
+
 test('a step of 9.5 MiB arrives whole, though a server reads no message of more than 8 MiB', async () => {
   await using server = await IngestServer.listen();
   await using recorded = openTestRun(server);

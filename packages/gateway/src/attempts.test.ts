@@ -123,8 +123,32 @@ test('a start that is repeated after the end, and a file that is imported again,
   const run = await finishedRun();
   const socket = await emitter();
   await send(socket, 'run:start', startOf(run));
-  expect(await send(socket, 'steps', frame(run, 0, 10))).toEqual({ ok: true });
+  expect(await send(socket, 'steps', frame(run, 0, 10))).toMatchObject({ ok: true });
   expect(await attemptsOf(run)).toMatchObject([{ status: 'finished' }]);
+});
+
+test('a job that is queued again and says that it began no later is told that its steps are not judged, as is the run', async () => {
+  const run = await finishedRun();
+  const socket = await emitter();
+  await send(socket, 'run:start', startOf(run));
+  const warning = expect.stringMatching(/^the steps that come for attempt 1 are stored, but not judged.* it has ended/);
+  for (const first of [0, 10]) {
+    expect(await send(socket, 'steps', frame(run, first, 10))).toEqual({ ok: true, warning });
+  }
+  await server.gateway.settled();
+  expect(await readHistory(server.db, { run, limit: 9 })).toMatchObject([
+    { kind: 'steps not judged', attempt: 1, by: null, reason: warning },
+  ]);
+});
+
+test('an emitter of an attempt that another has followed is told so when it comes back', async () => {
+  const { run, socket } = await server.emitter();
+  await send(socket, 'run:start', startOf(run, 2));
+  const ghost = await emitter();
+  await send(ghost, 'run:start', startOf(run, 1));
+  const warning = expect.stringMatching(/attempt 2 has begun since$/);
+  expect(await send(ghost, 'steps', frame(run, 0, 5))).toEqual({ ok: true, warning });
+  expect(await send(socket, 'steps', frame(run, 0, 5, 2))).toEqual({ ok: true });
 });
 
 test('two emitters of one attempt: their fields merge', async () => {
@@ -200,6 +224,7 @@ test('an emitter that was left behind by a later attempt sends ghosts, however l
   await send(socket, 'run:start', startOf(run, 2));
   await send(socket, 'steps', frame(run, 5, 10, 2));
   clock += 61_000;
-  expect(await send(other, 'steps', frame(run, 10, 10))).toEqual({ ok: true });
+  const warning = expect.stringMatching(/attempt 2 has begun since$/);
+  expect(await send(other, 'steps', frame(run, 10, 10))).toEqual({ ok: true, warning });
   expect(await getRun(gateway.db, run)).toMatchObject({ attempts: [{ lastStep: 19 }, { firstStep: 5, lastStep: 14 }] });
 });

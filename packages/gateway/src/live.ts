@@ -32,6 +32,7 @@ const MESSAGES = {
   'run ended': 'board',
   'forecast noted': 'board',
   'run described': 'run',
+  'step removed': 'run',
   'run archived': 'run',
   'run deleted': 'run',
   'command acknowledged': 'command',

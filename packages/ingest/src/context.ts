@@ -2,6 +2,7 @@ import {
   describeUnderWay,
   finishRun,
   noteConflicts,
+  noteUnjudged,
   type OpenedAttempt,
   reportDropped,
   type StoredSteps,
@@ -9,6 +10,7 @@ import {
 } from '@evenkeel/db';
 import {
   type Accepted,
+  authorOf,
   type Conflict,
   type Principal,
   RefusedError,
@@ -201,9 +203,8 @@ export class IngestContext {
       throw new RefusedError('run', `more than ${RUNS_PER_SENDER} runs on one connection: finish some first`);
     }
     onContact(run);
-    const key = this.principal.kind === 'key' ? this.principal.id : null;
     const onReopened = ({ attempt }: OpenedAttempt) => this.#join(run, attempt, started);
-    const started = new StartedRun({ db, now, request, key, inTurn, onReopened });
+    const started = new StartedRun({ db, now, request, principal: this.principal, inTurn, onReopened });
     this.#runs.set(run, started);
     const stored = started.opened;
     track(stored);
@@ -246,12 +247,24 @@ export class IngestContext {
     const dropped = await store(batch);
     if (dropped instanceof RefusedError) throw dropped;
     const conflicts = this.#compare(batch, started.writer(this.id));
+    const warning = await started.unjudged(attempt);
+    if (warning !== null) this.#noteUnjudged(started, batch, warning);
     return {
       ok: true,
       ...(dropped.length > 0 && { dropped }),
       ...(attempt !== sent.attempt && { attempt }),
+      ...(warning !== null && { warning }),
       ...(conflicts.length > 0 && { conflicts }),
     };
+  }
+
+  #noteUnjudged(started: StartedRun, { run, attempt }: TakenBatch, reason: string): void {
+    const { db, now, log, events, track } = this.#options;
+    if (!started.noteUnjudged()) return;
+    const noted = noteUnjudged(db, { run, attempt, by: authorOf(this.principal, null), reason }, now())
+      .then(() => events.publish({ kind: 'run described', run }))
+      .catch((error) => log('error', `noting that steps of run ${run} are not judged failed`, error));
+    track(noted);
   }
 
   /** @returns the conflicts that this sender has not been told of. */
@@ -266,7 +279,7 @@ export class IngestContext {
   async #noteConflicts({ run, attempt }: TakenBatch, first: Conflict, count: number): Promise<void> {
     const { db, now, log, events } = this.#options;
     try {
-      await noteConflicts(db, { run, attempt, count, ...first }, now());
+      await noteConflicts(db, { run, attempt, count, ...first, by: authorOf(this.principal, null) }, now());
       events.publish({ kind: 'run described', run });
     } catch (error) {
       log('error', `noting conflicts of run ${run} failed`, error);

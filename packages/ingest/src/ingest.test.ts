@@ -7,7 +7,9 @@ import {
   listAlerts,
   listCommands,
   openDatabase,
+  readHistory,
   recentSteps,
+  removeStep,
   revokeApiKey,
   writeRules,
 } from '@evenkeel/db';
@@ -144,6 +146,38 @@ test('a run lives from start to end without any socket', async () => {
   ]);
   const batches = events.published.flatMap((event) => (event.kind === 'steps stored' ? [event.batch] : []));
   expect(batches[1]?.steps).toEqual([{ step: 7, time: BEGAN + 7, custom: { evalLoss: 1 } }]);
+});
+
+test('a run is judged without a step that a person removes', async () => {
+  const { run, context } = await started();
+  const steps = stepsFrom(0, 80, (step) => (step === 70 ? 9 : 2));
+  await context.steps(encodeSteps({ run, attempt: 1, steps }));
+  await ingest.settled();
+  expect(await listAlerts(db, { run, limit: 9 })).toMatchObject([{ rule: 'loss-spike', step: 70, status: 'open' }]);
+  const removed = { run, attempt: 1, step: 70, removed: true };
+  await removeStep(db, { ...removed, by: null }, new Date());
+  events.publish({ kind: 'step removed', ...removed });
+  await expect.poll(() => listAlerts(db, { run, limit: 9 })).toMatchObject([{ step: 70, status: 'resolved' }]);
+});
+
+test('the history of a run says by whose key an attempt was opened and a value was overwritten', async () => {
+  const { principal } = await keyOf('cluster');
+  const { run, context } = await started({ principal });
+  await context.steps(encodeSteps({ run, attempt: 1, steps: stepsFrom(0, 10) }));
+  await context.finish(finishOf(run));
+  const requeued = ingest.open({ principal });
+  await requeued.start(parse(startRequest, { ...startOf(run), startedAt: 50_000 }));
+  const steps = stepsFrom(5, 1);
+  expect(await requeued.steps(encodeSteps({ run, attempt: 1, steps }))).toEqual({ ok: true, attempt: 2 });
+  const other = ingest.open({ principal });
+  await other.start(parse(startRequest, { ...startOf(run), startedAt: 50_000 }));
+  await other.steps(encodeSteps({ run, attempt: 2, steps }));
+  await requeued.steps(encodeSteps({ run, attempt: 2, steps: stepsFrom(5, 1, () => 7) }));
+  await ingest.settled();
+  expect(await readHistory(db, { run, limit: 9 })).toMatchObject([
+    { kind: 'conflict', attempt: 2, step: 5, by: 'cluster' },
+    { kind: 'attempt opened', attempt: 2, by: 'cluster' },
+  ]);
 });
 
 test('a run ends once, however often that is said', async () => {

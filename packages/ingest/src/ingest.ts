@@ -234,6 +234,7 @@ export class Ingest {
 
   #receive(event: ServerEvent): void {
     if (event.kind === 'rules changed') this.#startRetuning(event.project);
+    if (event.kind === 'step removed') this.#judge.revise(event);
     if (event.kind === 'keys changed') this.#track(this.#checkKeysSafely());
     if (event.kind === 'command given') {
       for (const { commands } of this.#contexts) commands.deliver(event.attempt, event.command);

@@ -8,9 +8,12 @@ import {
   noteForecasts,
   raiseAlert,
   recentSteps,
+  resolveAlerts,
   resolveRule,
   resolveStaleAlerts,
+  rewindJudged,
   rulesOfRun,
+  type StepKey,
 } from '@evenkeel/db';
 import type { Alert, EventPort, StepBatch, StepEvent } from '@evenkeel/protocol';
 import {
@@ -18,9 +21,11 @@ import {
   type DetectorState,
   extendBounds,
   type Finding,
+  isConfirmed,
   NO_STEPS,
   RULE_NAMES,
   type RuleSettings,
+  refuted,
   type Signals,
   StepAssembler,
   type StepBounds,
@@ -28,6 +33,7 @@ import {
 } from '@evenkeel/stability';
 import { toCommand } from './commands.ts';
 import type { Log } from './log.ts';
+import { RunQueues } from './run-queues.ts';
 
 /** Steps that are judged without a break: messages of others come in between, about every millisecond. */
 const JUDGED_AT_ONCE = 128;
@@ -58,6 +64,8 @@ interface Case {
   /** Steps of this attempt that are not complete yet. */
   assembler: StepAssembler;
   bounds: StepBounds;
+  /** Steps that a person has removed. */
+  removed: readonly number[];
   /** The newest judged step, null before the first. */
   judged: number | null;
   /** How many steps were judged since the database was given the detector's memory. */
@@ -84,10 +92,7 @@ interface Case {
  */
 export class Judge {
   readonly #options: JudgeOptions;
-  /** The end of each run's queue of judgements. */
-  readonly #cases = new Map<string, Promise<Case | null>>();
-  /** Runs whose judging failed, which may not have a next step: they are judged again at the next tick. */
-  readonly #failed = new Set<string>();
+  readonly #queues: RunQueues<Case>;
   /** Runs with forecasts that are not noted yet. */
   readonly #unnoted = new Set<string>();
   /** When the first waiting step of a run is complete at the latest, in milliseconds since 1970. */
@@ -95,6 +100,7 @@ export class Judge {
 
   constructor(options: JudgeOptions) {
     this.#options = options;
+    this.#queues = new RunQueues({ log: options.log, onLetGo: (run) => this.#due.delete(run) });
   }
 
   /**
@@ -103,7 +109,7 @@ export class Judge {
    */
   observe({ run, attempt, steps }: StepBatch): void {
     const now = this.#nowMs();
-    this.#enqueue(run, async (known) => {
+    this.#queues.add(run, async (known) => {
       if (!known) return this.#rebuild(run);
       if (attempt < known.attempt) return known; // ghosts of a superseded attempt say nothing about the run
       const current = attempt > known.attempt ? await this.#next(run, known, attempt) : known;
@@ -113,10 +119,20 @@ export class Judge {
 
   /** Judges what a former process stored and did not judge. */
   resume(run: string): void {
-    this.#enqueue(run, async (known) => {
+    this.#queues.add(run, async (known) => {
       if (known) return known;
       const rebuilt = await this.#rebuild(run);
       return rebuilt && this.#leaveIdle(run, { ...rebuilt, isIdle: true });
+    });
+  }
+
+  /** Judges the newest attempt as if it had never had a step, or always: a person has removed it, or brought it back. */
+  revise({ run, attempt, step }: StepKey): void {
+    this.#queues.add(run, async (known) => {
+      const newest = known?.attempt ?? (await judgedTo(this.#options.db, run))?.attempt;
+      if (attempt !== newest) return known;
+      const revised = await this.#judgeAgain({ run, attempt, step }, known);
+      return revised && this.#leaveIdle(run, { ...revised, isIdle: known?.isIdle ?? true });
     });
   }
 
@@ -126,7 +142,7 @@ export class Judge {
     for (const [run, due] of this.#due) {
       if (due > now) continue;
       this.#due.delete(run);
-      this.#enqueue(run, async (known) => known && this.#leaveIdle(run, await this.#judgeComplete(run, known, now)));
+      this.#queues.add(run, async (known) => known && this.#leaveIdle(run, await this.#judgeComplete(run, known, now)));
     }
   }
 
@@ -135,13 +151,10 @@ export class Judge {
    * @param silenceFrom from when on it counts, in milliseconds since 1970, where that is later than its newest step.
    */
   elapse(silenceFrom: (run: string) => number = () => 0): void {
-    for (const run of this.#failed) {
-      this.#failed.delete(run);
-      this.resume(run);
-    }
+    for (const run of this.#queues.takeFailed()) this.resume(run);
     const now = this.#nowMs();
-    for (const run of this.#cases.keys()) {
-      this.#enqueue(run, async (waiting) => {
+    for (const run of this.#queues.runs()) {
+      this.#queues.add(run, async (waiting) => {
         const known = waiting && (await this.#judgeComplete(run, waiting, now));
         if (!known?.heard) return known && this.#leaveIdle(run, known);
         // counted by our clock alone: the trainer's may be wrong
@@ -155,8 +168,8 @@ export class Judge {
 
   /** The rules of a project are told anew: its runs are judged by them from their next step on. */
   retune(project: string, rules: RuleSettings): void {
-    for (const run of this.#cases.keys()) {
-      this.#enqueue(run, async (waiting) => {
+    for (const run of this.#queues.runs()) {
+      this.#queues.add(run, async (waiting) => {
         if (waiting?.project !== project) return waiting;
         const known = await this.#judgeAll(run, waiting); // what came before is judged by the rules of before
         const retuned = { ...known, detector: Detector.restore(known.detector.state(), rules) };
@@ -168,7 +181,7 @@ export class Judge {
 
   /** Lets go of a run that has ended or gone silent; should it come back, its detector is rebuilt. */
   forget(run: string): void {
-    this.#enqueue(run, async (known) => {
+    this.#queues.add(run, async (known) => {
       if (known) await this.#mark(run, await this.#judgeAll(run, known));
       return null;
     });
@@ -176,46 +189,28 @@ export class Judge {
 
   /** Resolves when everything observed so far has been judged, and that has been noted. */
   async close(): Promise<void> {
-    for (const run of this.#cases.keys()) {
-      this.#enqueue(run, async (known) => {
+    for (const run of this.#queues.runs()) {
+      this.#queues.add(run, async (known) => {
         if (known) await this.#suspend(run, known);
         return null;
       });
     }
-    await Promise.all(this.#cases.values());
+    await this.#queues.done();
   }
 
   /** Resolves when everything observed so far has been judged: steps do not wait for parts any longer. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#cases.keys()].map((run) => this.settled(run)));
+    await Promise.all(this.#queues.runs().map((run) => this.settled(run)));
   }
 
   /** Resolves when everything observed of a run so far has been judged, likewise. */
   async settled(run: string): Promise<void> {
-    this.#enqueue(run, (known) => known && this.#judgeAll(run, known));
-    await this.#cases.get(run);
+    this.#queues.add(run, (known) => known && this.#judgeAll(run, known));
+    await this.#queues.done(run);
   }
 
   #nowMs(): number {
     return this.#options.now().getTime();
-  }
-
-  #enqueue(run: string, act: (known: Case | null) => Promise<Case | null> | Case | null): void {
-    const former = this.#cases.get(run) ?? Promise.resolve(null);
-    const next = former.then(act).catch((error) => {
-      this.#options.log('error', `judging run ${run} failed; it is judged again within seconds`, error);
-      this.#failed.add(run);
-      return null;
-    });
-    this.#cases.set(run, next);
-    void next.then((known) => {
-      if (!known && this.#cases.get(run) === next) this.#forgetCase(run);
-    });
-  }
-
-  #forgetCase(run: string): void {
-    this.#cases.delete(run);
-    this.#due.delete(run);
   }
 
   /** Steps of the next attempt have come: the one before is judged to its end. */
@@ -223,7 +218,7 @@ export class Judge {
     const known = await this.#judgeAll(run, former);
     const assembler = new StepAssembler(known.assembler.habits);
     const nothing = { judged: null, unmarked: 0, heard: null, risk: null, raised: [], staleUntil: null };
-    return { ...known, ...nothing, attempt, assembler, bounds: NO_STEPS, hasBegun: false };
+    return { ...known, ...nothing, attempt, assembler, bounds: NO_STEPS, removed: [], hasBegun: false };
   }
 
   /** An attempt goes on with what the detector remembers of the one before, also after a crash. */
@@ -237,31 +232,53 @@ export class Judge {
   }
 
   /** Steps that have come: those before the newest are complete as a rule. */
-  async #take(run: string, waiting: Case, steps: readonly StepEvent[], now: number): Promise<Case> {
+  async #take(run: string, waiting: Case, steps: readonly StepEvent[], now: number): Promise<Case | null> {
     const isDue = (waiting.assembler.due ?? Number.POSITIVE_INFINITY) <= now;
     const known = isDue ? await this.#judgeComplete(run, waiting, now) : waiting;
-    const bounds = extendBounds(
-      known.bounds,
-      steps.map(({ step }) => step),
-    );
-    const isJump = known.bounds.outliers.some((step) => !bounds.outliers.includes(step));
-    if (isJump) return this.#jump(run, known);
-    const { assembler } = known;
+    const numbers = steps.map(({ step }) => step);
+    const bounds = extendBounds(known.bounds, numbers, known.removed);
+    if (isConfirmed(known.bounds, bounds)) return this.#jump(run, known);
+    const wrong = refuted(known.bounds, bounds);
+    if (wrong !== null) return this.#judgeAgain({ run, attempt: known.attempt, step: wrong }, known);
+    return this.#assemble(run, { ...known, bounds }, steps, now);
+  }
+
+  async #assemble(run: string, known: Case, steps: readonly StepEvent[], now: number): Promise<Case> {
+    const { assembler, bounds, removed } = known;
+    const isLeftOut = (step: number) => bounds.outliers.includes(step) || removed.includes(step);
     const late: StepEvent[] = [];
     let newest: StepEvent | null = null;
     for (const step of steps) {
-      const isTaken = !bounds.outliers.includes(step.step) && assembler.add(step, now);
+      const isTaken = !isLeftOut(step.step) && assembler.add(step, now);
       if (!isTaken) late.push(step);
       else if (newest === null || step.step >= newest.step) newest = step;
     }
     const heard = newest ? { time: newest.time, at: now } : known.heard;
-    return this.#judgeLate(run, await this.#judgeComplete(run, { ...known, bounds, heard }, now), late);
+    return this.#judgeLate(run, await this.#judgeComplete(run, { ...known, heard }, now), late);
   }
 
   /** What looked like outliers are steps: they are read again, since they were not kept. */
   async #jump(run: string, known: Case): Promise<Case> {
     const marked = await this.#mark(run, await this.#judgeAll(run, known));
-    return (await this.#rebuild(run, marked)) ?? marked;
+    return (await this.#rebuild(run, { former: marked, leaps: true })) ?? marked;
+  }
+
+  /** What was judged since a step came is judged again, of what counts as a step by now. */
+  async #judgeAgain(key: StepKey, former: Case | null): Promise<Case | null> {
+    this.#due.delete(key.run);
+    await rewindJudged(this.#options.db, key);
+    await this.#resolveLeftOut(key);
+    return this.#rebuild(key.run, { former });
+  }
+
+  /** Alerts at steps that are none any more would keep their rules from opening others. */
+  async #resolveLeftOut({ run, attempt }: StepKey): Promise<void> {
+    const { db, now, events } = this.#options;
+    const known = await judgedTo(db, run);
+    const leftOut = [...(known?.bounds.outliers ?? []), ...(known?.removed ?? [])];
+    const alerts = await listAlerts(db, { run, limit: 1_000 });
+    const left = alerts.filter((alert) => alert.attempt === attempt && leftOut.includes(alert.step));
+    for (const alert of await resolveAlerts(db, left, now())) events.publish({ kind: 'alert resolved', alert });
   }
 
   async #judgeComplete(run: string, known: Case, now: number): Promise<Case> {
@@ -301,15 +318,32 @@ export class Judge {
     return null;
   }
 
-  /** @param former what the same process knew before the step numbers jumped; what it had judged is stored. */
-  async #rebuild(run: string, former?: Case): Promise<Case | null> {
+  /** How far a run was judged, of what counts as a step by now. */
+  async #readJudged(run: string) {
     const { db } = this.#options;
     const known = await judgedTo(db, run);
+    const { judgedTo: judged, bounds } = known ?? {};
+    const isPastAll = known && judged != null && judged > (bounds?.last ?? judged);
+    if (!isPastAll) return known;
+    await rewindJudged(db, { run, attempt: known.attempt, step: judged });
+    return judgedTo(db, run);
+  }
+
+  /**
+   * @param former what the same process knew before; what it had judged is stored, or is to be judged again.
+   * @param leaps whether the step numbers have jumped since.
+   */
+  async #rebuild(
+    run: string,
+    { former = null, leaps = false }: { former?: Case | null; leaps?: boolean } = {},
+  ): Promise<Case | null> {
+    const { db } = this.#options;
+    const known = await this.#readJudged(run);
     const told = await rulesOfRun(db, run);
-    if (!known || !told || known.firstStep === null) return null;
+    if (!known || !told || known.bounds.first === null) return null;
     const steps = await recentSteps(db, { run, limit: REBUILD_STEPS });
     const now = this.#nowMs(); // among the steps are some that came while they were read
-    const first = known.firstStep;
+    const { first } = known.bounds;
     const newest = steps.at(-1);
     const start = indexFrom(steps, Math.max(first, (known.judgedTo ?? Number.NEGATIVE_INFINITY) + 1));
     const own = indexFrom(steps, first);
@@ -318,22 +352,21 @@ export class Judge {
       first,
       judged: steps.slice(own, start),
     });
-    if (former) detector.leap();
-    const { attempt, judgedTo: judged } = known;
+    if (leaps) detector.leap();
+    const { attempt, judgedTo: judged, bounds, removed } = known;
     await this.#resolveStaleAlerts(run, attempt, RULE_NAMES); // or they would keep this attempt's own from opening
     const assembler = new StepAssembler();
     assembler.resume(steps.slice(own, start));
-    const bounds = { first: known.firstStep, last: known.lastStep, outliers: known.outliers };
     const raised = await listAlerts(db, { run, limit: 1_000 });
     const heard = newest ? { time: newest.time, at: now } : null;
     const rebuilt: Case = {
-      ...{ project: told.project, detector, attempt, hasBegun: true, assembler, bounds, judged },
+      ...{ project: told.project, detector, attempt, hasBegun: true, assembler, bounds, removed, judged },
       ...{ heard: former?.heard ?? heard, risk: known.risk, points: [], unmarked: 0, isIdle: former?.isIdle ?? false },
       raised: raised.filter((alert) => alert.attempt === attempt),
       staleUntil: newest?.step ?? null,
     };
     const looked = await this.#judgeLate(run, rebuilt, steps.slice(own, start));
-    const taken = await this.#take(run, looked, steps.slice(start), now);
+    const taken = await this.#assemble(run, looked, steps.slice(start), now);
     return start === steps.length ? this.#endStaleness(run, taken) : taken;
   }
 
@@ -384,7 +417,7 @@ export class Judge {
   noteForecasts(): void {
     for (const run of this.#unnoted) {
       this.#unnoted.delete(run);
-      this.#enqueue(run, (known) => known && this.#note(run, known));
+      this.#queues.add(run, (known) => known && this.#note(run, known));
     }
   }
 

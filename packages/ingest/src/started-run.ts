@@ -1,5 +1,5 @@
 import { type Database, type OpenedAttempt, openAfter, openAttempt } from '@evenkeel/db';
-import { RefusedError, type StartRequest } from '@evenkeel/protocol';
+import { authorOf, type Principal, RefusedError, type StartRequest } from '@evenkeel/protocol';
 
 /** Steps that come this long after another emitter has ended the attempt, in milliseconds, are not the last of it. */
 const STRAGGLER_MS = 60_000;
@@ -11,8 +11,7 @@ interface StartedRunOptions {
   db: Database;
   now: () => Date;
   request: StartRequest;
-  /** The ingest key; null for none. */
-  key: string | null;
+  principal: Principal;
   /** Waits with other starts. */
   inTurn: InTurn;
   /** Another attempt was opened because steps came for one that has ended. */
@@ -28,12 +27,13 @@ export class StartedRun {
   readonly #names = new Set<number>();
   /** When another emitter ended the attempt, in milliseconds since 1970; null where none did. */
   #endedAt: number | null = null;
+  #isUnjudgedNoted = false;
 
   constructor(options: StartedRunOptions) {
-    const { db, now, request, key, inTurn } = options;
+    const { db, now, request, inTurn } = options;
     this.#options = options;
     if (typeof request.attempt === 'number') this.#names.add(request.attempt);
-    this.#opened = this.#named(inTurn(() => openAttempt(db, request, now(), key)));
+    this.#opened = this.#named(inTurn(() => openAttempt(db, request, now(), this.#key)));
     this.#opened.catch(() => {}); // whoever waits for it handles that
   }
 
@@ -72,6 +72,22 @@ export class StartedRun {
     return (await this.#opened).attempt;
   }
 
+  /** Why steps of an attempt are stored and nothing more; null where they are judged. */
+  async unjudged(attempt: number): Promise<string | null> {
+    const { attempt: own, isInert, newest } = await this.#opened;
+    if (!isInert || attempt !== own) return null;
+    const stored = `the steps that come for attempt ${own} are stored, but not judged, and no policy acts on them`;
+    if (newest.attempt > own) return `${stored}: attempt ${newest.attempt} has begun since`;
+    return `${stored}: it has ended, and their job did not begin after that (startedAt is no later than its last step)`;
+  }
+
+  /** Whether this is the first time that it is to be noted that steps are not judged. */
+  noteUnjudged(): boolean {
+    const isFirst = !this.#isUnjudgedNoted;
+    this.#isUnjudgedNoted = true;
+    return isFirst;
+  }
+
   /** Another emitter has ended an attempt of the run. */
   async ended(attempt: number, at: number): Promise<void> {
     const opened = await this.#opened.catch(() => null);
@@ -92,16 +108,22 @@ export class StartedRun {
   }
 
   async #openNext(former: Promise<OpenedAttempt>): Promise<OpenedAttempt> {
-    const { db, now, request, key, inTurn, onReopened } = this.#options;
+    const { db, now, request, principal, inTurn, onReopened } = this.#options;
     const { attempt: ended, isOver } = await former;
     const attempt = typeof request.attempt === 'number' ? request.attempt : ended;
-    const start = { ...request, attempt };
-    const opened = await inTurn(() => openAfter(db, { start, ended }, now(), key)).catch((error) => {
+    const after = { start: { ...request, attempt }, ended, by: authorOf(principal, null) };
+    const opened = await inTurn(() => openAfter(db, after, now(), this.#key)).catch((error) => {
       if (!isOver) this.#endedAt = 0; // to be tried again
       throw error;
     });
     onReopened(opened);
     return opened;
+  }
+
+  /** The id of the ingest key; null for none. */
+  get #key(): string | null {
+    const { principal } = this.#options;
+    return principal.kind === 'key' ? principal.id : null;
   }
 
   async #named(opening: Promise<OpenedAttempt>): Promise<OpenedAttempt> {

@@ -46,6 +46,8 @@ export const accepted = z.object({
   attempt: z.number().int().optional(),
   /** In the answer to `run:start`. */
   newest: newestAttempt.optional(),
+  /** A sentence for a person: what became of it that a sender may not expect. */
+  warning: z.string().optional(),
   /** Absent where there is none; the first of many. */
   conflicts: z.array(conflict).optional(),
 });

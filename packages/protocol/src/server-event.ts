@@ -15,6 +15,8 @@ export type ServerEvent =
   /** An attempt has begun, or its trainer has come back to it. */
   | { kind: 'run started'; run: string; attempt: number }
   | { kind: 'run described'; run: string }
+  /** A person has removed a step of an attempt, or brought it back. */
+  | { kind: 'step removed'; run: string; attempt: number; step: number; removed: boolean }
   | { kind: 'run archived'; run: string; archived: boolean }
   | { kind: 'run deleted'; run: string }
   /** An attempt has ended, and the run with it where it is the newest; null where the run is lost. */

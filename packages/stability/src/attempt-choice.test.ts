@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type AttemptWish, chooseAttempt, isLaterLife, type KnownAttempt } from './attempt-choice.ts';
+import { type AttemptWish, chooseAttempt, isInert, isLaterLife, type KnownAttempt } from './attempt-choice.ts';
 
 const attempt = (number: number, over: Partial<KnownAttempt> = {}): KnownAttempt => ({
   number,
@@ -45,4 +45,11 @@ test('only what began after the last step of an attempt that has ended is a late
   expect(isLaterLife(wish(1, { startedAt: 1_000 }), ended, 8_000)).toBe(false);
   expect(isLaterLife(wish(1, { startedAt: 1_000 }), ended, null)).toBe(false);
   expect(isLaterLife(wish(1), attempt(1), 8_000)).toBe(false);
+});
+
+test('steps of an attempt that had ended, or that a later one has followed, are stored and nothing more', () => {
+  const ended = attempt(2, { hasEnded: true });
+  expect([1, 2, 3].map((number) => isInert(number, [attempt(1), ended]))).toEqual([true, true, false]);
+  expect([1, 2].map((number) => isInert(number, [attempt(1), attempt(2)]))).toEqual([true, false]);
+  expect(isInert(1, [])).toBe(false);
 });

@@ -35,6 +35,16 @@ export function chooseAttempt({ attempt, session, startedAt }: AttemptWish, atte
 }
 
 /**
+ * Whether the steps of a start are stored and nothing more: the attempt had ended before, or a later one has begun.
+ * @param attempts all of the run, in order, before the start.
+ */
+export function isInert(number: number, attempts: readonly KnownAttempt[]): boolean {
+  const newest = attempts.at(-1);
+  if (!newest || number > newest.number) return false;
+  return number < newest.number || newest.hasEnded;
+}
+
+/**
  * Whether a start is of a job that began after the newest attempt had ended: its steps are another attempt's. A start
  * that is only repeated, by an emitter that has lost its connection or a file that is imported again, began before.
  * @param lastTime when the attempt's last step ended; null where it has none.

@@ -1,4 +1,4 @@
-export { chooseAttempt, isLaterLife, type KnownAttempt } from './attempt-choice.ts';
+export { chooseAttempt, isInert, isLaterLife, type KnownAttempt } from './attempt-choice.ts';
 export { AttemptReplay, type ReplayedAttempt } from './attempt-replay.ts';
 export { Detector, type DetectorState } from './detector.ts';
 export { divergedAt } from './divergence.ts';
@@ -21,9 +21,18 @@ export {
 } from './rules/rules.ts';
 export { DEFAULT_RULE_SETTINGS, disabledRules, type RuleSettings, ruleSettings } from './rules/settings.ts';
 export { tevGrowthBy } from './rules/tev-growth.ts';
-export type { Signals } from './signals.ts';
+export { SIGNAL_NAMES, type SignalName, type Signals } from './signals.ts';
 export { ASSEMBLY_MS, StepAssembler } from './step-assembler.ts';
-export { extendBounds, NO_STEPS, type StepBounds } from './step-bounds.ts';
+export {
+  extendBounds,
+  isConfirmed,
+  type Jump,
+  NO_STEPS,
+  refuted,
+  type StepBounds,
+  withoutStep,
+  withStep,
+} from './step-bounds.ts';
 export { TEV_QUANTILES, type Tev, tokenEmbeddingVariability } from './tev.ts';
 export { type AttemptSpan, ownedSpans, type StepSpan, supersededSpans, Timeline } from './timeline.ts';
 export { Trial, type TriedAlert } from './trial.ts';

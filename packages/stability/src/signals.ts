@@ -13,6 +13,7 @@ export interface Signals {
 
 export type SignalName = Exclude<keyof Signals, 'step' | 'time'>;
 
+/** Each is a scalar of the protocol's table of step fields, as the tests of the database check. */
 const SIGNALS: Record<SignalName, null> = {
   loss: null,
   tevMean: null,

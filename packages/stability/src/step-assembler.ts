@@ -140,8 +140,11 @@ function carriedBy(part: Signals): number {
 }
 
 /** A copy of what is judged: arrays and custom scalars need not wait with it. */
-function signalsOf({ step, time, loss, tevMean, tevStd, gradVar, gradNorm, lr }: Signals): Signals {
-  return { step, time, loss, tevMean, tevStd, gradVar, gradNorm, lr };
+function signalsOf(part: Signals): Signals {
+  const { step, time } = part;
+  const signals: Signals = { step, time };
+  for (const name of SIGNAL_NAMES) signals[name] = part[name];
+  return signals;
 }
 
 /** As steps merge where they are stored: a later part overwrites what it carries, and the earliest time stays. */

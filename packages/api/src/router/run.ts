@@ -103,6 +103,14 @@ const removeStepRequest = z.object({
   by: name.nullable().default(null),
 });
 
+const archiveRequest = z.object({
+  run: runId,
+  /** False brings it back. */
+  archived: z.boolean(),
+  /** Who does it. */
+  by: name.nullable().default(null),
+});
+
 const descriptionRequest = z
   .object({
     run: runId,
@@ -143,8 +151,8 @@ export const runRouter = router({
     ctx.events.publish({ kind: 'run described', run: input.run });
   }),
 
-  archive: procedure.input(z.object({ run: runId, archived: z.boolean() })).mutation(async ({ ctx, input }) => {
-    await archiveRun(ctx.db, input.run, input.archived, ctx.now());
+  archive: procedure.input(archiveRequest).mutation(async ({ ctx, input }) => {
+    await archiveRun(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
     ctx.events.publish({ kind: 'run archived', run: input.run, archived: input.archived });
   }),
 
@@ -157,10 +165,11 @@ export const runRouter = router({
   /** Leaves a step out of charts and of the latest values, or brings it back; it stays stored. */
   removeStep: procedure.input(removeStepRequest).mutation(async ({ ctx, input }) => {
     await removeStep(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
-    ctx.events.publish({ kind: 'run described', run: input.run });
+    const { run, attempt, step, removed } = input;
+    ctx.events.publish({ kind: 'step removed', run, attempt, step, removed });
   }),
 
-  /** What happened beside steps, alerts and commands: attempts that the server opened, conflicts, steps removed. */
+  /** What happened beside steps, alerts and commands: attempts that the server opened, conflicts, steps removed, archiving. */
   history: procedure
     .input(z.object({ run: runId, limit: z.number().int().min(1).max(200).default(100) }))
     .query(({ ctx, input }) => readHistory(ctx.db, input)),

@@ -1,9 +1,9 @@
 import { readable } from '../readable.ts';
-import type { Signals } from '../signals.ts';
+import type { SignalName, Signals } from '../signals.ts';
 import { type Assessment, CALM, type Explanation, type StepObserver, stepRule } from './rule.ts';
 
 /** A run that has a NaN or an infinity in one of these does not come back from it. */
-export const VITAL_FIELDS = ['loss', 'tevMean', 'gradVar', 'gradNorm'] as const;
+export const VITAL_FIELDS = ['loss', 'tevMean', 'gradVar', 'gradNorm'] as const satisfies readonly SignalName[];
 type Field = (typeof VITAL_FIELDS)[number];
 
 /** The newest finite value of each field, and its step. */

@@ -1,16 +1,17 @@
+import { STEP_RULE_NAMES, type StepRuleName } from '@evenkeel/stability';
 import { expect, it } from 'vitest';
 import type { TriedRun } from '../../trpc/client.tsx';
 import { cutWords, hrefAround, rulesOf, trialWords } from './trial-words.ts';
 
 const raised = (count: number) => ({ count, alerts: [] });
-const NONE = { tried: raised(0), had: raised(0) };
+const NONE: TriedRun['rules'][StepRuleName] = { tried: raised(0), had: raised(0) };
+const QUIET = Object.fromEntries(STEP_RULE_NAMES.map((rule) => [rule, NONE])) as TriedRun['rules'];
 
 function aRun(tried: number, had: number): TriedRun {
-  const rules = { 'tev-growth': NONE, 'grad-variance': NONE, 'non-finite': NONE };
   return {
     ...{ id: 'r', name: 'n', status: 'finished', startedAt: new Date(0), lastStep: 9, newestAttempt: 1 },
     ...{ divergedAt: null, triedFrom: null },
-    rules: { ...rules, 'loss-spike': { tried: raised(tried), had: raised(had) } },
+    rules: { ...QUIET, 'loss-spike': { tried: raised(tried), had: raised(had) } },
   };
 }
 

@@ -43,7 +43,7 @@ export function Outliers({ run: { id, attempts } }: { run: Pick<RunDetail, 'id' 
           {steps.map(({ attempt, step, isRemoved }) => (
             <tr key={`${attempt} ${step}`}>
               <th scope="row">{formatCount(step)}</th>
-              <td>{isRemoved ? 'removed' : `far ahead of the other steps of attempt ${attempt}`}</td>
+              <td>{isRemoved ? 'removed' : `ahead of the other steps of attempt ${attempt}`}</td>
               <td>
                 <Button
                   size="compact-sm"

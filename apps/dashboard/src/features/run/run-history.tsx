@@ -5,16 +5,22 @@ import { Shape, type ShapeName } from '../shell/shape.tsx';
 
 const SHAPES: Record<RunEvent['kind'], ShapeName> = {
   'attempt opened': 'arrow',
+  'steps not judged': 'dash',
   conflict: 'cross',
   'step removed': 'dash',
   'step restored': 'tick',
+  'run archived': 'dash',
+  'run restored': 'tick',
 };
 
 const TITLES: Record<RunEvent['kind'], string> = {
-  'attempt opened': 'Attempt opened by the server',
+  'attempt opened': 'Attempt opened',
+  'steps not judged': 'Steps not judged',
   conflict: 'Conflicting values',
   'step removed': 'Step removed',
   'step restored': 'Step restored',
+  'run archived': 'Run archived',
+  'run restored': 'Run brought back',
 };
 
 /** What happened to the run beside its steps, alerts and commands. Nothing where nothing did. */

@@ -8,10 +8,12 @@ import { type FormEvent, useRef, useState } from 'react';
 import { type RunDetail, useTRPC } from '../../trpc/client.tsx';
 import { useOfferedActions } from '../palette/page-actions.ts';
 import { announce } from '../shell/announcer.tsx';
+import { useYourName } from '../shell/your-name.tsx';
 import classes from './run-facts.module.css';
 
 /** Putting a run away, which can be undone, and deleting it, which cannot. */
 export function RunRemoval({ run }: { run: RunDetail }) {
+  const [by] = useYourName();
   const trpc = useTRPC();
   const queries = useQueryClient();
   const archive = useMutation(
@@ -43,7 +45,7 @@ export function RunRemoval({ run }: { run: RunDetail }) {
           size="compact-sm"
           variant="default"
           loading={archive.isPending}
-          onClick={() => archive.mutate({ run: run.id, archived: !isArchived })}
+          onClick={() => archive.mutate({ run: run.id, archived: !isArchived, by })}
         >
           {isArchived ? 'Bring it back' : 'Archive'}
         </Button>

@@ -41,6 +41,21 @@ it('does not draw a streamed step far ahead of all others until further ones go 
   expect(drawn(feed)?.slice(-2)).toEqual([1_000_001, 1_000_002]);
 });
 
+it('draws no streamed step that later ones fall back below, and reads the chart again where that may hold one', () => {
+  const { feed, receive, readAgain } = openFeed();
+  feed.load(chart(0, 999));
+  receive(100_000, 100_000);
+  receive(1_000, 1_003);
+  expect(feed.view()).toEqual([0, 1_003]);
+  feed.load(chart(0, 1_001)); // the tail is kept in the order of its numbers
+  expect(feed.view()).toEqual([0, 1_003]);
+  expect(readAgain).not.toHaveBeenCalled();
+  const atWrongNumber = openFeed();
+  atWrongNumber.feed.load({ ...chart(0, 999), lastStep: 100_000 });
+  atWrongNumber.receive(1_000, 1_000);
+  expect(atWrongNumber.readAgain).toHaveBeenCalledOnce();
+});
+
 describe('a feed', () => {
   it('joins the backlog to what streamed in while it was read: no hole, no double', () => {
     const { feed, receive } = openFeed();

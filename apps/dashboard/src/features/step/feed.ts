@@ -1,7 +1,8 @@
 import type { StepArray, StepBatch, StepEvent } from '@evenkeel/protocol';
+import { extendBounds, NO_STEPS, type StepBounds } from '@evenkeel/stability';
 import type { ArrayChart, Chart } from '../../trpc/client.tsx';
 import { cutArray, cutChart, extendArray, extendChart } from './chart-columns.ts';
-import { mergeSteps, withoutOutliers } from './tail.ts';
+import { mergeSteps } from './tail.ts';
 import type { StepRange } from './view-params.ts';
 import { STEP_AXIS, type XAxis, type XUnit, xAxisOf } from './x-axis.ts';
 
@@ -59,6 +60,8 @@ export class StepFeed {
   private chart: Chart | null = null;
   private readonly arrays = new Map<StepArray, ArrayChart>();
   private tail: StepEvent[] = [];
+  /** Of the newest attempt as its steps came, which the tail in its order does not show: the server would draw the same. */
+  private bounds: StepBounds = NO_STEPS;
   private drawn: Picture | null = null;
   private drawnAxis: XAxis | null = null;
   private scheduled = false;
@@ -98,6 +101,9 @@ export class StepFeed {
     this.chart = chart;
     const last = chart.lastStep ?? Number.NEGATIVE_INFINITY;
     this.tail = this.tail.filter(({ step }) => step > last);
+    const outliers = this.bounds.outliers.filter((step) => step > last);
+    const read = { ...this.bounds, first: chart.firstStep, last: chart.lastStep, outliers };
+    this.bounds = extendBounds(read, numbersOf(this.tail));
     this.changed(this.isNewView ? 'at once' : 'in turn');
     this.isNewView = false;
   }
@@ -112,6 +118,9 @@ export class StepFeed {
     if (attempt > this.attempt) this.rewind(attempt, steps[0]?.step ?? 0);
     this.noteCustom(steps);
     this.tail = mergeSteps(this.tail, steps);
+    this.bounds = extendBounds(this.bounds, numbersOf(steps));
+    const last = this.chart?.lastStep ?? Number.POSITIVE_INFINITY;
+    if (steps.some(({ step }) => step <= last)) this.readAgain(); // the chart may end at a wrong number
     if (this.tail.length > TAIL_LIMIT) this.readAgain();
     if (this.tail.length > TAIL_HARD_LIMIT) this.tail = this.tail.slice(-TAIL_LIMIT);
     this.changed('in turn');
@@ -121,7 +130,8 @@ export class StepFeed {
   picture(): Picture | null {
     if (!this.chart) return null;
     if (this.drawn) return this.drawn;
-    const tail = withoutOutliers(this.chart, this.tail);
+    const { outliers } = this.bounds;
+    const tail = outliers.length === 0 ? this.tail : this.tail.filter(({ step }) => !outliers.includes(step));
     this.drawn = { chart: extendChart(this.chart, tail, this.range), arrays: this.extendedArrays(this.chart, tail) };
     return this.drawn;
   }
@@ -160,6 +170,7 @@ export class StepFeed {
 
   private rewind(attempt: number, first: number): void {
     this.attempt = attempt;
+    this.bounds = NO_STEPS;
     this.tail = this.tail.filter(({ step }) => step < first);
     if (!this.chart || (this.chart.lastStep ?? Number.NEGATIVE_INFINITY) < first) return;
     this.chart = cutChart(this.chart, first);
@@ -195,4 +206,8 @@ export class StepFeed {
     this.scheduled = this.waiting.size > 0;
     if (this.scheduled) this.schedule(this.draw);
   };
+}
+
+function numbersOf(steps: readonly StepEvent[]): number[] {
+  return steps.map(({ step }) => step);
 }

@@ -1,5 +1,4 @@
 import { mergeStep, type StepEvent } from '@evenkeel/protocol';
-import { extendBounds } from '@evenkeel/stability';
 
 /**
  * Adds steps that streamed in to those kept, ascending; a repeated step is
@@ -33,14 +32,4 @@ export function columnsOf(
     else columns.push({ start, steps: [event] });
   }
   return columns;
-}
-
-/** The steps after a chart that the server would draw too: one that is far ahead of all others waits for those after it. */
-export function withoutOutliers(
-  { firstStep, lastStep }: { firstStep: number | null; lastStep: number | null },
-  tail: readonly StepEvent[],
-): readonly StepEvent[] {
-  const numbers = tail.map(({ step }) => step);
-  const { outliers } = extendBounds({ first: firstStep, last: lastStep, outliers: [] }, numbers);
-  return outliers.length === 0 ? tail : tail.filter(({ step }) => !outliers.includes(step));
 }
