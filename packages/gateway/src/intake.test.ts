@@ -74,6 +74,16 @@ test('what would lie too deep in JSON to be counted is refused', async () => {
   expect(await send(socket, 'steps', { run, attempt: 1, steps })).toEqual({ ok: true });
 });
 
+test('a list as a custom scalar in JSON costs itself alone', async () => {
+  const { run, socket } = await server.emitter();
+  const steps = [{ step: 0, time: BEGAN, loss: 2, custom: { accuracy: [1], evalLoss: 3 } }];
+  expect(await send(socket, 'steps', { run, attempt: 1, steps })).toEqual({
+    ok: true,
+    dropped: [{ field: 'custom.accuracy', reason: 'not a number', count: 1 }],
+  });
+  expect(await recentSteps(server.db, { run, limit: 1 })).toMatchObject([{ loss: 2, custom: { evalLoss: 3 } }]);
+});
+
 test('of a large batch with one wrong value at its end the rest is stored', async () => {
   const { run, socket } = await server.emitter();
   const steps = stepsFrom(0, 4_096);

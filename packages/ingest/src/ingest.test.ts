@@ -166,11 +166,11 @@ test('the history of a run says by whose key an attempt was opened and a value w
   await context.steps(encodeSteps({ run, attempt: 1, steps: stepsFrom(0, 10) }));
   await context.finish(finishOf(run));
   const requeued = ingest.open({ principal });
-  await requeued.start(parse(startRequest, { ...startOf(run), startedAt: 50_000 }));
+  await requeued.start(parse(startRequest, { ...startOf(run), startedAt: BEGAN + 50_000 }));
   const steps = stepsFrom(5, 1);
   expect(await requeued.steps(encodeSteps({ run, attempt: 1, steps }))).toEqual({ ok: true, attempt: 2 });
   const other = ingest.open({ principal });
-  await other.start(parse(startRequest, { ...startOf(run), startedAt: 50_000 }));
+  await other.start(parse(startRequest, { ...startOf(run), startedAt: BEGAN + 50_000 }));
   await other.steps(encodeSteps({ run, attempt: 2, steps }));
   await requeued.steps(encodeSteps({ run, attempt: 2, steps: stepsFrom(5, 1, () => 7) }));
   await ingest.settled();

@@ -166,8 +166,8 @@ export class Intake {
   }
 }
 
-/** How deep the values of a batch in JSON lie: a step's arrays and its custom scalars. */
-const DEPTH = 4;
+/** How deep the values of a batch in JSON lie: in a step's arrays, and in one that somebody sends as a custom scalar. */
+const DEPTH = 5;
 
 /**
  * Of a binary message exactly; of one in JSON about what the same would take in binary.
