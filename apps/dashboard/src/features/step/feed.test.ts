@@ -41,6 +41,59 @@ it('does not draw a streamed step far ahead of all others until further ones go 
   expect(drawn(feed)?.slice(-2)).toEqual([1_000_001, 1_000_002]);
 });
 
+describe('an evaluation that is logged after its step', () => {
+  const evaluate = ({ feed }: ReturnType<typeof openFeed>, step: number) =>
+    feed.receive({ run: RUN, attempt: 1, steps: [{ step, time: 0, custom: { evalLoss: 7 } }] });
+
+  it('has the chart read again where the chart holds the step', () => {
+    const opened = openFeed();
+    opened.feed.load(chart(0, 2));
+    evaluate(opened, 2);
+    expect(opened.readAgain).toHaveBeenCalledTimes(1);
+    opened.feed.asked();
+    opened.feed.load(chart(0, 2));
+    expect(opened.readAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it('is merged with a step that streamed in, without reading anything', () => {
+    const opened = openFeed();
+    const none = { mean: [null, null, null], min: null, max: null, nonFinite: [0, 0, 0] };
+    opened.feed.load({ ...chart(0, 2), series: { 'custom:evalLoss': none } });
+    opened.receive(3, 3);
+    evaluate(opened, 3);
+    expect(opened.feed.picture()?.chart.series['custom:evalLoss']?.mean).toEqual([null, null, null, 7]);
+    expect(opened.readAgain).not.toHaveBeenCalled();
+  });
+
+  it('has the chart read again where the chart may have been read before it', () => {
+    const opened = openFeed();
+    opened.feed.load(chart(0, 2));
+    opened.receive(3, 3);
+    opened.feed.asked();
+    evaluate(opened, 3); // the answer holds step 3, and was read before this was stored
+    expect(opened.readAgain).not.toHaveBeenCalled();
+    opened.feed.load(chart(0, 3));
+    expect(opened.readAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it('may also come before the chart', () => {
+    const opened = openFeed();
+    opened.receive(3, 3);
+    evaluate(opened, 3);
+    opened.feed.load(chart(0, 3));
+    expect(opened.readAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it('is no matter to steps that come in order, not even behind one with a wrong number', () => {
+    const opened = openFeed();
+    opened.feed.load(chart(0, 50));
+    opened.receive(1_000_000, 1_000_000);
+    opened.receive(51, 52);
+    opened.feed.load(chart(0, 52));
+    expect(opened.readAgain).not.toHaveBeenCalled();
+  });
+});
+
 describe('a feed', () => {
   it('joins the backlog to what streamed in while it was read: no hole, no double', () => {
     const { feed, receive } = openFeed();

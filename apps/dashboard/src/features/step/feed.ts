@@ -38,7 +38,7 @@ export interface Picture {
 
 /**
  * One run's steps as its page draws them: a chart read from the server, and after its last step those that streamed
- * in. Charts listen to it directly, so that a new step draws canvases and renders no component.
+ * in. What streams in for steps within the chart has it read again. Charts listen to it directly, so that a new step draws canvases and renders no component.
  */
 export class StepFeed {
   /** Asks for the charts to be read again; set by whoever reads them. */
@@ -59,6 +59,8 @@ export class StepFeed {
   private chart: Chart | null = null;
   private readonly arrays = new Map<StepArray, ArrayChart>();
   private tail: StepEvent[] = [];
+  /** The lowest step of which a part came since the chart was last asked for: what is read may lack that part. */
+  private lowestPart = Number.POSITIVE_INFINITY;
   private drawn: Picture | null = null;
   private drawnAxis: XAxis | null = null;
   private scheduled = false;
@@ -94,10 +96,16 @@ export class StepFeed {
     this.changed('at once');
   }
 
+  /** The chart is asked for: the answer holds all that came until now. */
+  asked(): void {
+    this.lowestPart = Number.POSITIVE_INFINITY;
+  }
+
   load(chart: Chart): void {
     this.chart = chart;
     const last = chart.lastStep ?? Number.NEGATIVE_INFINITY;
     this.tail = this.tail.filter(({ step }) => step > last);
+    if (this.lowestPart <= last) this.readAgain();
     this.changed(this.isNewView ? 'at once' : 'in turn');
     this.isNewView = false;
   }
@@ -111,6 +119,7 @@ export class StepFeed {
     if (attempt < this.attempt) return; // of a life that a later attempt has superseded
     if (attempt > this.attempt) this.rewind(attempt, steps[0]?.step ?? 0);
     this.noteCustom(steps);
+    this.noteParts(steps);
     this.tail = mergeSteps(this.tail, steps);
     if (this.tail.length > TAIL_LIMIT) this.readAgain();
     if (this.tail.length > TAIL_HARD_LIMIT) this.tail = this.tail.slice(-TAIL_LIMIT);
@@ -165,6 +174,23 @@ export class StepFeed {
     this.chart = cutChart(this.chart, first);
     for (const [array, chart] of this.arrays) this.arrays.set(array, cutArray(chart, first));
     this.readAgain(); // the column that the cut goes through still holds superseded steps
+  }
+
+  /**
+   * Parts of steps that are known already, such as an evaluation logged after its step. In the tail they are merged; a
+   * column of the chart has no place for them, so it is read again.
+   */
+  private noteParts(steps: readonly StepEvent[]): void {
+    const lowest = steps.reduce((least, { step }) => Math.min(least, step), Number.POSITIVE_INFINITY);
+    if (lowest > this.lastStep()) return;
+    this.lowestPart = Math.min(this.lowestPart, lowest);
+    if (lowest <= (this.chart?.lastStep ?? Number.NEGATIVE_INFINITY)) this.readAgain();
+  }
+
+  /** The last that is no outlier, of the chart and of the tail. */
+  private lastStep(): number {
+    const { firstStep, lastStep } = this.chart ?? { firstStep: null, lastStep: null };
+    return withoutOutliers({ firstStep, lastStep }, this.tail).at(-1)?.step ?? lastStep ?? Number.NEGATIVE_INFINITY;
   }
 
   private noteCustom(steps: readonly StepEvent[]): void {

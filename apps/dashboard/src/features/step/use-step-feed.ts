@@ -5,13 +5,15 @@ import { keepPreviousData, type Query, type QueryFilters, useQuery, useQueryClie
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../coalesce.ts';
 import { live } from '../../live/connection.ts';
-import { type RunDetail, type SeriesKey, useTRPC } from '../../trpc/client.tsx';
+import { type RunDetail, type SeriesKey, useTRPC, useTRPCClient } from '../../trpc/client.tsx';
 import { readAnew } from '../../trpc/query-client.ts';
 import { ARRAY_COLUMNS, CHART_COLUMNS, nextFrame, type Picture, StepFeed } from './feed.ts';
 import type { StepRange } from './view-params.ts';
 import type { XUnit } from './x-axis.ts';
 
 const READ_AT_MOST_EVERY_MS = 1_000;
+/** For what streams in: a run that logs an evaluation after each step may have its charts read again all the time. */
+const READ_AGAIN_EVERY_MS = 2_000;
 
 /**
  * The old picture stays until the new one is there. Never fresh, and not read again as the page opens: only what is read
@@ -31,9 +33,10 @@ interface Shown {
 /** A feed that reads the run's steps in a range, and again whenever the live connection cannot vouch for them. */
 export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series, ahead = 0 }: Shown) {
   const trpc = useTRPC();
+  const client = useTRPCClient();
   const queries = useQueryClient();
   const request = { run: run.id, from, to, columns: CHART_COLUMNS, series: [...series] };
-  const chart = useQuery(trpc.step.chart.queryOptions(request, HOW));
+  const options = trpc.step.chart.queryOptions(request, HOW);
   const [feed] = useState(() => {
     const created = new StepFeed({
       attempt: newestAttempt(run),
@@ -44,8 +47,16 @@ export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series,
     // What is at hand is drawn at once, on the server too, where no effect runs.
     created.show({ from, to }, unit);
     created.lookAhead(ahead);
-    if (chart.data) created.load(chart.data);
+    const known = queries.getQueryData(options.queryKey);
+    if (known) created.load(known);
     return created;
+  });
+  const chart = useQuery({
+    ...options,
+    queryFn: () => {
+      feed.asked();
+      return client.step.chart.query(request);
+    },
   });
 
   useEffect(() => feed.show({ from, to }, unit), [feed, from, to, unit]);
@@ -58,7 +69,7 @@ export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series,
     const anew = coalesce(() => readAnew(queries, timeline), READ_AT_MOST_EVERY_MS);
     // What is being read may end: were it begun again with every step that comes meanwhile, it never would.
     const again = () => queries.invalidateQueries(timeline, { cancelRefetch: false });
-    feed.readAgain = coalesce(again, READ_AT_MOST_EVERY_MS);
+    feed.readAgain = coalesce(again, READ_AGAIN_EVERY_MS);
     feed.foundCustom = () => {
       anew();
       queries.invalidateQueries(trpc.run.get.queryFilter({ run: run.id })); // it names them
