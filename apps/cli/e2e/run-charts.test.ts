@@ -224,6 +224,32 @@ describeInBrowser("a run's charts", {}, (dashboard) => {
     await page.close();
     await evaluated.finish();
   });
+
+  test('negative steps are drawn as they stream in, and the address zooms to them', async () => {
+    const warmup = await startRun({ server: dashboard.url, project: 'p', name: 'negative', onWarning: () => {} });
+    warmup.log({ step: -5, loss: 4 });
+    await warmup.drained();
+    const page = await dashboard.browser.newPage();
+    await page.goto(`${dashboard.url}/runs/${warmup.id}`);
+    const shown = (first: number, last: number) =>
+      chart(page, 'Loss')
+        .and(page.locator(`[aria-valuemin="${first}"][aria-valuemax="${last}"]`))
+        .waitFor();
+    await shown(-5, -5);
+    await page.waitForLoadState('networkidle'); // what comes now streams in
+    for (const last of [-2, 20]) {
+      for (let step = last === -2 ? -4 : -1; step <= last; step++) warmup.log({ step, loss: 4 - step });
+      await shown(-5, last);
+    }
+    await page.goto(`${dashboard.url}/runs/${warmup.id}?from=-3&to=2`);
+    await shown(-3, 2);
+    await page.getByText('Steps -3 to 2').waitFor();
+    await chart(page, 'Loss').focus();
+    await page.keyboard.press('Home');
+    expect(await chart(page, 'Loss').getAttribute('aria-valuetext')).toBe('step -3 · 7.00000');
+    await page.close();
+    await warmup.finish();
+  });
 });
 
 function chart(page: Page, title: string) {

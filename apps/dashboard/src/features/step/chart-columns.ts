@@ -113,7 +113,10 @@ export function columnStepsOf(steps: readonly number[]): number {
   return distances.sort((a, b) => a - b)[distances.length >> 1] ?? 1;
 }
 
-function isWithin({ from = 0, to = Number.POSITIVE_INFINITY }: StepRange): (event: StepEvent) => boolean {
+function isWithin({
+  from = Number.NEGATIVE_INFINITY,
+  to = Number.POSITIVE_INFINITY,
+}: StepRange): (event: StepEvent) => boolean {
   return ({ step }) => step >= from && step <= to;
 }
 

@@ -44,7 +44,7 @@ export function Charts({ run, alerts, isSketched }: Props) {
   const asked = readUnit(params);
   const halfLife = readSmoothing(params);
   const forecast = useForecast(run, range);
-  const diverged = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? 0;
+  const diverged = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? Number.NEGATIVE_INFINITY;
   const ahead = Math.max(diverged, furthestStep(run.attempts)); // what made a run rewind stays in view
   const shown = { range, unit: asked, series: METRIC_SERIES, ahead };
   const { feed, tellsTokens, error, retry } = useStepFeed(run, shown);

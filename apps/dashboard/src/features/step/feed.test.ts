@@ -196,6 +196,15 @@ describe('a feed', () => {
     expect(feed.view()).toEqual([2, 3]);
   });
 
+  it('follows a run whose steps are negative', () => {
+    const { feed, receive } = openFeed();
+    feed.load(chart(-9, -7));
+    receive(-6, -5);
+    expect(feed.view()).toEqual([-9, -5]);
+    feed.show({ from: -7 });
+    expect(feed.view()).toEqual([-7, -5]);
+  });
+
   it('tells once of a custom scalar that it did not know', () => {
     const { feed } = openFeed();
     const found = vi.fn();

@@ -50,7 +50,7 @@ export class StepFeed {
   private attempt: number;
   private range: StepRange = {};
   /** A step beyond the last that the x axis reaches to. */
-  private ahead = 0;
+  private ahead = Number.NEGATIVE_INFINITY;
   private unit: XUnit = 'step';
   /** Until it is read. */
   private isNewView = true;

@@ -31,7 +31,10 @@ interface Shown {
 }
 
 /** A feed that reads the run's steps in a range, and again whenever the live connection cannot vouch for them. */
-export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series, ahead = 0 }: Shown) {
+export function useStepFeed(
+  run: RunDetail,
+  { range: { from, to }, unit, series, ahead = Number.NEGATIVE_INFINITY }: Shown,
+) {
   const trpc = useTRPC();
   const client = useTRPCClient();
   const queries = useQueryClient();

@@ -18,7 +18,10 @@ it.each([
   ['from=0', { from: 0 }],
   ['to=5', { to: 5 }],
   ['from=20&to=10', {}],
-  ['from=-1&to=1e3', {}],
+  ['from=-5&to=-1', { from: -5, to: -1 }],
+  ['from=-1&to=-5', {}],
+  ['from=--1&to=1e3', {}],
+  ['from=-99999999999999999999', {}],
   ['from=99999999999999999999', {}],
 ])('reads %j', (query, expected) => {
   expect(range(query)).toEqual(expected);

@@ -1,4 +1,4 @@
-import { MAX_STEP } from '@evenkeel/protocol';
+import { MAX_STEP, MIN_STEP } from '@evenkeel/protocol';
 import { X_UNITS, type XUnit } from './x-axis.ts';
 
 /** The steps in view, both included; open ends follow the run. */
@@ -16,9 +16,9 @@ export function readRange(params: URLSearchParams): StepRange {
 }
 
 function readStep(text: string | null): number | undefined {
-  if (!text || !/^\d+$/.test(text)) return undefined;
+  if (!text || !/^-?\d+$/.test(text)) return undefined;
   const step = Number(text);
-  return step <= MAX_STEP ? step : undefined;
+  return step >= MIN_STEP && step <= MAX_STEP ? step : undefined;
 }
 
 export function writeRange({ from, to }: StepRange): Record<'from' | 'to', string | null> {
