@@ -239,13 +239,20 @@ export class Connection {
     this.#watch.answered();
   }
 
-  #onStored({ dropped = [] }: Accepted): void {
+  #onStored({ dropped = [], conflicts = [] }: Accepted): void {
     const { outbox, drops, warn } = this.#options;
     outbox.acknowledge();
     for (const { field, reason, count } of dropped) {
       drops.add(storableText(field, MAX_FIELD_LENGTH), storableText(reason, MAX_FIELD_LENGTH), count);
       const where = printable(`${field}: ${reason}`.slice(0, 2 * MAX_FIELD_LENGTH));
       warn(`the server left a value out of ${count} ${count === 1 ? 'step' : 'steps'}: ${where}`, `dropped ${where}`);
+    }
+    for (const { field, step } of conflicts) {
+      const what = printable(field.slice(0, MAX_FIELD_LENGTH));
+      warn(
+        `another emitter of this attempt sends another value of ${what} for step ${step}: the later one is kept`,
+        `conflict ${what}`,
+      );
     }
   }
 
