@@ -16,7 +16,8 @@ describeInBrowser("a run's facts", {}, (dashboard) => {
   };
 
   test('two emitters of one attempt that disagree are both warned, and the page says so', async () => {
-    const [ours, theirs]: string[][] = [[], []];
+    const ours: string[] = [];
+    const theirs: string[] = [];
     const about = { server: dashboard.url, project: 'lab', name: 'shared', id: randomUUID(), attempt: 1 };
     const one = await startRun({ ...about, onWarning: (warning) => ours.push(warning) });
     one.log({ step: 0, loss: 2 });
