@@ -215,6 +215,17 @@ describe('a feed', () => {
     expect(found).not.toHaveBeenCalled();
     send({ speed: 1 });
     send({ speed: 2 });
-    expect(found).toHaveBeenCalledTimes(1);
+    send({ speed: 2, other: 1 });
+    expect(found.mock.calls).toEqual([[['speed']], [['other']]]);
+  });
+
+  it('knows the custom scalars of its chart', () => {
+    const { feed } = openFeed();
+    const found = vi.fn();
+    feed.foundCustom = found;
+    const speed = { mean: [1], min: null, max: null, nonFinite: [0] };
+    feed.load({ ...chart(0, 0), series: { 'custom:speed': speed } });
+    feed.receive({ run: RUN, attempt: 1, steps: [{ step: 1, time: 0, custom: { speed: 1 } }] });
+    expect(found).not.toHaveBeenCalled();
   });
 });

@@ -1,6 +1,6 @@
 import type { StepArray, StepBatch, StepEvent } from '@evenkeel/protocol';
 import type { ArrayChart, Chart } from '../../trpc/client.tsx';
-import { cutArray, cutChart, extendArray, extendChart } from './chart-columns.ts';
+import { customNameOf, cutArray, cutChart, extendArray, extendChart, isCustom } from './chart-columns.ts';
 import { mergeSteps, withoutOutliers } from './tail.ts';
 import type { StepRange } from './view-params.ts';
 import { STEP_AXIS, type XAxis, type XUnit, xAxisOf } from './x-axis.ts';
@@ -26,8 +26,6 @@ interface Options {
   schedule: (draw: () => void) => void;
   /** When the run began, in milliseconds since 1970. */
   startedAt: number;
-  /** Names of the custom scalars that are known. */
-  customNames?: readonly string[];
 }
 
 /** What there is to draw. */
@@ -43,8 +41,8 @@ export interface Picture {
 export class StepFeed {
   /** Asks for the charts to be read again; set by whoever reads them. */
   readAgain: () => void = () => {};
-  /** Tells that a custom scalar streamed in which was not known; set likewise. */
-  foundCustom: () => void = () => {};
+  /** Is given the names of custom scalars that stream in for the first time and are not in the chart; set likewise. */
+  foundCustom: (names: readonly string[]) => void = () => {};
   private readonly schedule: Options['schedule'];
   private readonly listeners = new Set<() => void>();
   private attempt: number;
@@ -55,7 +53,7 @@ export class StepFeed {
   /** Until it is read. */
   private isNewView = true;
   private readonly startedAt: number;
-  private readonly customNames: Set<string>;
+  private readonly customNames = new Set<string>();
   private chart: Chart | null = null;
   private readonly arrays = new Map<StepArray, ArrayChart>();
   private tail: StepEvent[] = [];
@@ -67,11 +65,10 @@ export class StepFeed {
   private allAtOnce = false;
   private readonly waiting = new Set<() => void>();
 
-  constructor({ attempt, schedule, startedAt, customNames = [] }: Options) {
+  constructor({ attempt, schedule, startedAt }: Options) {
     this.attempt = attempt;
     this.schedule = schedule;
     this.startedAt = startedAt;
-    this.customNames = new Set(customNames);
   }
 
   subscribe(listener: () => void): () => void {
@@ -103,6 +100,7 @@ export class StepFeed {
 
   load(chart: Chart): void {
     this.chart = chart;
+    for (const key in chart.series) if (isCustom(key)) this.customNames.add(customNameOf(key));
     const last = chart.lastStep ?? Number.NEGATIVE_INFINITY;
     this.tail = this.tail.filter(({ step }) => step > last);
     if (this.lowestPart <= last) this.readAgain();
@@ -194,9 +192,15 @@ export class StepFeed {
   }
 
   private noteCustom(steps: readonly StepEvent[]): void {
-    const known = this.customNames.size;
-    for (const { custom } of steps) for (const name in custom) this.customNames.add(name);
-    if (this.customNames.size > known) this.foundCustom();
+    const found: string[] = [];
+    for (const { custom } of steps) {
+      for (const name in custom) {
+        if (this.customNames.has(name)) continue;
+        this.customNames.add(name);
+        found.push(name);
+      }
+    }
+    if (found.length > 0) this.foundCustom(found);
   }
 
   /** A new view is drawn everywhere at once; new steps one chart a frame in turn, so that no frame is long. */

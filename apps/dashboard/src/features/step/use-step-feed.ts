@@ -2,7 +2,7 @@
 
 import type { StepArray } from '@evenkeel/protocol';
 import { keepPreviousData, type Query, type QueryFilters, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useEffect, useEffectEvent, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../coalesce.ts';
 import { live } from '../../live/connection.ts';
 import { type RunDetail, type SeriesKey, useTRPC, useTRPCClient } from '../../trpc/client.tsx';
@@ -45,7 +45,6 @@ export function useStepFeed(
       attempt: newestAttempt(run),
       schedule: nextFrame,
       startedAt: run.startedAt.getTime(),
-      customNames: run.customNames,
     });
     // What is at hand is drawn at once, on the server too, where no effect runs.
     created.show({ from, to }, unit);
@@ -62,6 +61,7 @@ export function useStepFeed(
     },
   });
 
+  const isAsked = useEffectEvent((names: readonly string[]) => names.some((name) => series.includes(`custom:${name}`)));
   useEffect(() => feed.show({ from, to }, unit), [feed, from, to, unit]);
   useEffect(() => feed.lookAhead(ahead), [feed, ahead]);
   useEffect(() => {
@@ -73,15 +73,17 @@ export function useStepFeed(
     // What is being read may end: were it begun again with every step that comes meanwhile, it never would.
     const again = () => queries.invalidateQueries(timeline, { cancelRefetch: false });
     feed.readAgain = coalesce(again, READ_AGAIN_EVERY_MS);
-    feed.foundCustom = () => {
-      anew();
-      queries.invalidateQueries(trpc.run.get.queryFilter({ run: run.id })); // it names them
+    const readNames = coalesce(() => queries.invalidateQueries(trpc.run.customNames.pathFilter()), READ_AGAIN_EVERY_MS);
+    feed.foundCustom = (names) => {
+      readNames();
+      if (isAsked(names)) anew();
     };
     return live.watch(run.id, { steps: (batch) => feed.receive(batch), watching: anew, behind: anew });
   }, [feed, run.id, queries, trpc]);
 
   const tellsTokens = chart.data?.tokens.some((tokens) => tokens !== null) ?? true;
-  return { feed, tellsTokens, error: chart.data ? null : chart.error, retry: chart.refetch };
+  const known = Object.keys(chart.data?.series ?? {}).join('\n'); // as text, which stays the same
+  return { feed, tellsTokens, known, error: chart.data ? null : chart.error, retry: chart.refetch };
 }
 
 /** Everything that was read of a run's timeline as it stands; what older attempts measured does not change. */
