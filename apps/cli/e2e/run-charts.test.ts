@@ -204,6 +204,52 @@ describeInBrowser("a run's charts", {}, (dashboard) => {
     await late.and(page.locator('[aria-valuetext^="latest 7"]')).waitFor();
     await page.close();
   });
+
+  test('an evaluation that is logged after its step was seen is drawn without a reload', async () => {
+    const evaluated = await startRun({ server: dashboard.url, project: 'p', name: 'evaluated', onWarning: () => {} });
+    for (let step = 0; step < 3; step++) evaluated.log({ step, loss: 4, custom: { evalLoss: 5 } });
+    evaluated.log({ step: 3, loss: 4 });
+    await evaluated.drained();
+    const page = await dashboard.browser.newPage();
+    await page.goto(`${dashboard.url}/runs/${evaluated.id}`);
+    const loss = chart(page, 'Loss').and(page.locator('[aria-valuemax="3"]'));
+    await loss.waitFor();
+    await page.waitForLoadState('networkidle'); // step 3 is of the chart, which is not read again by itself
+    await loss.focus();
+    await page.keyboard.press('End');
+    expect(await loss.getAttribute('aria-valuetext')).toBe('step 3 · 4.00000');
+    evaluated.log({ step: 3, custom: { evalLoss: 7 } });
+    await evaluated.drained();
+    await loss.and(page.locator('[aria-valuetext="step 3 · 4.00000 · evaluation 7.000"]')).waitFor();
+    await page.close();
+    await evaluated.finish();
+  });
+
+  test('negative steps are drawn as they stream in, and the address zooms to them', async () => {
+    const warmup = await startRun({ server: dashboard.url, project: 'p', name: 'negative', onWarning: () => {} });
+    warmup.log({ step: -5, loss: 4 });
+    await warmup.drained();
+    const page = await dashboard.browser.newPage();
+    await page.goto(`${dashboard.url}/runs/${warmup.id}`);
+    const shown = (first: number, last: number) =>
+      chart(page, 'Loss')
+        .and(page.locator(`[aria-valuemin="${first}"][aria-valuemax="${last}"]`))
+        .waitFor();
+    await shown(-5, -5);
+    await page.waitForLoadState('networkidle'); // what comes now streams in
+    for (const last of [-2, 20]) {
+      for (let step = last === -2 ? -4 : -1; step <= last; step++) warmup.log({ step, loss: 4 - step });
+      await shown(-5, last);
+    }
+    await page.goto(`${dashboard.url}/runs/${warmup.id}?from=-3&to=2`);
+    await shown(-3, 2);
+    await page.getByText('Steps -3 to 2').waitFor();
+    await chart(page, 'Loss').focus();
+    await page.keyboard.press('Home');
+    expect(await chart(page, 'Loss').getAttribute('aria-valuetext')).toBe('step -3 · 7.00000');
+    await page.close();
+    await warmup.finish();
+  });
 });
 
 function chart(page: Page, title: string) {

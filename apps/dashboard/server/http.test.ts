@@ -182,6 +182,13 @@ describe('everything needs a session but what is listed as open', () => {
     expect((await send('/api/trpc/project.list', SIGNED_IN)).status).toBe(200);
   });
 
+  test('tRPC’s answers are compressed for who takes that', async () => {
+    const target = `/api/trpc/${Array(9).fill('project.list').join()}?batch=1`;
+    const encodingFor = async (taken: string) =>
+      (await send(target, { ...SIGNED_IN, 'Accept-Encoding': taken })).headers.get('content-encoding');
+    expect(await Promise.all(['gzip', 'gzip, br', 'identity'].map(encodingFor))).toEqual(['gzip', 'br', null]);
+  });
+
   test('a path that comes back to the sign-in page keeps where it came from', async () => {
     const { headers } = await send('/alerts?status=open&q=%2e%2e');
     expect(headers.get('location')).toBe(`/signin?next=${encodeURIComponent('/alerts?status=open&q=%2e%2e')}`);

@@ -73,6 +73,13 @@ test('a run comes with its configuration as text, whatever its keys', async () =
   expect(JSON.parse(run.config)).toEqual({ constructor: { x: 1 }, lr: 3e-4 });
 });
 
+test('names of custom scalars are asked for some at a time', async () => {
+  const request = { run: RUN, without: ['evalLoss'], limit: 256 };
+  expect(await client.run.customNames.query(request)).toEqual({ names: [], total: 0 });
+  await expect(client.run.customNames.query({ ...request, limit: 257 })).rejects.toThrow(/^limit: /);
+  await expect(client.run.customNames.query({ ...request, search: 'x'.repeat(501) })).rejects.toThrow(/^search: /);
+});
+
 test('an unknown run is not found', async () => {
   await expect(client.run.get.query({ run: UNKNOWN })).rejects.toMatchObject({ data: { code: 'NOT_FOUND' } });
 });

@@ -35,7 +35,7 @@ export { type ForecastPoint, noteForecasts, readForecasts } from './forecast.ts'
 export { judgedTo, markJudged, rewindJudged, runsToJudge } from './judged.ts';
 export { DirectoryHeldError, holderOf } from './lock.ts';
 export { markLostRuns, touchRuns } from './lost-run.ts';
-export type { SeriesKey } from './metric.ts';
+export { type CustomNames, findCustomNames, type SeriesKey } from './metric.ts';
 export { openDatabase } from './open.ts';
 export { type OpenedAttempt, openAfter, openAttempt } from './open-attempt.ts';
 export { removeStep, type StepKey } from './outlier.ts';

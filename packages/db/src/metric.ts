@@ -1,6 +1,6 @@
 import { CHARTED_FIELDS, type ChartMetric, FIRST_CUSTOM_METRIC, STEP_FIELDS } from '@evenkeel/protocol';
-import { and, asc, eq, inArray } from 'drizzle-orm';
-import type { Sql } from './database.ts';
+import { and, asc, count, eq, ilike, inArray, notInArray, sql } from 'drizzle-orm';
+import { containing, type Database, type Sql } from './database.ts';
 import { scalarName } from './schema.ts';
 
 const CUSTOM = 'custom:';
@@ -39,4 +39,41 @@ export async function customNamesOf(db: Sql, run: string): Promise<string[]> {
     .where(eq(scalarName.run, run))
     .orderBy(asc(scalarName.id));
   return rows.map(({ name }) => name);
+}
+
+export interface CustomNamesQuery {
+  run: string;
+  /** Part of a name. */
+  search?: string | undefined;
+  /** Names to leave out. */
+  without?: readonly string[] | undefined;
+  limit: number;
+}
+
+export interface CustomNames {
+  /** By code points. */
+  names: string[];
+  /** How many there are, whatever the limit. */
+  total: number;
+}
+
+/** A run may have 10,000 names of 500 characters: whoever lists them reads some, or searches. */
+export async function findCustomNames(
+  db: Database,
+  { run, search, without = [], limit }: CustomNamesQuery,
+): Promise<CustomNames> {
+  const found = and(
+    eq(scalarName.run, run),
+    search ? ilike(scalarName.name, containing(search)) : undefined,
+    without.length > 0 ? notInArray(scalarName.name, [...without]) : undefined,
+  );
+  const inOrder = sql`${scalarName.name} collate "C"`;
+  const rows = await db.sql
+    .select({ name: scalarName.name })
+    .from(scalarName)
+    .where(found)
+    .orderBy(inOrder)
+    .limit(limit);
+  const [counted] = await db.sql.select({ total: count() }).from(scalarName).where(found);
+  return { names: rows.map(({ name }) => name), total: counted?.total ?? 0 };
 }

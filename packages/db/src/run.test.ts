@@ -36,7 +36,6 @@ describeDatabases('runs', (db) => {
       notes: 'n',
       ...{ notesEditedAt: null, tagsEditedAt: null, editedBy: null },
       layers: ['h0', 'h1'],
-      customNames: [],
       dropped: [],
       attempts: [
         {

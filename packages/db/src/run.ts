@@ -14,7 +14,6 @@ import { openAlertsOf } from './alert-list.ts';
 import { endCommands, endCommandsBefore } from './command.ts';
 import type { Database, Sql } from './database.ts';
 import { readDropped } from './dropped.ts';
-import { customNamesOf } from './metric.ts';
 import { projectOf } from './project.ts';
 import { descriptionOf } from './run-description.ts';
 import { type AttemptKey, checkOwner, namesOfKeys } from './run-owner.ts';
@@ -75,7 +74,6 @@ export interface RunDetail extends RunSummary {
   tagsEditedAt: Date | null;
   editedBy: string | null;
   layers: string[];
-  customNames: string[];
   /** Values that were left out of its steps. */
   dropped: DroppedValue[];
   attempts: AttemptSummary[];
@@ -285,13 +283,11 @@ export async function getRun(db: Database, id: string): Promise<RunDetail | null
     attempts.flatMap(({ keyIds }) => keyIds),
   );
   const alerts = await openAlertsOf(db, [id]);
-  const customNames = await customNamesOf(db.sql, id);
   const dropped = await readDropped(db, id);
   return {
     ...found,
     openAlerts: alerts.get(id) ?? [],
     attempts: attempts.map(({ keyIds, ...rest }) => ({ ...rest, keys: keyIds.map(keyOf) })),
-    customNames,
     dropped,
   };
 }

@@ -12,6 +12,7 @@ import {
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { reportDropped } from './dropped.ts';
+import { findCustomNames } from './metric.ts';
 import { recentSteps } from './recent-steps.ts';
 import { finishRun, getRun, startRun } from './run.ts';
 import { deleteRun } from './run-removal.ts';
@@ -196,6 +197,20 @@ describeDatabases('steps', (db) => {
   const scalars = (count: number, prefix: string) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`${prefix}${at}`, at]));
 
+  test('names of custom scalars are found by any part of them, in order, and counted beyond the limit', async () => {
+    const run = await begin(db());
+    const names = ['loss/b', 'Loss/a', '50 %', 'evalLoss', 'ü', 'speed'];
+    await insert(run, [aStep(0, { custom: Object.fromEntries(names.map((name) => [name, 1])) })]);
+    await insert(await begin(db()), [aStep(0, { custom: { 'loss of another run': 1 } })]);
+    const find = (search: string | undefined, limit = 9) =>
+      findCustomNames(db(), { run, search, without: ['evalLoss'], limit });
+    expect(await find('loss')).toEqual({ names: ['Loss/a', 'loss/b'], total: 2 });
+    expect(await find('%')).toEqual({ names: ['50 %'], total: 1 });
+    expect(await find('none')).toEqual({ names: [], total: 0 });
+    expect(await find(undefined, 3)).toEqual({ names: ['50 %', 'Loss/a', 'loss/b'], total: 5 });
+    expect((await find(undefined)).names.slice(3)).toEqual(['speed', 'ü']);
+  });
+
   test('a run has thousands of custom scalars, and further ones are left out', async () => {
     const run = await begin(db());
     await insert(run, [aStep(0, { custom: scalars(MAX_CUSTOM_SCALARS - 1, 'a') })]);
@@ -204,7 +219,7 @@ describeDatabases('steps', (db) => {
       [beyond],
     ]);
     expect(await insert(run, [aStep(3, { custom: { b0: 7, a0: 8 } })])).toEqual([[]]);
-    expect((await getRun(db(), run))?.customNames).toHaveLength(MAX_CUSTOM_SCALARS);
+    expect(await findCustomNames(db(), { run, limit: 1 })).toEqual({ names: ['a0'], total: MAX_CUSTOM_SCALARS });
     expect((await all(run)).slice(1)).toMatchObject([
       { custom: { a0: 1 } },
       { custom: { b0: 0 } },

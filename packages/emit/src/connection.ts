@@ -261,7 +261,7 @@ export class Connection {
     this.#watch.answered();
   }
 
-  #onStored({ dropped = [], warning }: Accepted): void {
+  #onStored({ dropped = [], conflicts = [], warning }: Accepted): void {
     const { outbox, drops, warn } = this.#options;
     outbox.acknowledge();
     if (warning !== undefined) warn(`the server: ${printable(warning.slice(0, MAX_WARNING_LENGTH))}`, 'steps: warning');
@@ -269,6 +269,13 @@ export class Connection {
       drops.add(storableText(field, MAX_FIELD_LENGTH), storableText(reason, MAX_FIELD_LENGTH), count);
       const where = printable(`${field}: ${reason}`.slice(0, 2 * MAX_FIELD_LENGTH));
       warn(`the server left a value out of ${count} ${count === 1 ? 'step' : 'steps'}: ${where}`, `dropped ${where}`);
+    }
+    for (const { field, step } of conflicts) {
+      const what = printable(field.slice(0, MAX_FIELD_LENGTH));
+      warn(
+        `another emitter of this attempt sends another value of ${what} for step ${step}: the later one is kept`,
+        `conflict ${what}`,
+      );
     }
   }
 

@@ -170,6 +170,17 @@ test('a late answer to an earlier sending counts', async () => {
   expect(server.acceptedSteps).toEqual([1]);
 });
 
+test('values that another emitter of the attempt sends otherwise are warned of: the first of a field, then the 10th', async () => {
+  await using server = await IngestServer.listen();
+  await using recorded = openTestRun(server);
+  server.answer = ({ steps }) => ({ ok: true, conflicts: steps.map(({ step }) => ({ field: 'custom.a\x1b', step })) });
+  for (const step of range(3, 15)) recorded.run.log({ step, custom: { a: 1 } });
+  await recorded.run.finish();
+  const warning = (step: number) =>
+    `another emitter of this attempt sends another value of custom.a\\x1b for step ${step}: the later one is kept`;
+  expect(recorded.warnings).toEqual([warning(3), `${warning(12)} (10 times so far)`]);
+});
+
 test('a refused batch is dropped with one warning and never sent again; the others arrive', async () => {
   await using server = await IngestServer.listen();
   await using recorded = openTestRun(server);

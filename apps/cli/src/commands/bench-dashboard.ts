@@ -3,8 +3,9 @@ import { startServer } from '@evenkeel/dashboard/server';
 import { openDatabase, readChart } from '@evenkeel/db';
 import { Command } from 'commander';
 import { inNewFolder } from '../bench/folder.ts';
+import { slowestCharts } from '../bench-dashboard/chart-reads.ts';
 import { storeRuns } from '../bench-dashboard/fill.ts';
-import { storeLongRun } from '../bench-dashboard/long-run.ts';
+import { scalarNames, storeLongRun } from '../bench-dashboard/long-run.ts';
 import {
   boardTime,
   clickToChartTime,
@@ -16,7 +17,7 @@ import {
   zoomTime,
 } from '../bench-dashboard/measure.ts';
 import { Failure } from '../failure.ts';
-import { readCount } from '../numbers.ts';
+import { readCount, readWhole } from '../numbers.ts';
 import { openServerLog } from '../server-log.ts';
 import { printTable } from '../table.ts';
 
@@ -28,6 +29,7 @@ const BROWSERS = [
 
 interface Options {
   steps: number;
+  scalars: number;
   runs: number;
   seconds: number;
   chromium?: string;
@@ -37,17 +39,18 @@ export function benchDashboardCommand(): Command {
   return new Command('dashboard')
     .description('time the dashboard in Chromium on a new database with a long run and many runs')
     .option('--steps <n>', 'steps of the long run', readCount, 1_000_000)
+    .option('--scalars <n>', 'custom scalars of each of its steps', readWhole, 0)
     .option('--runs <n>', 'runs on the board', readCount, 10_000)
     .option('--seconds <n>', 'how long 20 runs stream while one is watched', readCount, 10)
     .option('--chromium <path>', 'the browser (default: Chromium or Chrome where they usually are)')
     .action((options: Options) => inNewFolder((folder) => bench(folder, options)));
 }
 
-async function bench(dataDir: string, { steps, runs, seconds, chromium: path }: Options): Promise<void> {
+async function bench(dataDir: string, { steps, scalars, runs, seconds, chromium: path }: Options): Promise<void> {
   const executablePath = path ?? BROWSERS.find((known) => existsSync(known));
   if (!executablePath) throw new Failure('no Chromium was found: name one with --chromium');
-  console.log(`storing a run of ${steps} steps, then ${runs} runs …`);
-  const run = await storeLongRun(dataDir, steps);
+  console.log(`storing a run of ${steps} steps with ${scalars} custom scalars, then ${runs} runs …`);
+  const run = await storeLongRun(dataDir, steps, scalars);
   const points = await fill(dataDir, run, runs);
   const { chromium } = await import('playwright-core'); // takes a while to load
   const log = openServerLog();
@@ -72,6 +75,13 @@ async function bench(dataDir: string, { steps, runs, seconds, chromium: path }: 
       ['bytes of the run page', kilobytes(await pageBytes(browser, page)), ''],
       ['bytes of the board', kilobytes(await pageBytes(browser, server.url)), ''],
     ];
+    if (scalars > 0) {
+      const [whole, zoomed] = await slowestCharts(server.url, { run, steps, names: scalarNames(scalars) });
+      rows.push(
+        ['one custom scalar at the server, the slowest of 20', ...times(whole, limit)],
+        ['the same zoomed, the slowest of 20', ...times(zoomed, limit)],
+      );
+    }
     console.log('streaming …');
     const live = await smoothness(browser, server.url, { runs: 20, stepsPerSecond: 50, seconds });
     rows.push(

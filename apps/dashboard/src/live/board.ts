@@ -58,7 +58,10 @@ export class LiveBoard {
   /** A run not heard of before, or one that began, ended or went back: more than a word here tells has changed. */
   isNews({ run, status, lastStep }: BoardChange): boolean {
     const former = this.runs.get(run);
-    return former?.status !== status || (lastStep ?? 0) < (former.lastStep ?? 0);
+    return (
+      former?.status !== status ||
+      (lastStep ?? Number.NEGATIVE_INFINITY) < (former.lastStep ?? Number.NEGATIVE_INFINITY)
+    );
   }
 
   subscribe(run: string, listener: () => void): () => void {

@@ -4,6 +4,7 @@ import {
   countRuns,
   deleteRun,
   describeRun,
+  findCustomNames,
   getRun,
   listCommands,
   listTags,
@@ -17,11 +18,13 @@ import {
   attemptNumber,
   authorOf,
   MAX_REASON_LENGTH,
+  MAX_SCALAR_NAME_LENGTH,
   name,
   runId,
   runNotes,
   runStatus,
   runTags,
+  scalarName,
   stepNumber,
   text,
 } from '@evenkeel/protocol';
@@ -33,6 +36,7 @@ const text200 = text(200);
 
 const MAX_RUNS_AT_ONCE = 200;
 const MAX_COMMANDS_AT_ONCE = 200;
+const MAX_NAMES_AT_ONCE = 256;
 /** Room for a value of the configuration that a list is grouped by. */
 const MAX_CURSOR_LENGTH = 200_000;
 
@@ -83,6 +87,15 @@ const commandsRequest = z.object({
   /** Only those that answered this alert. */
   alert: z.uuid().optional(),
   limit: z.number().int().min(1).max(MAX_COMMANDS_AT_ONCE).default(100),
+});
+
+const customNamesRequest = z.object({
+  run: runId,
+  /** Part of a name. */
+  search: text(MAX_SCALAR_NAME_LENGTH).optional(),
+  /** Names to leave out. */
+  without: z.array(scalarName).max(16).optional(),
+  limit: z.number().int().min(1).max(MAX_NAMES_AT_ONCE),
 });
 
 const commandRequest = z.object({
@@ -144,6 +157,9 @@ export const runRouter = router({
     // As text: superjson refuses objects with keys such as "constructor", which a configuration may have.
     return { ...run, config: JSON.stringify(run.config) };
   }),
+
+  /** Names of its custom scalars, in order; those beyond the limit are found by a search. */
+  customNames: procedure.input(customNamesRequest).query(({ ctx, input }) => findCustomNames(ctx.db, input)),
 
   /** Notes and tags in place of what the trainer told; its next attempts leave them alone. */
   describe: procedure.input(descriptionRequest).mutation(async ({ ctx, input }) => {

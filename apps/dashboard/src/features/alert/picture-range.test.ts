@@ -10,6 +10,7 @@ const seen = (first: number, last: number, divergenceStep: number | null = null)
 it('shows the window and as much before it, and reads no step behind it', () => {
   expect(pictureRange(seen(400, 500), {})).toEqual({ from: 300, to: 500, view: { from: 300, to: 500 } });
   expect(pictureRange(seen(7, 7), {})).toEqual({ from: 0, to: 7, view: { from: 0, to: 7 } });
+  expect(pictureRange(seen(-5, 5), {})).toMatchObject({ from: -35, to: 5 });
   expect(pictureRange(seen(0, 0), {})).toEqual({ from: 0, to: 0, view: { from: 0, to: 1 } });
 });
 

@@ -29,7 +29,8 @@ export function pictureRequest({ run, attempt }: { run: string; attempt: number 
 /** What an alert's picture shows: the window with as much before it again, or what somebody has zoomed to. */
 export function pictureRange({ window: [first, last], divergenceStep }: Seen, asked: StepRange): PictureRange {
   const ahead = Math.max(0, (divergenceStep ?? last) - last);
-  const start = Math.max(0, first - Math.max(last - first, ahead, LEAST_CONTEXT));
+  const lowest = first < 0 ? Number.NEGATIVE_INFINITY : 0; // most runs begin there
+  const start = Math.max(lowest, first - Math.max(last - first, ahead, LEAST_CONTEXT));
   const end = ahead === 0 ? last : last + ahead + Math.ceil(MARGIN * (last + ahead - start));
   const from = Math.min(asked.from ?? start, last);
   const until = asked.to ?? end;

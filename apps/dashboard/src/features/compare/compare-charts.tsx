@@ -11,7 +11,7 @@ import { reachOf } from './align.ts';
 import { ChartGrid } from './chart-grid.tsx';
 import { wordsOf } from './compare-chart.tsx';
 import { readPlaces } from './compare-params.ts';
-import { COMPARE_SERIES, compareViews } from './compare-views.ts';
+import { COMPARE_SERIES, COMPARE_VIEWS, compareViews } from './compare-views.ts';
 import { CustomCharts } from './custom-charts.tsx';
 import { LeftOut } from './left-out.tsx';
 import { ReadError } from './read-error.tsx';
@@ -25,8 +25,6 @@ export function CompareCharts({ runs, ...pointing }: { runs: readonly ComparedRu
   const align = readUnit(params);
   const halfLife = readSmoothing(params);
   const { from, to } = readPlaces(params);
-  const names = [...new Set(runs.flatMap(({ run }) => run.customNames))].toSorted().join('\n');
-  const views = useMemo(() => compareViews(names.split('\n')), [names]);
   const range = useMemo(() => ({ from, to }), [from, to]);
   const shared = { align, range, halfLife };
   const {
@@ -35,7 +33,9 @@ export function CompareCharts({ runs, ...pointing }: { runs: readonly ComparedRu
     charts: read,
     error,
     isReading,
-  } = useLines(runs, { ...shared, views, series: COMPARE_SERIES });
+  } = useLines(runs, { ...shared, views: COMPARE_VIEWS, series: COMPARE_SERIES });
+  const known = [...new Set(read.flatMap((chart) => Object.keys(chart?.series ?? {})))].join('\n');
+  const views = useMemo(() => compareViews(known.split('\n')), [known]);
   const visible = places.filter((_, at) => !pointing.hidden.has(runs[at]?.id ?? ''));
   const grid = { ...shared, ...pointing, whole: reachOf(visible) ?? ([0, 1] as const) };
   return (
@@ -44,7 +44,7 @@ export function CompareCharts({ runs, ...pointing }: { runs: readonly ComparedRu
       <ReadError error={error} />
       <LeftOut runs={runs} charts={read} align={align} />
       <ChartGrid views={views} lines={lines} {...grid} />
-      <CustomCharts runs={runs} names={names} {...grid} />
+      <CustomCharts runs={runs} {...grid} />
     </section>
   );
 }

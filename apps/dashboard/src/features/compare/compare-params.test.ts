@@ -28,7 +28,8 @@ test.each([
   ['from=10', { from: 10 }],
   ['to=9000000000000', { to: 9_000_000_000_000 }],
   ['from=20&to=10', {}],
-  ['from=-1&to=1e3', {}],
+  ['from=-1&to=1e3', { from: -1 }],
+  ['from=-5&to=-7', {}],
   ['from=&to=99999999999999999', {}],
 ])('the range of %s', (query, range) => {
   expect(readPlaces(new URLSearchParams(query))).toEqual(range);

@@ -58,5 +58,5 @@ export function readPlaces(params: URLSearchParams): StepRange {
 
 function readPlace(text: string | null): number | undefined {
   const place = Number(text);
-  return text && /^\d+$/.test(text) && Number.isSafeInteger(place) ? place : undefined;
+  return text && /^-?\d+$/.test(text) && Number.isSafeInteger(place) ? place : undefined;
 }

@@ -2,7 +2,7 @@ import type { AppRouter } from '@evenkeel/api';
 import { keepPreviousData, skipToken } from '@tanstack/react-query';
 import type { TRPCOptionsProxy } from '@trpc/tanstack-react-query';
 import type { SeriesKey } from '../../trpc/client.tsx';
-import type { StepRange } from '../step/view-params.ts';
+import { customNamesRequest, type StepRange } from '../step/view-params.ts';
 import { COMPARE_SERIES } from './compare-views.ts';
 
 /** About one for every pixel of a chart, of which two stand side by side; a zoom reads more. */
@@ -36,6 +36,14 @@ export function columnsQuery(
   const input = range && { run, ...range, columns: COLUMNS, series: [...series] };
   return trpc.step.chart.queryOptions(input ?? skipToken, {
     structuralSharing: false,
+    refetchInterval: isLive && FOLLOW_MS,
+  });
+}
+
+/** The first names of a run's custom scalars, as the address has them. */
+export function customNamesQuery(trpc: Queries, { run, isLive }: Asked, params: URLSearchParams, limit: number) {
+  return trpc.run.customNames.queryOptions(customNamesRequest(run, params, limit), {
+    placeholderData: keepPreviousData,
     refetchInterval: isLive && FOLLOW_MS,
   });
 }

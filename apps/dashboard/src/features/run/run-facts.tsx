@@ -128,7 +128,8 @@ function Attempts({ run }: { run: RunDetail }) {
               <td className={classes.whole}>{status}</td>
               <td>
                 {span(firstStep, lastStep)}
-                {conflicts > 0 && `, ${formatCount(conflicts)} conflicting values from two emitters`}
+                {conflicts > 0 &&
+                  `, ${formatCount(conflicts)} conflicting ${conflicts === 1 ? 'value' : 'values'} from two emitters`}
               </td>
               <td className={classes.whole}>{formatInstant(startedAt)}</td>
               {hasKeys && <td className={classes.key}>{keys.join(', then ') || 'none'}</td>}

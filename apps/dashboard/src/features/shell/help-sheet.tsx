@@ -11,7 +11,7 @@ const KEYS: readonly { where: string; keys: readonly (readonly [keys: readonly s
     keys: [
       [['?'], 'this sheet'],
       [['Ctrl', 'K'], 'find a run, a page or an action; on a Mac ⌘ K'],
-      [['/'], 'all runs, to search them'],
+      [['/'], 'the search of the page, or of all runs'],
       [['Tab'], 'from one thing to the next'],
     ],
   },

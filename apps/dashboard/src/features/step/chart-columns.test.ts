@@ -51,6 +51,15 @@ describe('extendChart', () => {
     expect(extended.lastStep).toBe(3);
   });
 
+  it('draws negative steps', () => {
+    const tail = [-5, -4, -3, 0, 1].map((at) => step(at, 1));
+    const empty = { ...chart(1, [], 0, []), firstStep: null, lastStep: null };
+    expect(extendChart(empty, tail, {}).steps).toEqual([-5, -4, -3, 0, 1]);
+    expect(extendChart(empty, tail, { from: -4, to: 0 }).steps).toEqual([-4, -3, 0]);
+    const wide = extendChart({ ...empty, columnSteps: 4 }, tail, {});
+    expect(wide).toMatchObject({ firstStep: -5, steps: [-8, -4, 0] });
+  });
+
   it('begins with nothing', () => {
     const empty = { ...chart(1, [], 0, []), firstStep: null, lastStep: null };
     expect(extendChart(empty, [], {})).toMatchObject({ firstStep: null, lastStep: null, steps: [] });

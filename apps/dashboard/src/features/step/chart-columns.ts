@@ -28,12 +28,16 @@ export function extendChart(chart: Chart, tail: readonly StepEvent[], range: Ste
 
 function readSeries(event: StepEvent, key: SeriesKey): number | null | undefined {
   if (!isCustom(key)) return event[key];
-  const name = key.slice('custom:'.length);
+  const name = customNameOf(key);
   return event.custom && Object.hasOwn(event.custom, name) ? event.custom[name] : null;
 }
 
-function isCustom(key: SeriesKey): key is `custom:${string}` {
+export function isCustom(key: string): key is `custom:${string}` {
   return key.startsWith('custom:');
+}
+
+export function customNameOf(key: `custom:${string}`): string {
+  return key.slice('custom:'.length);
 }
 
 interface Summary {
@@ -113,7 +117,10 @@ export function columnStepsOf(steps: readonly number[]): number {
   return distances.sort((a, b) => a - b)[distances.length >> 1] ?? 1;
 }
 
-function isWithin({ from = 0, to = Number.POSITIVE_INFINITY }: StepRange): (event: StepEvent) => boolean {
+function isWithin({
+  from = Number.NEGATIVE_INFINITY,
+  to = Number.POSITIVE_INFINITY,
+}: StepRange): (event: StepEvent) => boolean {
   return ({ step }) => step >= from && step <= to;
 }
 

@@ -75,7 +75,8 @@ function Range({ range: { from, to }, onReset }: { range: StepRange; onReset: ()
   return (
     <>
       <span>
-        Steps {formatCount(from ?? 0)} to {to === undefined ? 'the newest' : formatCount(to)}
+        {from === undefined ? 'The first step' : `Steps ${formatCount(from)}`} to{' '}
+        {to === undefined ? 'the newest' : formatCount(to)}
       </span>
       <Button size="compact-xs" variant="default" onClick={onReset}>
         Show all steps

@@ -44,16 +44,16 @@ export function Charts({ run, alerts, isSketched }: Props) {
   const asked = readUnit(params);
   const halfLife = readSmoothing(params);
   const forecast = useForecast(run, range);
-  const diverged = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? 0;
+  const diverged = forecast.ahead?.interval?.[1] ?? forecast.ahead?.step ?? Number.NEGATIVE_INFINITY;
   const ahead = Math.max(diverged, furthestStep(run.attempts)); // what made a run rewind stays in view
   const shown = { range, unit: asked, series: METRIC_SERIES, ahead };
-  const { feed, tellsTokens, error, retry } = useStepFeed(run, shown);
+  const { feed, tellsTokens, known, error, retry } = useStepFeed(run, shown);
   const unit = asked === 'tokens' && !tellsTokens ? 'step' : asked;
   useStepArray(feed, run.id, range, 'layerGradVar');
   useStepArray(feed, run.id, range, 'tevQuantiles');
   useStepArray(feed, run.id, range, 'layerOutVar');
   const ghosts = useGhosts(run, range);
-  const metrics = useMemo(() => metricViews(run.customNames), [run.customNames]);
+  const metrics = useMemo(() => metricViews(known.split('\n')), [known]);
   const views = useMemo(() => metrics.map((view) => metricChart(view, halfLife)), [metrics, halfLife]);
   const zoom = (next: StepRange | null) => setParams(writeRange(next ?? {}), 'push');
 
@@ -101,7 +101,7 @@ export function Charts({ run, alerts, isSketched }: Props) {
         />
       </div>
       <LatestValues feed={feed} views={metrics} layers={run.layers} title="The charts as a table" />
-      {run.customNames.length > 0 && <CustomCharts run={run} range={range} alerts={alerts} />}
+      <CustomCharts run={run} range={range} alerts={alerts} />
     </>
   );
 }

@@ -47,13 +47,66 @@ it('draws no streamed step that later ones fall back below, and reads the chart 
   receive(100_000, 100_000);
   receive(1_000, 1_003);
   expect(feed.view()).toEqual([0, 1_003]);
+  expect(readAgain).not.toHaveBeenCalled();
   feed.load(chart(0, 1_001)); // the tail is kept in the order of its numbers
   expect(feed.view()).toEqual([0, 1_003]);
-  expect(readAgain).not.toHaveBeenCalled();
   const atWrongNumber = openFeed();
   atWrongNumber.feed.load({ ...chart(0, 999), lastStep: 100_000 });
   atWrongNumber.receive(1_000, 1_000);
   expect(atWrongNumber.readAgain).toHaveBeenCalledOnce();
+});
+
+describe('an evaluation that is logged after its step', () => {
+  const evaluate = ({ feed }: ReturnType<typeof openFeed>, step: number) =>
+    feed.receive({ run: RUN, attempt: 1, steps: [{ step, time: 0, custom: { evalLoss: 7 } }] });
+
+  it('has the chart read again where the chart holds the step', () => {
+    const opened = openFeed();
+    opened.feed.load(chart(0, 2));
+    evaluate(opened, 2);
+    expect(opened.readAgain).toHaveBeenCalledTimes(1);
+    opened.feed.asked();
+    opened.feed.load(chart(0, 2));
+    expect(opened.readAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it('is merged with a step that streamed in, without reading anything', () => {
+    const opened = openFeed();
+    const none = { mean: [null, null, null], min: null, max: null, nonFinite: [0, 0, 0] };
+    opened.feed.load({ ...chart(0, 2), series: { 'custom:evalLoss': none } });
+    opened.receive(3, 3);
+    evaluate(opened, 3);
+    expect(opened.feed.picture()?.chart.series['custom:evalLoss']?.mean).toEqual([null, null, null, 7]);
+    expect(opened.readAgain).not.toHaveBeenCalled();
+  });
+
+  it('has the chart read again where the chart may have been read before it', () => {
+    const opened = openFeed();
+    opened.feed.load(chart(0, 2));
+    opened.receive(3, 3);
+    opened.feed.asked();
+    evaluate(opened, 3); // the answer holds step 3, and was read before this was stored
+    expect(opened.readAgain).not.toHaveBeenCalled();
+    opened.feed.load(chart(0, 3));
+    expect(opened.readAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it('may also come before the chart', () => {
+    const opened = openFeed();
+    opened.receive(3, 3);
+    evaluate(opened, 3);
+    opened.feed.load(chart(0, 3));
+    expect(opened.readAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it('is no matter to steps that come in order, not even behind one with a wrong number', () => {
+    const opened = openFeed();
+    opened.feed.load(chart(0, 50));
+    opened.receive(1_000_000, 1_000_000);
+    opened.receive(51, 52);
+    opened.feed.load(chart(0, 52));
+    expect(opened.readAgain).not.toHaveBeenCalled();
+  });
 });
 
 describe('a feed', () => {
@@ -158,6 +211,15 @@ describe('a feed', () => {
     expect(feed.view()).toEqual([2, 3]);
   });
 
+  it('follows a run whose steps are negative', () => {
+    const { feed, receive } = openFeed();
+    feed.load(chart(-9, -7));
+    receive(-6, -5);
+    expect(feed.view()).toEqual([-9, -5]);
+    feed.show({ from: -7 });
+    expect(feed.view()).toEqual([-7, -5]);
+  });
+
   it('tells once of a custom scalar that it did not know', () => {
     const { feed } = openFeed();
     const found = vi.fn();
@@ -168,6 +230,17 @@ describe('a feed', () => {
     expect(found).not.toHaveBeenCalled();
     send({ speed: 1 });
     send({ speed: 2 });
-    expect(found).toHaveBeenCalledTimes(1);
+    send({ speed: 2, other: 1 });
+    expect(found.mock.calls).toEqual([[['speed']], [['other']]]);
+  });
+
+  it('knows the custom scalars of its chart', () => {
+    const { feed } = openFeed();
+    const found = vi.fn();
+    feed.foundCustom = found;
+    const speed = { mean: [1], min: null, max: null, nonFinite: [0] };
+    feed.load({ ...chart(0, 0), series: { 'custom:speed': speed } });
+    feed.receive({ run: RUN, attempt: 1, steps: [{ step: 1, time: 0, custom: { speed: 1 } }] });
+    expect(found).not.toHaveBeenCalled();
   });
 });

@@ -1,7 +1,7 @@
 import type { StepArray, StepBatch, StepEvent } from '@evenkeel/protocol';
 import { extendBounds, NO_STEPS, type StepBounds } from '@evenkeel/stability';
 import type { ArrayChart, Chart } from '../../trpc/client.tsx';
-import { cutArray, cutChart, extendArray, extendChart } from './chart-columns.ts';
+import { customNameOf, cutArray, cutChart, extendArray, extendChart, isCustom } from './chart-columns.ts';
 import { mergeSteps } from './tail.ts';
 import type { StepRange } from './view-params.ts';
 import { STEP_AXIS, type XAxis, type XUnit, xAxisOf } from './x-axis.ts';
@@ -27,8 +27,6 @@ interface Options {
   schedule: (draw: () => void) => void;
   /** When the run began, in milliseconds since 1970. */
   startedAt: number;
-  /** Names of the custom scalars that are known. */
-  customNames?: readonly string[];
 }
 
 /** What there is to draw. */
@@ -39,40 +37,41 @@ export interface Picture {
 
 /**
  * One run's steps as its page draws them: a chart read from the server, and after its last step those that streamed
- * in. Charts listen to it directly, so that a new step draws canvases and renders no component.
+ * in. What streams in for steps within the chart has it read again. Charts listen to it directly, so that a new step draws canvases and renders no component.
  */
 export class StepFeed {
   /** Asks for the charts to be read again; set by whoever reads them. */
   readAgain: () => void = () => {};
-  /** Tells that a custom scalar streamed in which was not known; set likewise. */
-  foundCustom: () => void = () => {};
+  /** Is given the names of custom scalars that stream in for the first time and are not in the chart; set likewise. */
+  foundCustom: (names: readonly string[]) => void = () => {};
   private readonly schedule: Options['schedule'];
   private readonly listeners = new Set<() => void>();
   private attempt: number;
   private range: StepRange = {};
   /** A step beyond the last that the x axis reaches to. */
-  private ahead = 0;
+  private ahead = Number.NEGATIVE_INFINITY;
   private unit: XUnit = 'step';
   /** Until it is read. */
   private isNewView = true;
   private readonly startedAt: number;
-  private readonly customNames: Set<string>;
+  private readonly customNames = new Set<string>();
   private chart: Chart | null = null;
   private readonly arrays = new Map<StepArray, ArrayChart>();
   private tail: StepEvent[] = [];
   /** Of the newest attempt as its steps came, which the tail in its order does not show: the server would draw the same. */
   private bounds: StepBounds = NO_STEPS;
+  /** The lowest step of which a part came since the chart was last asked for: what is read may lack that part. */
+  private lowestPart = Number.POSITIVE_INFINITY;
   private drawn: Picture | null = null;
   private drawnAxis: XAxis | null = null;
   private scheduled = false;
   private allAtOnce = false;
   private readonly waiting = new Set<() => void>();
 
-  constructor({ attempt, schedule, startedAt, customNames = [] }: Options) {
+  constructor({ attempt, schedule, startedAt }: Options) {
     this.attempt = attempt;
     this.schedule = schedule;
     this.startedAt = startedAt;
-    this.customNames = new Set(customNames);
   }
 
   subscribe(listener: () => void): () => void {
@@ -97,13 +96,20 @@ export class StepFeed {
     this.changed('at once');
   }
 
+  /** The chart is asked for: the answer holds all that came until now. */
+  asked(): void {
+    this.lowestPart = Number.POSITIVE_INFINITY;
+  }
+
   load(chart: Chart): void {
     this.chart = chart;
+    for (const key in chart.series) if (isCustom(key)) this.customNames.add(customNameOf(key));
     const last = chart.lastStep ?? Number.NEGATIVE_INFINITY;
     this.tail = this.tail.filter(({ step }) => step > last);
     const outliers = this.bounds.outliers.filter((step) => step > last);
     const read = { ...this.bounds, first: chart.firstStep, last: chart.lastStep, outliers };
     this.bounds = extendBounds(read, numbersOf(this.tail));
+    if (this.lowestPart <= last) this.readAgain();
     this.changed(this.isNewView ? 'at once' : 'in turn');
     this.isNewView = false;
   }
@@ -117,10 +123,9 @@ export class StepFeed {
     if (attempt < this.attempt) return; // of a life that a later attempt has superseded
     if (attempt > this.attempt) this.rewind(attempt, steps[0]?.step ?? 0);
     this.noteCustom(steps);
+    this.noteParts(steps);
     this.tail = mergeSteps(this.tail, steps);
     this.bounds = extendBounds(this.bounds, numbersOf(steps));
-    const last = this.chart?.lastStep ?? Number.POSITIVE_INFINITY;
-    if (steps.some(({ step }) => step <= last)) this.readAgain(); // the chart may end at a wrong number
     if (this.tail.length > TAIL_LIMIT) this.readAgain();
     if (this.tail.length > TAIL_HARD_LIMIT) this.tail = this.tail.slice(-TAIL_LIMIT);
     this.changed('in turn');
@@ -178,10 +183,27 @@ export class StepFeed {
     this.readAgain(); // the column that the cut goes through still holds superseded steps
   }
 
+  /**
+   * Parts of steps that are known already, such as an evaluation logged after its step. In the tail they are merged; a
+   * column of the chart has no place for them, so it is read again; as it is where the chart ends at a wrong number.
+   */
+  private noteParts(steps: readonly StepEvent[]): void {
+    const lowest = steps.reduce((least, { step }) => Math.min(least, step), Number.POSITIVE_INFINITY);
+    if (lowest > (this.bounds.last ?? Number.NEGATIVE_INFINITY)) return;
+    this.lowestPart = Math.min(this.lowestPart, lowest);
+    if (lowest <= (this.chart?.lastStep ?? Number.NEGATIVE_INFINITY)) this.readAgain();
+  }
+
   private noteCustom(steps: readonly StepEvent[]): void {
-    const known = this.customNames.size;
-    for (const { custom } of steps) for (const name in custom) this.customNames.add(name);
-    if (this.customNames.size > known) this.foundCustom();
+    const found: string[] = [];
+    for (const { custom } of steps) {
+      for (const name in custom) {
+        if (this.customNames.has(name)) continue;
+        this.customNames.add(name);
+        found.push(name);
+      }
+    }
+    if (found.length > 0) this.foundCustom(found);
   }
 
   /** A new view is drawn everywhere at once; new steps one chart a frame in turn, so that no frame is long. */

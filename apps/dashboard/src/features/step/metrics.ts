@@ -41,19 +41,23 @@ const CUSTOM_UNITS = new Map([
   ['memoryBytes', 'bytes'],
 ]);
 
-/** The charts of a run with these custom scalars: without what it has nothing of to draw beside a line. */
-export function metricViews(customNames: readonly string[]): MetricView[] {
+/** The charts of a run that has these series: without what it has nothing of to draw beside a line. */
+export function metricViews(known: readonly string[]): MetricView[] {
   return METRIC_VIEWS.map(({ beside, ...view }) =>
-    beside && customNames.some((name) => beside.metric === `custom:${name}`) ? { ...view, beside } : view,
+    beside && known.includes(beside.metric) ? { ...view, beside } : view,
   );
 }
 
-/** A chart for every custom scalar that has no place above, in the order of their names. */
+/** Custom scalars that have their place above. */
+export const PLACED_CUSTOM = [EVAL_LOSS];
+
 export function customViews(names: readonly string[]): MetricView[] {
-  return names
-    .filter((name) => name !== EVAL_LOSS)
-    .toSorted()
-    .map((name) => ({ metric: `custom:${name}`, title: name, unit: CUSTOM_UNITS.get(name) ?? null, scale: 'auto' }));
+  return names.map((name) => ({
+    metric: `custom:${name}`,
+    title: name,
+    unit: CUSTOM_UNITS.get(name) ?? null,
+    scale: 'auto',
+  }));
 }
 
 /** A row for each line: also for what is drawn beside another. */

@@ -112,7 +112,7 @@ function cursor(hooks: PlotHooks, points: uPlot.Cursor.Points): uPlot.Cursor {
 function select(plot: uPlot, hooks: PlotHooks): void {
   const { left, width } = plot.select;
   if (width < MIN_DRAG) return;
-  const from = Math.max(0, Math.floor(plot.posToVal(left, 'x')));
+  const from = Math.floor(Math.max(hooks.view()[0], plot.posToVal(left, 'x')));
   const to = Math.ceil(plot.posToVal(left + width, 'x'));
   plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
   hooks.zoom(from, to);

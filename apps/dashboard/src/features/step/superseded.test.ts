@@ -25,5 +25,6 @@ it('is the whole of an attempt that a later one began before', () => {
 
 it('the furthest step may be one of an attempt that was rewound', () => {
   expect(furthestStep([attempt(1, 0, 400), attempt(2, 280, 310), attempt(3, null, null)])).toBe(400);
-  expect(furthestStep([])).toBe(0);
+  expect(furthestStep([attempt(1, -9, -2), attempt(2, null, null)])).toBe(-2);
+  expect(furthestStep([])).toBe(Number.NEGATIVE_INFINITY);
 });

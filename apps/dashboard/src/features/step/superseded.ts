@@ -15,7 +15,10 @@ export function supersededSteps(attempts: readonly AttemptSpan[]): Superseded[] 
   });
 }
 
-/** The last step that any attempt came to, beyond the run's own where it rewound; 0 where none has made a step. */
+/** The last step that any attempt came to, beyond the run's own where it rewound; −∞ where none has made a step. */
 export function furthestStep(attempts: readonly AttemptSpan[]): number {
-  return attempts.reduce((furthest, { lastStep }) => Math.max(furthest, lastStep ?? 0), 0);
+  return attempts.reduce(
+    (furthest, { lastStep }) => Math.max(furthest, lastStep ?? furthest),
+    Number.NEGATIVE_INFINITY,
+  );
 }

@@ -25,11 +25,13 @@ it('goes on to what the run says now, where that is news', () => {
   expect(withNewest(read, run({ risk: 0.3 }))).toEqual(read);
   expect(withNewest(read, run({ lastStep: 40 }))).toEqual(read);
   expect(withNewest(read, run({ risk: null }))).toEqual(read);
+  expect(withNewest([], run({ lastStep: -7 }))).toMatchObject([{ step: -7 }]);
   expect(withNewest([], run({}))).toMatchObject([{ step: 90, risk: 0.7, divergenceStep: 150 }]);
 });
 
 it('looks ahead of a run that goes on, and of no other', () => {
   expect(aheadOf(run({}))).toEqual({ step: 150, interval: [120, 190] });
+  expect(aheadOf(run({ lastStep: -9, divergenceStep: -2 }))).toMatchObject({ step: -2 });
   expect(aheadOf(run({ status: 'stopped' }))).toBeNull();
   expect(aheadOf(run({ lastStep: 150 }))).toBeNull();
   expect(aheadOf(run({ divergenceStep: null }))).toBeNull();

@@ -28,11 +28,13 @@ export function withNewest(
   { lastStep, risk, divergenceStep, divergenceInterval }: RunDetail,
 ): readonly ForecastPoint[] {
   const last = read.at(-1);
-  if (risk === null || lastStep === null || last?.risk === risk || lastStep <= (last?.step ?? -1)) return read;
+  if (risk === null || lastStep === null || last?.risk === risk || lastStep <= (last?.step ?? Number.NEGATIVE_INFINITY))
+    return read;
   return [...read, { step: lastStep, risk, divergenceStep, divergenceInterval }];
 }
 
 export function aheadOf({ status, lastStep, divergenceStep, divergenceInterval }: RunDetail): Ahead | null {
-  if (status !== 'running' || divergenceStep === null || divergenceStep <= (lastStep ?? 0)) return null;
+  if (status !== 'running' || divergenceStep === null || divergenceStep <= (lastStep ?? Number.NEGATIVE_INFINITY))
+    return null;
   return { step: divergenceStep, interval: divergenceInterval };
 }

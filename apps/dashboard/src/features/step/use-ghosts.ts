@@ -41,6 +41,6 @@ function chartsOf(results: readonly UseQueryResult<Chart, unknown>[]): readonly 
 }
 
 function clipTo({ attempt, from, to }: Superseded, range: StepRange): Superseded[] {
-  const clipped = { from: Math.max(from, range.from ?? 0), to: Math.min(to, range.to ?? to) };
+  const clipped = { from: Math.max(from, range.from ?? from), to: Math.min(to, range.to ?? to) };
   return clipped.from <= clipped.to ? [{ attempt, ...clipped }] : [];
 }

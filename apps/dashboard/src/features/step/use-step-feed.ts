@@ -2,16 +2,18 @@
 
 import type { StepArray } from '@evenkeel/protocol';
 import { keepPreviousData, type Query, type QueryFilters, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useEffect, useEffectEvent, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../coalesce.ts';
 import { live } from '../../live/connection.ts';
-import { type RunDetail, type SeriesKey, useTRPC } from '../../trpc/client.tsx';
+import { type RunDetail, type SeriesKey, useTRPC, useTRPCClient } from '../../trpc/client.tsx';
 import { readAnew } from '../../trpc/query-client.ts';
 import { ARRAY_COLUMNS, CHART_COLUMNS, nextFrame, type Picture, StepFeed } from './feed.ts';
 import type { StepRange } from './view-params.ts';
 import type { XUnit } from './x-axis.ts';
 
 const READ_AT_MOST_EVERY_MS = 1_000;
+/** For what streams in: a run that logs an evaluation after each step may have its charts read again all the time. */
+const READ_AGAIN_EVERY_MS = 2_000;
 
 /**
  * The old picture stays until the new one is there. Never fresh, and not read again as the page opens: only what is read
@@ -29,25 +31,37 @@ interface Shown {
 }
 
 /** A feed that reads the run's steps in a range, and again whenever the live connection cannot vouch for them. */
-export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series, ahead = 0 }: Shown) {
+export function useStepFeed(
+  run: RunDetail,
+  { range: { from, to }, unit, series, ahead = Number.NEGATIVE_INFINITY }: Shown,
+) {
   const trpc = useTRPC();
+  const client = useTRPCClient();
   const queries = useQueryClient();
   const request = { run: run.id, from, to, columns: CHART_COLUMNS, series: [...series] };
-  const chart = useQuery(trpc.step.chart.queryOptions(request, HOW));
+  const options = trpc.step.chart.queryOptions(request, HOW);
   const [feed] = useState(() => {
     const created = new StepFeed({
       attempt: newestAttempt(run),
       schedule: nextFrame,
       startedAt: run.startedAt.getTime(),
-      customNames: run.customNames,
     });
     // What is at hand is drawn at once, on the server too, where no effect runs.
     created.show({ from, to }, unit);
     created.lookAhead(ahead);
-    if (chart.data) created.load(chart.data);
+    const known = queries.getQueryData(options.queryKey);
+    if (known) created.load(known);
     return created;
   });
+  const chart = useQuery({
+    ...options,
+    queryFn: () => {
+      feed.asked();
+      return client.step.chart.query(request);
+    },
+  });
 
+  const isAsked = useEffectEvent((names: readonly string[]) => names.some((name) => series.includes(`custom:${name}`)));
   useEffect(() => feed.show({ from, to }, unit), [feed, from, to, unit]);
   useEffect(() => feed.lookAhead(ahead), [feed, ahead]);
   useEffect(() => {
@@ -58,16 +72,18 @@ export function useStepFeed(run: RunDetail, { range: { from, to }, unit, series,
     const anew = coalesce(() => readAnew(queries, timeline), READ_AT_MOST_EVERY_MS);
     // What is being read may end: were it begun again with every step that comes meanwhile, it never would.
     const again = () => queries.invalidateQueries(timeline, { cancelRefetch: false });
-    feed.readAgain = coalesce(again, READ_AT_MOST_EVERY_MS);
-    feed.foundCustom = () => {
-      anew();
-      queries.invalidateQueries(trpc.run.get.queryFilter({ run: run.id })); // it names them
+    feed.readAgain = coalesce(again, READ_AGAIN_EVERY_MS);
+    const readNames = coalesce(() => queries.invalidateQueries(trpc.run.customNames.pathFilter()), READ_AGAIN_EVERY_MS);
+    feed.foundCustom = (names) => {
+      readNames();
+      if (isAsked(names)) anew();
     };
     return live.watch(run.id, { steps: (batch) => feed.receive(batch), watching: anew, behind: anew });
   }, [feed, run.id, queries, trpc]);
 
   const tellsTokens = chart.data?.tokens.some((tokens) => tokens !== null) ?? true;
-  return { feed, tellsTokens, error: chart.data ? null : chart.error, retry: chart.refetch };
+  const known = Object.keys(chart.data?.series ?? {}).join('\n'); // as text, which stays the same
+  return { feed, tellsTokens, known, error: chart.data ? null : chart.error, retry: chart.refetch };
 }
 
 /** Everything that was read of a run's timeline as it stands; what older attempts measured does not change. */

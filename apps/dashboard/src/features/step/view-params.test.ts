@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
 import {
+  customNamesRequest,
+  MOST_CUSTOM,
+  readCustom,
   readRange,
   readScale,
   readSmoothing,
@@ -18,7 +21,10 @@ it.each([
   ['from=0', { from: 0 }],
   ['to=5', { to: 5 }],
   ['from=20&to=10', {}],
-  ['from=-1&to=1e3', {}],
+  ['from=-5&to=-1', { from: -5, to: -1 }],
+  ['from=-1&to=-5', {}],
+  ['from=--1&to=1e3', {}],
+  ['from=-99999999999999999999', {}],
   ['from=99999999999999999999', {}],
 ])('reads %j', (query, expected) => {
   expect(range(query)).toEqual(expected);
@@ -66,4 +72,13 @@ it('the x axis and the smoothing stand in the address where they are not as usua
     readSmoothing(new URLSearchParams(query)),
   );
   expect(smoothing).toEqual([null, 100, null, null]);
+});
+
+it('custom scalars are shown in bounded numbers, and searched in words as long as their names', () => {
+  const counts = ['', 'custom=24', 'custom=999', 'custom=-1'].map((query) =>
+    readCustom(new URLSearchParams(query), 12),
+  );
+  expect(counts).toEqual([12, 24, MOST_CUSTOM, 12]);
+  const searched = (scalar: string) => customNamesRequest('id', new URLSearchParams({ scalar }), 12).search;
+  expect(['', 'loss', 'x'.repeat(501)].map(searched)).toEqual([undefined, 'loss', 'x'.repeat(500)]);
 });

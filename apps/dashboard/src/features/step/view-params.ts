@@ -1,4 +1,5 @@
-import { MAX_STEP } from '@evenkeel/protocol';
+import { MAX_SCALAR_NAME_LENGTH, MAX_STEP, MIN_STEP } from '@evenkeel/protocol';
+import { PLACED_CUSTOM } from './metrics.ts';
 import { X_UNITS, type XUnit } from './x-axis.ts';
 
 /** The steps in view, both included; open ends follow the run. */
@@ -16,9 +17,9 @@ export function readRange(params: URLSearchParams): StepRange {
 }
 
 function readStep(text: string | null): number | undefined {
-  if (!text || !/^\d+$/.test(text)) return undefined;
+  if (!text || !/^-?\d+$/.test(text)) return undefined;
   const step = Number(text);
-  return step <= MAX_STEP ? step : undefined;
+  return step >= MIN_STEP && step <= MAX_STEP ? step : undefined;
 }
 
 export function writeRange({ from, to }: StepRange): Record<'from' | 'to', string | null> {
@@ -66,15 +67,26 @@ export function writeUnit(unit: XUnit): Record<'x', string | null> {
 
 /** Custom scalars that are read at once: a run may send hundreds. */
 export const CUSTOM_PAGE = 12;
+/** More are found by their names: the charts of so many are a page of megabytes. */
+export const MOST_CUSTOM = 20 * CUSTOM_PAGE;
 
 /** `?custom=24`: how many custom scalars to show. */
 export function readCustom(params: URLSearchParams, usual: number): number {
   const asked = params.get('custom');
-  return asked && /^\d{1,3}$/.test(asked) ? Number(asked) : usual;
+  return asked && /^\d{1,3}$/.test(asked) ? Math.min(Number(asked), MOST_CUSTOM) : usual;
 }
 
 export function writeCustom(count: number): Record<'custom', string> {
   return { custom: String(count) };
+}
+
+/** The parameter of the address that says what the names of the custom scalars shown have in them. */
+export const SCALAR_SEARCH = 'scalar';
+
+/** What a page asks for of the names of a run's custom scalars, on the server and in the browser alike. */
+export function customNamesRequest(run: string, params: URLSearchParams, limit: number) {
+  const search = params.get(SCALAR_SEARCH)?.slice(0, MAX_SCALAR_NAME_LENGTH) || undefined;
+  return { run, search, without: PLACED_CUSTOM, limit };
 }
 
 /** Half-lives that a curve can be smoothed by, in steps. */

@@ -3,7 +3,7 @@ import { cache } from 'react';
 import { RunPage } from '../../../features/run/run-page.tsx';
 import { ARRAY_COLUMNS, CHART_COLUMNS } from '../../../features/step/feed.ts';
 import { METRIC_SERIES } from '../../../features/step/metrics.ts';
-import { readRange } from '../../../features/step/view-params.ts';
+import { CUSTOM_PAGE, customNamesRequest, readCustom, readRange } from '../../../features/step/view-params.ts';
 import { getQueryClient, Hydrate, orNotFound, readInTime, searchParamsOf, serverTRPC } from '../../../trpc/server.tsx';
 
 interface Props {
@@ -24,7 +24,9 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function Page({ params, searchParams }: Props) {
   const { id: run } = await getRun((await params).run);
-  const { from, to } = readRange(await searchParamsOf(searchParams));
+  const address = await searchParamsOf(searchParams);
+  const { from, to } = readRange(address);
+  const names = customNamesRequest(run, address, readCustom(address, CUSTOM_PAGE));
   const trpc = await serverTRPC();
   const queries = getQueryClient();
   const shown = { run, from, to };
@@ -35,6 +37,7 @@ export default async function Page({ params, searchParams }: Props) {
     queries.prefetchQuery(trpc.alert.list.queryOptions({ run })),
     queries.prefetchQuery(trpc.run.commands.queryOptions({ run })),
     queries.prefetchQuery(trpc.run.history.queryOptions({ run })),
+    queries.prefetchQuery(trpc.run.customNames.queryOptions(names)),
   ]);
   // Not awaited: the page comes without them, and they stream after it.
   void queries.prefetchQuery(trpc.step.forecasts.queryOptions({ ...shown, columns: CHART_COLUMNS }));
