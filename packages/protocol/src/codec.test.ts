@@ -311,13 +311,10 @@ test('what is written is the newest version, byte for byte', () => {
   expect(Buffer.from(encodeSteps(decodeSteps(bytes))).equals(bytes)).toBe(true);
 });
 
-test('no two fields share a bit or a metric, and each bit has the value that the specification gives it', () => {
+test('each bit has the value that the specification gives it', () => {
   const values = STEP_FIELDS.map(({ name, kind }) => {
     const value = name === 'tevQuantiles' ? Array(9).fill(1) : kind === 'array' ? [1] : 1;
     return new DataView(encodeSteps(oneStep({ [name]: value })).buffer).getUint32(46, true);
   });
   expect(values).toEqual(STEP_FIELDS.map(({ bit }) => 2 ** bit));
-  for (const key of ['bit', 'metric'] as const) {
-    expect(new Set(STEP_FIELDS.map((field) => field[key])).size).toBe(STEP_FIELDS.length);
-  }
 });
