@@ -17,19 +17,7 @@ import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
 import { aRun, aStep, begin, later, NOW } from './testing-data.ts';
 
-const ABSENT = {
-  loss: null,
-  tevMean: null,
-  tevStd: null,
-  gradVar: null,
-  gradNorm: null,
-  lr: null,
-  tokens: null,
-  tevQuantiles: null,
-  layerGradVar: null,
-  layerOutVar: null,
-  custom: null,
-};
+const ABSENT = Object.fromEntries([...STEP_FIELDS.map(({ name }) => name), 'custom'].map((name) => [name, null]));
 
 describeDatabases('steps', (db) => {
   const insert = (run: string, steps: StepEvent[], attempt = 1) => insertSteps(db(), [{ run, attempt, steps }], NOW);

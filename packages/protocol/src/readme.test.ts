@@ -4,8 +4,8 @@ import { describe, expect, inject, test } from 'vitest';
 import { decodeSteps, encodeSteps } from './codec.ts';
 import * as limits from './limits.ts';
 import { readRecordedLine, writeRecordedLine } from './recording.ts';
-import type { StepBatch } from './step.ts';
-import { ARRAY_FIELDS, CUSTOM_BIT, SCALAR_FIELDS, STEP_FIELDS } from './step-fields.ts';
+import type { StepBatch, StepEvent } from './step.ts';
+import { ARRAY_FIELDS, arrayLengths, CUSTOM_BIT, SCALAR_FIELDS, STEP_FIELDS } from './step-fields.ts';
 
 // The specification is what clients in other languages are written from, so it is held to the code.
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
@@ -32,6 +32,16 @@ const EXAMPLE: StepBatch = {
     },
   ],
 };
+
+/** A value of each of these fields, told by its bit. */
+function valuesOf(fields: readonly (typeof STEP_FIELDS)[number][]): Partial<StepEvent> {
+  return Object.fromEntries(
+    fields.map(({ name, kind, bit }) => {
+      if (kind !== 'array') return [name, bit];
+      return [name, Array(arrayLengths(name, 2)[1]).fill(bit)];
+    }),
+  );
+}
 
 test('the example is the frame that is printed, byte for byte', () => {
   const frame = Buffer.from(block('hex').replaceAll(/\s/g, ''), 'hex');
@@ -90,14 +100,9 @@ describe.skipIf(!python)('the writer in Python', () => {
       attempt: 1_000_000,
       steps: [
         { step: 0, time: 0 },
-        { step: 1, time: 1, loss: 1, tevMean: 2, tevStd: 3, gradVar: 4, gradNorm: 5, lr: 6, tokens: 7 },
-        {
-          step: 2,
-          time: 2,
-          tevQuantiles: [0, 1, 2, 3, 4, 5, 6, 7, 8],
-          layerGradVar: [],
-          layerOutVar: [0.5, -Infinity],
-        },
+        { step: 1, time: 1, ...valuesOf(SCALAR_FIELDS) },
+        { step: 2, time: 2, ...valuesOf(ARRAY_FIELDS) },
+        { step: 3, time: 3, layerGradVar: [], layerOutVar: [0.5, -Infinity] },
         { step: 2 ** 40, time: 3.25, custom: { a: 1, 'é😀': Number.NaN } },
         { step: 4, time: 4, custom: { b: 2, a: -Infinity } },
       ],
