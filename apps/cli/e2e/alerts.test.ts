@@ -96,7 +96,10 @@ describeInBrowser('alerts', { env: { EVENKEEL_ACCESS_TOKEN: TOKEN } }, (dashboar
 
   test('a range is selected with shift, acknowledged together, and stays so', async () => {
     await rows().nth(0).getByRole('checkbox').click(); // by place: the three were opened in one moment, in any order
-    await rows().nth(2).getByRole('checkbox').click({ modifiers: ['Shift'] });
+    await rows()
+      .nth(2)
+      .getByRole('checkbox')
+      .click({ modifiers: ['Shift'] });
     await page.getByText('3 selected').waitFor();
     expect(await boxOf('first').isChecked()).toBe(false);
     expect(await seriousProblems(page)).toEqual([]);
