@@ -23,8 +23,9 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'command-done': commandDone,
 };
 
-const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
 const kindOf = (file: string) => file.split('.')[0] ?? '';
+/** All but `config.json`, which holds parts of messages. */
+const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json') && kindOf(file) !== 'config');
 
 /** As JSON carries it. */
 function asJson(value: unknown): unknown {
