@@ -162,7 +162,7 @@ test('what one emitter wrote of a step is compared also after the other wrote ot
   const { run, socket } = await server.emitter();
   const other = await emitter();
   await send(other, 'run:start', startOf(run));
-  const part = (fields: object) => ({ run, attempt: 1, steps: [{ step: 3, time: 1, ...fields }] });
+  const part = (fields: object) => ({ run, attempt: 1, steps: [{ step: 3, time: Date.UTC(2026, 0, 1), ...fields }] });
   await send(socket, 'steps', part({ loss: 2 }));
   await send(other, 'steps', part({ custom: { evalLoss: 3 } }));
   const conflicts = [{ field: 'loss', step: 3 }];
