@@ -123,7 +123,9 @@ test('one bad value of each kind costs itself, is named in the ack, and counted 
   );
   expect(answer).toMatchObject({ ok: true });
   const dropped: { field: string; reason: string; count: number }[] = answer.dropped;
-  expect(new Set(dropped.map(({ reason }) => reason))).toEqual(new Set(Object.keys(DROP_REASONS)));
+  // a time in seconds is left out by emit alone: a server refuses the batch
+  const reasons = Object.keys(DROP_REASONS).filter((reason) => reason !== 'not in milliseconds');
+  expect(new Set(dropped.map(({ reason }) => reason))).toEqual(new Set(reasons));
   const fields = ['custom', 'custom.accuracy', 'layerGradVar', 'layerOutVar', 'loss', 'step', 'tevQuantiles', 'tokens'];
   expect(dropped.map(({ field }) => field)).toEqual(expect.arrayContaining(fields));
   const { series } = await reader.step.chart.query({
