@@ -18,6 +18,7 @@ test('serve --json prints where it listens and nothing else; healthz and readyz 
     expect(await response.json()).toEqual({
       status: 'ok',
       reasons: [],
+      ...(path === '/healthz' && { ready: { status: 'ok', reasons: [] } }),
       version: '0.1.0',
       database: 'pglite',
       ingest: {

@@ -12,11 +12,12 @@ import { floorTo } from './timeline.ts';
  */
 const MAX_STALE = 256;
 
-/** Steps of one attempt, the last of each number. */
+/** Steps of one attempt, by number, and the reports that they were merged from. */
 export interface AttemptSteps {
   run: string;
   attempt: number;
   steps: Map<number, StepEvent>;
+  reports: StepEvent[];
 }
 
 /** Where the steps of an attempt lie, and which of them do not count. */

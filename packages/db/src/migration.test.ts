@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -10,25 +10,15 @@ import { createApiKey } from './api-key.ts';
 import { readArrayChart } from './array-chart.ts';
 import { readChart } from './chart.ts';
 import { openDatabase } from './open.ts';
-import { MIGRATIONS } from './package.ts';
 import { rollUp } from './rollup.ts';
 import { getRun, startRun } from './run.ts';
+import { formerMigrations } from './testing.ts';
 import { aRun, NOW } from './testing-data.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-db-'));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const RUN = '01890a5d-ac96-774b-bcce-b302099a8057';
-
-/** A folder with the first `count` migrations, as an older version of this package shipped them. */
-function formerMigrations(count: number): string {
-  const former = join(folder, 'migrations');
-  cpSync(MIGRATIONS, former, { recursive: true });
-  const path = join(former, 'meta', '_journal.json');
-  const journal = JSON.parse(readFileSync(path, 'utf8'));
-  writeFileSync(path, JSON.stringify({ ...journal, entries: journal.entries.slice(0, count) }));
-  return former;
-}
 
 /** 130 steps with layers and a custom scalar, rolled up as far as buckets then went, and an alert. */
 const FORMER_DATA = `
@@ -48,7 +38,7 @@ const FORMER_DATA = `
 
 test('a database of the first version opens with all it held, and its rollups are made anew', async () => {
   const former = new PGlite(join(folder, 'postgres'));
-  await migrate(drizzle(former), { migrationsFolder: formerMigrations(1) });
+  await migrate(drizzle(former), { migrationsFolder: formerMigrations(folder, 1) });
   await former.exec(FORMER_DATA);
   await former.close();
 
@@ -81,7 +71,7 @@ test('a database of the first version opens with all it held, and its rollups ar
 test('a run of the version before runs belonged to keys opens as the run of nobody, which a key may claim', async () => {
   mkdirSync(folder, { recursive: true });
   const former = new PGlite(join(folder, 'postgres'));
-  await migrate(drizzle(former), { migrationsFolder: formerMigrations(9) });
+  await migrate(drizzle(former), { migrationsFolder: formerMigrations(folder, 9) });
   await former.exec(`
     insert into project (name, created_at) values ('keel', '2026-01-01');
     insert into run (id, project_id, name, status, config, tags, notes, layers, custom_names, started_at, heard_at)

@@ -20,19 +20,7 @@ import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
 import { aRun, aStep, begin, later, NOW } from './testing-data.ts';
 
-const ABSENT = {
-  loss: null,
-  tevMean: null,
-  tevStd: null,
-  gradVar: null,
-  gradNorm: null,
-  lr: null,
-  tokens: null,
-  tevQuantiles: null,
-  layerGradVar: null,
-  layerOutVar: null,
-  custom: null,
-};
+const ABSENT = Object.fromEntries([...STEP_FIELDS.map(({ name }) => name), 'custom'].map((name) => [name, null]));
 
 describeDatabases('steps', (db) => {
   const insert = (run: string, steps: StepEvent[], attempt = 1) => insertSteps(db(), [{ run, attempt, steps }], NOW);
@@ -301,10 +289,13 @@ describeDatabases('steps', (db) => {
       aStep(3, { time: time + 2, custom: { evalLoss: 9 } }),
       aStep(2, { time: time + 3, tevMean: 0.2 }),
     ];
-    for (let turn = 0; turn < 4; turn++) {
-      const run = await begin(db());
-      for (const at of [0, 1, 2, 3]) await insert(run, [reports[(at + turn) % 4] ?? aStep(0)]);
-      expect(await getRun(db(), run)).toMatchObject({ lastStep: 2, loss: 2, tevMean: 0.2 });
+    for (const turn of [0, 1, 2, 3]) {
+      const turned = [...reports.slice(turn), ...reports.slice(0, turn)];
+      for (const size of [1, 2, 4]) {
+        const run = await begin(db());
+        for (let from = 0; from < 4; from += size) await insert(run, turned.slice(from, from + size));
+        expect(await getRun(db(), run)).toMatchObject({ lastStep: 2, loss: 2, tevMean: 0.2 });
+      }
     }
   });
 

@@ -148,9 +148,10 @@ function mergeByAttempt(batches: readonly StepBatch[]): AttemptSteps[] {
   const merged = new Map<string, AttemptSteps>();
   for (const { run, attempt, steps } of batches) {
     const key = `${run} ${attempt}`;
-    const known = merged.get(key) ?? { run, attempt, steps: new Map() };
+    const known: AttemptSteps = merged.get(key) ?? { run, attempt, steps: new Map(), reports: [] };
     merged.set(key, known);
     for (const step of steps) {
+      known.reports.push(step);
       const former = known.steps.get(step.step);
       known.steps.set(step.step, former ? mergeStep(former, step) : step);
     }
@@ -249,11 +250,12 @@ function assignments(name: (typeof SUMMED_UP)[number]): string[] {
 
 function summariesOf(states: Map<string, RunState>, attempts: readonly ExtendedAttempt[]): Summary[] {
   const summaries = new Map<string, Summary>();
-  for (const { run, attempt, steps, bounds } of attempts) {
+  for (const { run, attempt, reports, bounds } of attempts) {
     const lives = states.get(run)?.newest === attempt;
     if (!lives && summaries.has(run)) continue;
     const summary: Summary = { run, attempt, lives };
-    for (const { step, time, loss, tevMean } of steps.values()) {
+    // Not of the merged steps, whose time is that of their first report: how reports are split into batches decides nothing.
+    for (const { step, time, loss, tevMean } of reports) {
       if (bounds.outliers.includes(step) || bounds.removed.includes(step)) continue;
       takeLater(summary, 'last', { value: step, step, time });
       if (loss != null) takeLater(summary, 'loss', { value: loss, step, time });

@@ -1,8 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres';
+import { migrate as migratePostgres } from 'drizzle-orm/node-postgres/migrator';
+import { drizzle } from 'drizzle-orm/pglite';
+import { migrate } from 'drizzle-orm/pglite/migrator';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
 import type { Database } from './database.ts';
-import { openDatabase } from './open.ts';
+import { type DatabaseTarget, openDatabase } from './open.ts';
+import { MIGRATIONS } from './package.ts';
 
 /** The same tests on both databases; `url` is null on PGlite. */
 export function describeDatabases(name: string, tests: (db: () => Database, url: () => string | null) => void): void {
@@ -49,4 +58,68 @@ export async function createPostgres(): Promise<Place & { url: string }> {
   const url = new URL(server);
   url.pathname = name;
   return { url: url.href, drop: () => admin(`drop database ${name} with (force)`) };
+}
+
+/** A copy of the first `count` migrations in a folder, as an older version of this package shipped them. */
+export function formerMigrations(folder: string, count: number): string {
+  const former = join(folder, 'migrations');
+  cpSync(MIGRATIONS, former, { recursive: true });
+  const path = join(former, 'meta', '_journal.json');
+  const journal = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, JSON.stringify({ ...journal, entries: journal.entries.slice(0, count) }));
+  return former;
+}
+
+/** A database as an older version left it: by table, in an order that foreign keys allow, the rows as JSON. */
+interface FormerDatabase {
+  migrations: number;
+  rows: Record<string, readonly unknown[]>;
+}
+
+/** The same tests on what an older version left of both databases; nothing has opened them since. */
+export function describeFormerDatabases(
+  name: string,
+  former: FormerDatabase,
+  tests: (target: () => DatabaseTarget) => void,
+): void {
+  describe(`${name} on PGlite`, () => withFormer(() => formerDirectory(former), tests));
+  describe.skipIf(!inject('postgresUrl'))(`${name} on PostgreSQL`, () =>
+    withFormer(() => formerPostgres(former), tests),
+  );
+}
+
+type FormerPlace = { target: DatabaseTarget; drop(): Promise<void> };
+
+function withFormer(make: () => Promise<FormerPlace>, tests: (target: () => DatabaseTarget) => void): void {
+  let place: FormerPlace;
+  beforeAll(async () => {
+    place = await make();
+  });
+  afterAll(() => place.drop());
+  tests(() => place.target);
+}
+
+async function formerDirectory({ migrations, rows }: FormerDatabase): Promise<FormerPlace> {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-former-'));
+  const client = new PGlite(join(folder, 'postgres'));
+  await migrate(drizzle(client), { migrationsFolder: formerMigrations(folder, migrations) });
+  for (const [table, values] of Object.entries(rows)) await client.query(insertOf(table), [JSON.stringify(values)]);
+  await client.close();
+  return { target: { dataDir: folder }, drop: async () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+async function formerPostgres({ migrations, rows }: FormerDatabase): Promise<FormerPlace> {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-former-'));
+  const { url, drop } = await createPostgres();
+  const client = new pg.Client(url);
+  await client.connect();
+  await migratePostgres(drizzlePostgres(client), { migrationsFolder: formerMigrations(folder, migrations) });
+  for (const [table, values] of Object.entries(rows)) await client.query(insertOf(table), [JSON.stringify(values)]);
+  await client.end();
+  rmSync(folder, { recursive: true });
+  return { target: { url }, drop };
+}
+
+function insertOf(table: string): string {
+  return `insert into ${table} overriding system value select * from json_populate_recordset(null::${table}, $1)`;
 }

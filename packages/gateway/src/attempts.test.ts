@@ -182,6 +182,18 @@ test('two emitters that send different values of the same fields are both told, 
   expect(await readHistory(server.db, { run, limit: 9 })).toMatchObject([{ kind: 'conflict', attempt: 1, step: 3 }]);
 });
 
+test('what one emitter wrote of a step is compared also after the other wrote other fields of it', async () => {
+  const { run, socket } = await server.emitter();
+  const other = await emitter();
+  await send(other, 'run:start', startOf(run));
+  const part = (fields: object) => ({ run, attempt: 1, steps: [{ step: 3, time: Date.UTC(2026, 0, 1), ...fields }] });
+  await send(socket, 'steps', part({ loss: 2 }));
+  await send(other, 'steps', part({ custom: { evalLoss: 3 } }));
+  const conflicts = [{ field: 'loss', step: 3 }];
+  expect(await send(other, 'steps', part({ loss: 4 }))).toEqual({ ok: true, conflicts });
+  expect(await send(socket, 'steps', part({ lr: 1 }))).toEqual({ ok: true, conflicts });
+});
+
 test('an emitter that comes back and sends again is in no conflict with itself', async () => {
   const { run, socket } = await server.emitter();
   await send(socket, 'steps', frame(run, 0, 10));

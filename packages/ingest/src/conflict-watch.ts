@@ -5,16 +5,17 @@ const KEPT_STEPS = 512;
 /** Conflicts that one ack names. */
 const NAMED = 20;
 
+/** What was written last of one field, and who did. */
 interface Written {
   writer: string;
-  step: StepEvent;
+  value: unknown;
 }
 
 interface Watched {
   /** The writer of each connection: one that comes back with its session is the same. */
   writers: Map<string, string>;
-  /** What was written last of each step, while there are several writers. */
-  steps: Map<number, Written>;
+  /** What was written last of each step, by field, while there are several writers. */
+  steps: Map<number, Map<string, Written>>;
   /** What each writer has not been told yet. */
   notices: Map<string, Conflict[]>;
 }
@@ -57,14 +58,15 @@ export class ConflictWatch {
     if (!watched || watched.writers.size < 2) return [];
     const found: Conflict[] = [];
     for (const step of steps) {
-      const known = watched.steps.get(step.step);
-      const conflicts = known && known.writer !== writer ? conflictsOf(known.step, step) : [];
-      if (known && conflicts.length > 0) {
-        found.push(...conflicts);
-        notice(watched, known.writer, conflicts);
-        notice(watched, writer, conflicts);
+      const known = keptOf(watched.steps, step.step);
+      for (const [field, value] of valuesOf(step)) {
+        const former = known.get(field);
+        known.set(field, { writer, value });
+        if (!former || former.writer === writer || isSame(former.value, value)) continue;
+        const conflict = { field, step: step.step };
+        found.push(conflict);
+        for (const each of [former.writer, writer]) notice(watched, each, conflict);
       }
-      remember(watched.steps, { writer, step });
     }
     return found;
   }
@@ -78,31 +80,25 @@ export class ConflictWatch {
   }
 }
 
-function notice({ notices }: Watched, writer: string, conflicts: readonly Conflict[]): void {
-  notices.set(writer, [...(notices.get(writer) ?? []), ...conflicts].slice(0, NAMED));
+function notice({ notices }: Watched, writer: string, conflict: Conflict): void {
+  const known = notices.get(writer) ?? [];
+  if (known.length < NAMED) notices.set(writer, [...known, conflict]);
 }
 
-function remember(steps: Map<number, Written>, written: Written): void {
-  const { step } = written.step;
+/** What is kept of a step, which is the newest from now on; the oldest makes room. */
+function keptOf(steps: Watched['steps'], step: number): Map<string, Written> {
+  const kept = steps.get(step) ?? new Map();
   steps.delete(step);
-  steps.set(step, written);
+  steps.set(step, kept);
   const [oldest] = steps.keys();
   if (steps.size > KEPT_STEPS && oldest !== undefined) steps.delete(oldest);
+  return kept;
 }
 
-function conflictsOf(known: StepEvent, { step, time: _time, custom, ...fields }: StepEvent): Conflict[] {
-  const plain = differing(known, fields);
-  const named = differing(known.custom ?? {}, custom ?? {}).map((name) => `custom.${name}`);
-  return [...plain, ...named].map((field) => ({ field, step }));
-}
-
-/** The names for which both carry a value, and not the same. */
-function differing(known: object, added: object): string[] {
-  const values = new Map(Object.entries(known));
-  return Object.entries(added).flatMap(([name, value]) => {
-    const former = values.get(name);
-    return former == null || value == null || isSame(former, value) ? [] : [name];
-  });
+/** What a step carries, by the name of its field. */
+function valuesOf({ step: _step, time: _time, custom, ...fields }: StepEvent): [field: string, value: unknown][] {
+  const named = Object.entries(custom ?? {}).map(([name, value]): [string, unknown] => [`custom.${name}`, value]);
+  return [...Object.entries(fields), ...named].filter(([, value]) => value != null);
 }
 
 /** Arrays are kept as float32, in which they may have come already. */

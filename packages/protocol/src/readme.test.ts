@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, inject, test } from 'vitest';
 import { decodeSteps, encodeSteps } from './codec.ts';
 import * as limits from './limits.ts';
 import { readRecordedLine, writeRecordedLine } from './recording.ts';
-import type { StepBatch } from './step.ts';
-import { ARRAY_FIELDS, CUSTOM_BIT, SCALAR_FIELDS, STEP_FIELDS } from './step-fields.ts';
+import { parse } from './refusal.ts';
+import { type StepBatch, type StepEvent, stepBatch } from './step.ts';
+import { ARRAY_FIELDS, arrayLengths, CUSTOM_BIT, SCALAR_FIELDS, STEP_FIELDS } from './step-fields.ts';
 
 // The specification is what clients in other languages are written from, so it is held to the code.
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+
+const FIXTURES = new URL('../fixtures/', import.meta.url);
 
 function block(language: string): string {
   const found = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'ms').exec(readme)?.[1];
@@ -32,6 +35,16 @@ const EXAMPLE: StepBatch = {
     },
   ],
 };
+
+/** A value of each of these fields, told by its bit. */
+function valuesOf(fields: readonly (typeof STEP_FIELDS)[number][]): Partial<StepEvent> {
+  return Object.fromEntries(
+    fields.map(({ name, kind, bit }) => {
+      if (kind !== 'array') return [name, bit];
+      return [name, Array(arrayLengths(name, 2)[1]).fill(bit)];
+    }),
+  );
+}
 
 test('the example is the frame that is printed, byte for byte', () => {
   const frame = Buffer.from(block('hex').replaceAll(/\s/g, ''), 'hex');
@@ -73,8 +86,9 @@ test('the fields of a step, their bits and their order are those of the code', (
 const python = inject('python');
 describe.skipIf(!python)('the writer in Python', () => {
   const FORMAT = 'import json, sys\nfor line in sys.stdin: print(encode_steps(json.loads(line)).hex())';
-  const encode = (batches: readonly unknown[]): Buffer[] => {
-    const input = batches.map((batch) => JSON.stringify(batch, words)).join('\n');
+  const encode = (batches: readonly unknown[]): Buffer[] => write(batches.map((batch) => JSON.stringify(batch, words)));
+  const write = (lines: readonly string[]): Buffer[] => {
+    const input = lines.join('\n');
     const output = execFileSync(python ?? '', ['-c', `${block('python')}\n${FORMAT}`], { input, encoding: 'utf8' });
     return output
       .trim()
@@ -90,14 +104,9 @@ describe.skipIf(!python)('the writer in Python', () => {
       attempt: 1_000_000,
       steps: [
         { step: 0, time: 0 },
-        { step: 1, time: 1, loss: 1, tevMean: 2, tevStd: 3, gradVar: 4, gradNorm: 5, lr: 6, tokens: 7 },
-        {
-          step: 2,
-          time: 2,
-          tevQuantiles: [0, 1, 2, 3, 4, 5, 6, 7, 8],
-          layerGradVar: [],
-          layerOutVar: [0.5, -Infinity],
-        },
+        { step: 1, time: 1, ...valuesOf(SCALAR_FIELDS) },
+        { step: 2, time: 2, ...valuesOf(ARRAY_FIELDS) },
+        { step: 3, time: 3, layerGradVar: [], layerOutVar: [0.5, -Infinity] },
         { step: 2 ** 40, time: 3.25, custom: { a: 1, 'é😀': Number.NaN } },
         { step: 4, time: 4, custom: { b: 2, a: -Infinity } },
       ],
@@ -106,6 +115,15 @@ describe.skipIf(!python)('the writer in Python', () => {
     expect(example?.toString('hex')).toBe(Buffer.from(encodeSteps(EXAMPLE)).toString('hex'));
     expect(decodeSteps(frame ?? new Uint8Array())).toEqual(all);
     expect(frame?.toString('hex')).toBe(Buffer.from(encodeSteps(all)).toString('hex'));
+  });
+
+  test('writes the fixtures, the newest frame byte for byte', () => {
+    const files = readdirSync(FIXTURES).filter((file) => /^(steps|batch)\b.*\.json$/.test(file));
+    const texts = files.map((file) => readFileSync(new URL(file, FIXTURES), 'utf8'));
+    const frames = write(texts.map((text) => text.replaceAll('\n', '')));
+    const batches = texts.map((text) => parse(stepBatch, JSON.parse(text)));
+    expect(frames.map((frame) => decodeSteps(frame))).toEqual(batches);
+    expect(frames[files.indexOf('batch.v2.json')]).toEqual(readFileSync(new URL('batch.v2.bin', FIXTURES)));
   });
 
   test('what float32 cannot hold is infinite, null is absent', () => {

@@ -43,7 +43,7 @@ export const STEP_FIELDS = [
 export const CUSTOM_BIT = 10;
 /** Under which rollups hold the time of a step, and the tokens seen by then. */
 export const TIME_METRIC = 0;
-export const TOKENS_METRIC = STEP_FIELDS[6].metric;
+export const TOKENS_METRIC = metricOf('tokens');
 /** The number of a run's first custom scalar in rollups; the others follow in the order in which they were first seen. */
 export const FIRST_CUSTOM_METRIC = 1000;
 
@@ -62,6 +62,12 @@ export const ARRAY_FIELDS = STEP_FIELDS.filter((field): field is ArrayField => f
 export const CHARTED_FIELDS = STEP_FIELDS.filter((field): field is ChartedField => field.charted);
 
 export const STEP_ARRAYS: readonly StepArray[] = ARRAY_FIELDS.map(({ name }) => name);
+
+function metricOf(name: Field['name']): number {
+  const field = STEP_FIELDS.find((each) => each.name === name);
+  if (!field) throw new Error(`a step has no ${name}`);
+  return field.metric;
+}
 
 /** How many values an array field may have, both bounds included; `layers` are those of its run. */
 export function arrayLengths(name: StepArray, maxLayers: number): [min: number, max: number] {
