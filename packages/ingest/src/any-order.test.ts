@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { forgetRollups, getRun, listAlerts, readArrayChart, readChart, recentSteps, rollUp } from '@evenkeel/db';
+import {
+  findCustomNames,
+  forgetRollups,
+  getRun,
+  listAlerts,
+  readArrayChart,
+  readChart,
+  recentSteps,
+  rollUp,
+} from '@evenkeel/db';
 import { describeDatabases } from '@evenkeel/db/testing';
 import { ANONYMOUS, parse, runFinish, STEP_ARRAYS, type StepEvent, startRequest } from '@evenkeel/protocol';
 import fc from 'fast-check';
@@ -191,14 +200,14 @@ describeDatabases('any order', (db) => {
 
   /** What the database says of a run, by whichever way it came there. */
   async function stateOf(run: string) {
-    const { status, lastStep, loss, tevMean, customNames, dropped, attempts } =
-      (await getRun(db(), run)) ?? expect.fail();
+    const { status, lastStep, loss, tevMean, dropped, attempts } = (await getRun(db(), run)) ?? expect.fail();
     const live = await chartsOf(run);
     await forgetRollups(db(), run);
     const raw = await chartsOf(run);
     await rollUp(db(), run);
     return {
-      run: { status, lastStep, loss, tevMean, dropped, customNames: customNames.toSorted() },
+      run: { status, lastStep, loss, tevMean, dropped },
+      customNames: await findCustomNames(db(), { run, limit: 100 }),
       attempts: attempts.map(({ startedAt: _, endedAt: _end, ...attempt }) => attempt),
       steps: await recentSteps(db(), { run, limit: 1_000 }),
       charts: { live, raw, rolledUp: await chartsOf(run) },
