@@ -26,7 +26,7 @@ async function serveRuns(answered = { bytes: 0 }) {
     events: { publish: () => {} },
   };
   const errors: string[] = [];
-  let asked = 0;
+  let [asked, abandoned] = [0, 0];
   const http = createServer(
     createHTTPHandler({
       router: appRouter,
@@ -34,8 +34,11 @@ async function serveRuns(answered = { bytes: 0 }) {
       onError: ({ error }) => errors.push(error.code),
     }),
   );
-  http.on('request', () => {
+  http.on('request', (_, response) => {
     asked += 1;
+    response.once('close', () => {
+      if (!response.writableEnded) abandoned += 1;
+    });
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -45,7 +48,7 @@ async function serveRuns(answered = { bytes: 0 }) {
     await db.close();
   });
   const client = createTRPCClient<AppRouter>({ links: [httpLink({ url, transformer: superjson })] });
-  return { db, client, errors, asked: () => asked };
+  return { db, client, errors, asked: () => asked, abandoned: () => abandoned };
 }
 
 test('no list is longer than may be read at once; the rest is read by cursor', async () => {
@@ -72,7 +75,7 @@ test('the answers to one request are no larger together than 16 MiB', async () =
 });
 
 test('a read that waits for its turn is not begun once its client has gone', async () => {
-  const { db, client, errors, asked } = await serveRuns();
+  const { db, client, errors, asked, abandoned } = await serveRuns();
   let free = () => {};
   const freed = new Promise<void>((resolve) => {
     free = resolve;
@@ -85,6 +88,7 @@ test('a read that waits for its turn is not begun once its client has gone', asy
   await vi.waitFor(() => expect(asked()).toBe(6));
   gone.abort();
   expect(await waiting).toBe('aborted');
+  await vi.waitFor(() => expect(abandoned()).toBe(1)); // else its turn may come before the server hears of it
   free();
   await held;
   expect(await Promise.all([...running, afterIt])).toEqual([2, 2, 2, 2, 2]);

@@ -1,4 +1,5 @@
 import { mergeStep, STEP_ARRAYS, type StepArray, type StepEvent } from '@evenkeel/protocol';
+import { extendBounds, NO_STEPS, type StepBounds } from '@evenkeel/stability';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type ArrayChart, readArrayChart } from './array-chart.ts';
@@ -11,18 +12,19 @@ import { insertSteps } from './step.ts';
 import { describeDatabases } from './testing.ts';
 import { aRun, aStep, begin, NOW } from './testing-data.ts';
 
-/** A slow reference: every step of every attempt, as it was last inserted. */
-type Model = Map<number, Map<number, StepEvent>>;
+/** A slow reference: every step of every attempt, as it was last inserted, and which numbers look wrong. */
+type Model = Map<number, { steps: Map<number, StepEvent>; bounds: StepBounds }>;
+
+const NONE = { steps: new Map<number, StepEvent>(), bounds: NO_STEPS };
 
 /** The steps that the latest attempts own, none of them later than `asOf`, one by one as DESIGN says, in order. */
 function ownedSteps(model: Model, asOf = Number.POSITIVE_INFINITY): StepEvent[] {
   const owned = new Map<number, StepEvent>();
   const attempts = [...model.keys()].filter((attempt) => attempt <= asOf);
   for (const attempt of attempts.sort((a, b) => a - b)) {
-    const steps = model.get(attempt) ?? new Map();
-    const first = Math.min(...steps.keys());
-    for (const step of owned.keys()) if (step >= first) owned.delete(step);
-    for (const [step, event] of steps) owned.set(step, event);
+    const { steps, bounds } = model.get(attempt) ?? NONE;
+    for (const step of owned.keys()) if (step >= (bounds.first ?? Number.POSITIVE_INFINITY)) owned.delete(step);
+    for (const [step, event] of steps) if (!bounds.outliers.includes(step)) owned.set(step, event);
   }
   return [...owned.values()].sort((a, b) => a.step - b.step);
 }
@@ -133,15 +135,17 @@ async function insertStretch(db: Database, run: string, model: Model, stretch: S
   const inserting = insertSteps(db, [{ run, attempt, steps }], NOW);
   if (stretch.rollUp === 'meanwhile') await rollUp(db, run);
   expect(await inserting).toEqual([[]]);
-  const known = model.get(attempt) ?? new Map();
-  model.set(attempt, known);
-  for (const step of steps) known.set(step.step, mergeStep(known.get(step.step) ?? step, step));
+  const known = model.get(attempt) ?? NONE;
+  const merged = new Map(known.steps);
+  for (const step of steps) merged.set(step.step, mergeStep(merged.get(step.step) ?? step, step));
+  const numbers = steps.map(({ step }) => step);
+  model.set(attempt, { steps: merged, bounds: extendBounds(known.bounds, numbers) });
 }
 
 async function insertRepeat(db: Database, run: string, model: Model, { place, ...rest }: Repeat): Promise<void> {
   const owned = ownedSteps(model);
   const first = owned[Math.floor((place / 1000) * owned.length)]?.step ?? 0;
-  const begun = [...model].filter(([, steps]) => Math.min(...steps.keys()) <= first);
+  const begun = [...model].filter(([, { bounds }]) => (bounds.first ?? Number.POSITIVE_INFINITY) <= first);
   const attempt = Math.max(...begun.map(([attempt]) => attempt));
   await insertStretch(db, run, model, { ...rest, attempt, first, stride: 1, rollUp: 'no' });
 }
@@ -188,7 +192,7 @@ describeDatabases('charts', (db) => {
           expectSeries(chart, 'tevMean', inColumns, ({ tevMean }) => tevMean);
           // A name stays known, also where every step that told it has been replaced.
           const customs = ['late', 'speed'].filter((name) => chart.series[`custom:${name}`]);
-          const told = new Set([...model.values()].flatMap((steps) => [...steps.values()].flatMap(customNames)));
+          const told = new Set([...model.values()].flatMap(({ steps }) => [...steps.values()].flatMap(customNames)));
           expect(customs).toEqual(expect.arrayContaining([...told]));
           expect(Object.keys(chart.series)).toHaveLength(2 + customs.length);
           for (const name of customs) expectSeries(chart, `custom:${name}`, inColumns, ({ custom }) => custom?.[name]);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import {
   type Database,
+  findCustomNames,
   getRun,
   listAlerts,
   listCommands,
@@ -49,8 +50,10 @@ async function chartsOf(db: Database, run: string, query: Query) {
 }
 
 async function expectAsBefore(db: Database): Promise<void> {
-  for (const [run, before] of Object.entries<Answer>(answers)) {
+  for (const [run, answer] of Object.entries<Answer>(answers)) {
     const limit = 1_000;
+    const { customNames, ...about } = answer.run;
+    const before = { ...answer, run: about };
     const now = {
       run: await getRun(db, run),
       charts: await Promise.all(before.charts.map(({ query }) => chartsOf(db, run, query))),
@@ -59,6 +62,7 @@ async function expectAsBefore(db: Database): Promise<void> {
       steps: await recentSteps(db, { run, limit }),
     };
     expect(asJson(now), run).toMatchObject(before);
+    expect(await findCustomNames(db, { run, limit })).toMatchObject({ names: customNames.toSorted() });
   }
 }
 

@@ -395,21 +395,26 @@ export class Judge {
     if (!first || !newest) return unbegun;
     const known = unbegun.hasBegun ? unbegun : await this.#begin(run, unbegun, first.step);
     const points: ForecastPoint[] = [];
+    let isNews = false;
     for (const [at, step] of steps.entries()) {
       if (at > 0 && at % JUDGED_AT_ONCE === 0) await nextTurn();
-      for (const verdict of known.detector.observe(step)) await this.#carryOut(run, known, verdict);
+      for (const verdict of known.detector.observe(step)) {
+        await this.#carryOut(run, known, verdict);
+        isNews = true;
+      }
       const point = changeOf(known.detector, points.at(-1)?.risk ?? known.risk);
       if (point) points.push(point);
     }
     if (points.length > 0) this.#unnoted.add(run);
-    const judged = {
+    const unnoted = {
       ...known,
       judged: newest.step,
       unmarked: known.unmarked + steps.length,
       risk: points.at(-1)?.risk ?? known.risk,
       points: [...known.points, ...points],
     };
-    const isSettled = judged.staleUntil !== null && judged.judged >= judged.staleUntil;
+    const judged = isNews ? await this.#note(run, unnoted) : unnoted; // who opens an alert sees what was forecast until then
+    const isSettled = judged.staleUntil !== null && newest.step >= judged.staleUntil;
     return isSettled ? this.#endStaleness(run, judged) : judged;
   }
 

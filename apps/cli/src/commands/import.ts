@@ -192,8 +192,12 @@ async function checkServer(server: string): Promise<void> {
   });
 }
 
+/** What the server says of steps that it has stored, such as that they are not judged any more. */
+const NOTICE = 'the server: ';
+
 /**
- * Sends one attempt as its trainer would have. What emit would warn a trainer of ends an import: it can be repeated.
+ * Sends one attempt as its trainer would have. What emit would warn a trainer of ends an import, which can be repeated; a
+ * notice of the server does not.
  * @throws Failure where the server has not taken all of it.
  */
 async function send(each: Import, server: string, onStep: () => void): Promise<void> {
@@ -204,7 +208,7 @@ async function send(each: Import, server: string, onStep: () => void): Promise<v
     ...{ server, key: environment.key ?? undefined, id, attempt, startedAt },
     ...{ project, name, config, owner, tags, notes, layers: recorded.layers },
     ...{ spool: false, handleExit: false }, // the file is what an import is repeated from
-    onWarning: (message) => trouble.abort(new Failure(message)),
+    onWarning: (message) => (message.startsWith(NOTICE) ? tell(message) : trouble.abort(new Failure(message))),
   });
   for await (const step of recorded.readSteps()) {
     run.log({ ...step, time: timeSince(startedAt, step.time) ?? timeOf(startedAt, step.step) });
