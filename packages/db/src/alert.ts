@@ -25,9 +25,16 @@ interface Raised {
 /**
  * Opens an alert, or makes the unresolved one of the same rule critical, and gives the command that the policy of the
  * attempt asks for, both or neither.
+ * @param isPast whether it tells of steps that the training has long left behind: no command answers it.
  * @returns null where nothing is new.
  */
-export async function raiseAlert(db: Database, run: string, finding: NewAlert, now: Date): Promise<Raised | null> {
+export async function raiseAlert(
+  db: Database,
+  run: string,
+  finding: NewAlert,
+  now: Date,
+  { isPast = false }: { isPast?: boolean } = {},
+): Promise<Raised | null> {
   return db.sql.transaction(async (tx) => {
     await tx.select({ id: runTable.id }).from(runTable).where(eq(runTable.id, run)).for('update'); // in the order of all
     const opened = await openAlert(tx, run, finding, now);
@@ -35,7 +42,7 @@ export async function raiseAlert(db: Database, run: string, finding: NewAlert, n
     if (!raised) return null;
     const change = opened ? 'opened' : 'escalated';
     await recordChange(tx, change, { at: now, by: null }, [raised]);
-    return { alert: raised, change, command: await react(tx, raised, now) };
+    return { alert: raised, change, command: isPast ? null : await react(tx, raised, now) };
   });
 }
 

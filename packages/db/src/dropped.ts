@@ -62,7 +62,8 @@ export async function reportDropped(
     const counted = new DropCount(MAX_ROWS - (taken?.rows ?? MAX_ROWS));
     counted.addAll(values);
     if (counted.total <= (former?.total ?? 0)) return false;
-    await tx.delete(droppedValue).where(isSources);
+    // in all attempts: the server may have moved the client to a later one since
+    await tx.delete(droppedValue).where(and(eq(droppedValue.run, run), eq(droppedValue.source, source)));
     await tx.insert(droppedValue).values(counted.values().map((value) => ({ ...value, run, attempt, source })));
     return true;
   });

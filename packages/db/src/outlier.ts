@@ -38,20 +38,21 @@ const MAX_REMOVED = 100;
 /**
  * Removes a step from a run's charts and from what sums the run up, or brings it back. It stays stored.
  * @param by who does it; null where that is not told.
+ * @returns whether that changed anything.
  * @throws RefusedError where the run has no such step, or too many are removed.
  */
 export async function removeStep(
   db: Database,
   { removed: isRemoved, by, ...key }: StepKey & { removed: boolean; by: string | null },
   now: Date,
-): Promise<void> {
-  await db.sql.transaction(async (tx) => {
+): Promise<boolean> {
+  return db.sql.transaction(async (tx) => {
     await tx.select({ id: run.id }).from(run).where(eq(run.id, key.run)).for('update'); // in the order of all
     const [known] = await tx.select().from(attempt).where(isAttempt(key.run, key.attempt));
     const isStep = and(eq(step.run, key.run), eq(step.attempt, key.attempt), eq(step.step, key.step));
     const [found] = await tx.select({ step: step.step }).from(step).where(isStep);
     if (!known || !found) throw new RefusedError('step', 'the attempt has no such step');
-    if (known.removed.includes(key.step) === isRemoved) return;
+    if (known.removed.includes(key.step) === isRemoved) return false;
     if (isRemoved && known.removed.length >= MAX_REMOVED)
       throw new RefusedError('step', `${MAX_REMOVED} steps of this attempt are removed already`);
     const others = known.removed.filter((each) => each !== key.step);
@@ -65,6 +66,7 @@ export async function removeStep(
       .where(isAttempt(key.run, key.attempt));
     await sumUp(tx, key, leftOut({ removed, outliers }));
     await tx.insert(runHistory).values(historyOf(key, { isRemoved, by, at: now }));
+    return true;
   });
 }
 

@@ -55,11 +55,11 @@ interface Unjudged {
   reason: string;
 }
 
-/** Notes, once for each attempt, that steps of it are stored and not judged. */
+/** Notes, once for each attempt, that steps of it are stored and no policy acts on them. */
 export async function noteUnjudged(db: Database, { run: id, attempt: number, by, reason }: Unjudged, now: Date) {
   await db.sql.transaction(async (tx) => {
     await tx.select({ id: run.id }).from(run).where(eq(run.id, id)).for('update'); // in the order of all
-    const kind = 'steps not judged';
+    const kind = 'steps not acted on';
     const isNoted = and(eq(runHistory.run, id), eq(runHistory.attempt, number), eq(runHistory.kind, kind));
     const [known] = await tx.select({ id: runHistory.id }).from(runHistory).where(isNoted).limit(1);
     if (!known) await tx.insert(runHistory).values({ run: id, attempt: number, kind, by, reason, at: now });

@@ -36,7 +36,7 @@ const count = (name: string) => bigint(name, { mode: 'number' });
 /** What a line of a run's history reports. */
 export type HistoryKind =
   | 'attempt opened'
-  | 'steps not judged'
+  | 'steps not acted on'
   | 'conflict'
   | 'step removed'
   | 'step restored'

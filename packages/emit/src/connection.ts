@@ -264,7 +264,7 @@ export class Connection {
   #onStored({ dropped = [], conflicts = [], warning }: Accepted): void {
     const { outbox, drops, warn } = this.#options;
     outbox.acknowledge();
-    if (warning !== undefined) warn(`the server: ${printable(warning.slice(0, MAX_WARNING_LENGTH))}`, 'steps: warning');
+    if (warning !== undefined) warn(`the server: ${printable(warning.slice(0, MAX_WARNING_LENGTH))}`, 'notice: server');
     for (const { field, reason, count } of dropped) {
       drops.add(storableText(field, MAX_FIELD_LENGTH), storableText(reason, MAX_FIELD_LENGTH), count);
       const where = printable(`${field}: ${reason}`.slice(0, 2 * MAX_FIELD_LENGTH));
@@ -274,7 +274,7 @@ export class Connection {
       const what = printable(field.slice(0, MAX_FIELD_LENGTH));
       warn(
         `another emitter of this attempt sends another value of ${what} for step ${step}: the later one is kept`,
-        `conflict ${what}`,
+        `notice: conflict ${what}`,
       );
     }
   }

@@ -92,8 +92,11 @@ export interface StartRunOptions {
    * else listens to it, as `stopped`. True by default. The process ends as it would have.
    */
   handleExit?: boolean | undefined;
-  /** Called with each problem: the first time, the 10th, the 100th and so on; `console.warn` by default. */
-  onWarning?: ((message: string) => void) | undefined;
+  /**
+   * Called with each problem: the first time, the 10th, the 100th and so on; `console.warn` by default. The kind is the
+   * same for problems that are counted together; `notice: …` where all steps are stored.
+   */
+  onWarning?: ((message: string, kind: string) => void) | undefined;
 }
 
 /** A value that was left out of steps. */

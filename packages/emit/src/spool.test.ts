@@ -316,6 +316,22 @@ test('steps beyond the memory of a run come back from the file, in order, and no
   expect(files()).toEqual([]);
 });
 
+test('values that are left out meanwhile cost no step behind the memory of a run', async () => {
+  await using server = await IngestServer.listen();
+  await server.stop();
+  await using recorded = openTestRun(server, spooling(), 100);
+  const { run } = recorded;
+  const fast: unknown = 'fast';
+  const log = (step: number) => run.log({ step, lr: step % 20 === 0 ? (fast as number) : 1 });
+  for (const last of [50, 1_000, 5_000, 20_000]) {
+    for (const step of range(run.pending, last)) log(step);
+    await vi.waitFor(() => expect(spooledSteps()).toEqual(range(0, last)), SOON);
+  }
+  await server.start();
+  expect(await run.finish('finished', undefined, { timeoutMs: 60_000 })).toMatchObject({ delivered: true, pending: 0 });
+  expect(server.acceptedSteps).toEqual(range(0, 20_000));
+});
+
 test('a spool is bounded: what goes beyond is kept in memory, with a warning', async () => {
   await using server = await IngestServer.listen();
   await server.stop();

@@ -29,8 +29,6 @@ const RECORD_BYTES = 64 * 1024;
 const MAX_TAIL = 16_384;
 /** A process that is busy between two timers has had no chance to receive an acknowledgement: it gets so many. */
 const MIN_TICKS = 3;
-/** Milliseconds from one record of what was left out to the next, while the process lives. */
-const DROPPED_PAUSE = 5_000;
 /** Milliseconds before a file that could not be written is tried again. */
 const RETRY_PAUSE = 5_000;
 /** A file of which more than half of its bound is taken is written again, if no more steps than this are pending. */
@@ -67,8 +65,8 @@ export class Spool implements Overflow {
   /** Bytes that the file may have. */
   #room = 0;
   #hasEnd = false;
-  /** What the file says of `drops`, and since when. */
-  #dropped = { total: 0, at: 0 };
+  /** How many left out values the file tells of. */
+  #dropped = 0;
   #isClosed = false;
 
   // the overflow: steps in the file behind a place, then those that wait to be written there
@@ -167,7 +165,7 @@ export class Spool implements Overflow {
     this.#attempt(() => {
       if (this.#isOverdue()) this.#open();
       this.#flush();
-      if (Date.now() - this.#dropped.at > DROPPED_PAUSE) this.#appendDropped();
+      if (this.#options.drops.total >= 2 * this.#dropped) this.#appendDropped(); // so that few of them fill no file
       this.#rewrite();
       this.#file?.keepHeld(Date.now());
     });
@@ -196,7 +194,7 @@ export class Spool implements Overflow {
       throw error;
     }
     this.#file = file;
-    this.#dropped = { total: 0, at: 0 };
+    this.#dropped = 0;
     this.#room = tuning.maxBytes - others;
     this.#written = outbox.added - outbox.buffered;
   }
@@ -234,10 +232,11 @@ export class Spool implements Overflow {
   /** All that was left out so far, in place of what the file said before. */
   #appendDropped(): void {
     const { drops } = this.#options;
-    if (!this.#file || drops.total === this.#dropped.total) return;
+    if (!this.#file || drops.total === this.#dropped) return;
     const payload = Buffer.from(JSON.stringify(drops.values()));
-    if (this.#hasRoom(this.#file, payload.byteLength)) this.#file.append('dropped', payload);
-    this.#dropped = { total: drops.total, at: Date.now() };
+    if (!this.#hasRoom(this.#file, payload.byteLength)) return;
+    this.#file.append('dropped', payload);
+    this.#dropped = drops.total;
   }
 
   #hasRoom(file: SpoolFile, bytes: number): boolean {
@@ -259,7 +258,8 @@ export class Spool implements Overflow {
   #readStored(): StepEvent[] {
     try {
       const lost = this.#reader?.lost ?? 0;
-      const record = this.#reader?.next();
+      let record = this.#reader?.next();
+      while (record && record.type !== 'steps') record = this.#reader?.next(); // what was left out stands between them
       if (!record) throw new Error('its end is damaged');
       this.#stored -= record.count + (this.#reader?.lost ?? 0) - lost;
       return decodeSteps(record.payload).steps;

@@ -17,7 +17,7 @@ interface Kind {
   next: number;
 }
 
-export function warnWithCount(sink: (message: string) => void): Warn {
+export function warnWithCount(sink: (message: string, kind: string) => void): Warn {
   const kinds = new Map<string, Kind>();
   const others: Kind = { count: 0, next: 1 };
 
@@ -36,7 +36,7 @@ export function warnWithCount(sink: (message: string) => void): Warn {
     kind.next *= 10;
     const what = kind === others ? 'warnings of further kinds' : 'times';
     try {
-      sink(kind.count === 1 ? message : `${message} (${kind.count.toLocaleString('en')} ${what} so far)`);
+      sink(kind.count === 1 ? message : `${message} (${kind.count.toLocaleString('en')} ${what} so far)`, name);
     } catch {
       // a warning that cannot be shown must not stop the training
     }

@@ -127,17 +127,19 @@ test('a start that is repeated after the end, and a file that is imported again,
   expect(await attemptsOf(run)).toMatchObject([{ status: 'finished' }]);
 });
 
-test('a job that is queued again and says that it began no later is told that its steps are not judged, as is the run', async () => {
+test('a job that is queued again and says that it began no later is told that no policy acts on its steps, as is the run', async () => {
   const run = await finishedRun();
   const socket = await emitter();
   await send(socket, 'run:start', startOf(run));
-  const warning = expect.stringMatching(/^the steps that come for attempt 1 are stored, but not judged.* it has ended/);
+  const warning = expect.stringMatching(
+    /^the steps that come for attempt 1 are stored, but no policy acts on them: it has ended/,
+  );
   for (const first of [0, 10]) {
     expect(await send(socket, 'steps', frame(run, first, 10))).toEqual({ ok: true, warning });
   }
   await server.gateway.settled();
   expect(await readHistory(server.db, { run, limit: 9 })).toMatchObject([
-    { kind: 'steps not judged', attempt: 1, by: null, reason: warning },
+    { kind: 'steps not acted on', attempt: 1, by: null, reason: warning },
   ]);
 });
 

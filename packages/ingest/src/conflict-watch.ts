@@ -1,7 +1,8 @@
 import type { Conflict, StepBatch, StepEvent } from '@evenkeel/protocol';
 
-/** Steps of an attempt whose values are kept for comparison: the newest. */
+/** Steps of an attempt whose values are kept for comparison, the newest; of very wide ones fewer. */
 const KEPT_STEPS = 512;
+const KEPT_VALUES = 50_000;
 /** Conflicts that one ack names. */
 const NAMED = 20;
 
@@ -16,6 +17,8 @@ interface Watched {
   writers: Map<string, string>;
   /** What was written last of each step, by field, while there are several writers. */
   steps: Map<number, Map<string, Written>>;
+  /** How many values those are. */
+  values: number;
   /** What each writer has not been told yet. */
   notices: Map<string, Conflict[]>;
 }
@@ -33,7 +36,7 @@ export class ConflictWatch {
   join({ run, attempt }: Pick<StepBatch, 'run' | 'attempt'>, connection: string, writer: string): void {
     this.leave(run, connection);
     const key = `${run} ${attempt}`;
-    const watched = this.#attempts.get(key) ?? { writers: new Map(), steps: new Map(), notices: new Map() };
+    const watched = this.#attempts.get(key) ?? { writers: new Map(), steps: new Map(), values: 0, notices: new Map() };
     watched.writers.set(connection, writer);
     this.#attempts.set(key, watched);
     this.#joined.set(`${run} ${connection}`, key);
@@ -47,6 +50,7 @@ export class ConflictWatch {
     const watched = this.#attempts.get(key);
     watched?.writers.delete(connection);
     if (watched?.writers.size === 0) this.#attempts.delete(key);
+    if (watched?.writers.size === 1) forgetSteps(watched, 0);
   }
 
   /**
@@ -58,10 +62,11 @@ export class ConflictWatch {
     if (!watched || watched.writers.size < 2) return [];
     const found: Conflict[] = [];
     for (const step of steps) {
-      const known = keptOf(watched.steps, step.step);
+      const known = keptOf(watched, step.step);
       for (const [field, value] of valuesOf(step)) {
         const former = known.get(field);
         known.set(field, { writer, value });
+        if (!former) watched.values += 1;
         if (!former || former.writer === writer || isSame(former.value, value)) continue;
         const conflict = { field, step: step.step };
         found.push(conflict);
@@ -85,14 +90,23 @@ function notice({ notices }: Watched, writer: string, conflict: Conflict): void 
   if (known.length < NAMED) notices.set(writer, [...known, conflict]);
 }
 
-/** What is kept of a step, which is the newest from now on; the oldest makes room. */
-function keptOf(steps: Watched['steps'], step: number): Map<string, Written> {
+/** What is kept of a step, which is the newest from now on; the oldest make room. */
+function keptOf(watched: Watched, step: number): Map<string, Written> {
+  const { steps } = watched;
   const kept = steps.get(step) ?? new Map();
   steps.delete(step);
+  forgetSteps(watched, watched.values > KEPT_VALUES ? steps.size / 2 : KEPT_STEPS - 1);
   steps.set(step, kept);
-  const [oldest] = steps.keys();
-  if (steps.size > KEPT_STEPS && oldest !== undefined) steps.delete(oldest);
   return kept;
+}
+
+/** Forgets the oldest steps until so many are left. */
+function forgetSteps(watched: Watched, left: number): void {
+  for (const [step, fields] of watched.steps) {
+    if (watched.steps.size <= left) return;
+    watched.steps.delete(step);
+    watched.values -= fields.size;
+  }
 }
 
 /** What a step carries, by the name of its field. */

@@ -263,7 +263,7 @@ export class IngestContext {
     if (!started.noteUnjudged()) return;
     const noted = noteUnjudged(db, { run, attempt, by: authorOf(this.principal, null), reason }, now())
       .then(() => events.publish({ kind: 'run described', run }))
-      .catch((error) => log('error', `noting that steps of run ${run} are not judged failed`, error));
+      .catch((error) => log('error', `noting that no policy acts on steps of run ${run} failed`, error));
     track(noted);
   }
 

@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type Database, getRun, insertSteps, listAlerts, openDatabase, removeStep, startRun } from '@evenkeel/db';
+import {
+  type Database,
+  getRun,
+  insertSteps,
+  listAlerts,
+  listCommands,
+  openDatabase,
+  removeStep,
+  startRun,
+} from '@evenkeel/db';
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -23,14 +32,14 @@ afterAll(async () => {
 type Act = { send: StepEvent[] } | { remove: number; removed: boolean } | 'restart';
 
 /** Lets a run do one thing after another, three seconds apart. @returns its id. */
-async function live(acts: readonly Act[]): Promise<string> {
+async function live(acts: readonly Act[], about: object = {}): Promise<string> {
   const run = randomUUID();
   let clock = START;
   const now = () => new Date(clock);
   const log = (_level: string, message: string, error?: unknown) => problems.push(`${message}: ${error}`);
   const open = () => new Judge({ db, now, log, events: new LocalEventPort(log) });
   let judge = open();
-  await startRun(db, parse(runStart, startOf(run)), now());
+  await startRun(db, parse(runStart, { ...startOf(run), ...about }), now());
   for (const act of acts) {
     clock += BATCH_MS;
     if (act === 'restart') {
@@ -168,3 +177,13 @@ test('the alerts of a run are those of the same run without a wrong step, wherev
     { numRuns: 25 },
   );
 }, 60_000);
+
+test('no policy answers what is found again in steps that were judged before a person removed one', async () => {
+  const broken = steps(range(0, 400), []).map((step) => {
+    return step.step === 300 || step.step === 301 ? { ...step, loss: Number.NaN } : step;
+  });
+  const policy = { critical: { kind: 'stop' } } as const;
+  const run = await live([{ send: broken }, { remove: 300, removed: true }], { policy });
+  expect(await alertsOf(run)).toEqual(['non-finite 300 critical resolved', 'non-finite 301 critical resolved']);
+  expect(await listCommands(db, { run, limit: 9 })).toMatchObject([{ kind: 'stop', step: 300 }]);
+});

@@ -80,8 +80,18 @@ interface Case {
   raised: readonly Alert[];
   /** The last step that was stored before a restart: once it is judged, alerts that no rule has open are stale. */
   staleUntil: number | null;
+  /** Whether a person has had the steps up to that one judged again: no policy answers what is found in them. */
+  isRevised: boolean;
   /** Whether nothing has come since a restart: the run is let go of once its stored steps are judged. */
   isIdle: boolean;
+}
+
+interface RebuildOptions {
+  /** What the same process knew before; what it had judged is stored, or is to be judged again. */
+  former?: Case | null;
+  /** Whether the step numbers have jumped since. */
+  leaps?: boolean;
+  isRevised?: boolean;
 }
 
 /**
@@ -131,7 +141,7 @@ export class Judge {
     this.#queues.add(run, async (known) => {
       const newest = known?.attempt ?? (await judgedTo(this.#options.db, run))?.attempt;
       if (attempt !== newest) return known;
-      const revised = await this.#judgeAgain({ run, attempt, step }, known);
+      const revised = await this.#judgeAgain({ run, attempt, step }, known, { isRevised: true });
       return revised && this.#leaveIdle(run, { ...revised, isIdle: known?.isIdle ?? true });
     });
   }
@@ -264,11 +274,11 @@ export class Judge {
   }
 
   /** What was judged since a step came is judged again, of what counts as a step by now. */
-  async #judgeAgain(key: StepKey, former: Case | null): Promise<Case | null> {
+  async #judgeAgain(key: StepKey, former: Case | null, { isRevised = false } = {}): Promise<Case | null> {
     this.#due.delete(key.run);
     await rewindJudged(this.#options.db, key);
     await this.#resolveLeftOut(key);
-    return this.#rebuild(key.run, { former });
+    return this.#rebuild(key.run, { former, isRevised });
   }
 
   /** Alerts at steps that are none any more would keep their rules from opening others. */
@@ -329,13 +339,9 @@ export class Judge {
     return judgedTo(db, run);
   }
 
-  /**
-   * @param former what the same process knew before; what it had judged is stored, or is to be judged again.
-   * @param leaps whether the step numbers have jumped since.
-   */
   async #rebuild(
     run: string,
-    { former = null, leaps = false }: { former?: Case | null; leaps?: boolean } = {},
+    { former = null, leaps = false, isRevised = false }: RebuildOptions = {},
   ): Promise<Case | null> {
     const { db } = this.#options;
     const known = await this.#readJudged(run);
@@ -364,6 +370,7 @@ export class Judge {
       ...{ heard: former?.heard ?? heard, risk: known.risk, points: [], unmarked: 0, isIdle: former?.isIdle ?? false },
       raised: raised.filter((alert) => alert.attempt === attempt),
       staleUntil: newest?.step ?? null,
+      isRevised,
     };
     const looked = await this.#judgeLate(run, rebuilt, steps.slice(own, start));
     const taken = await this.#assemble(run, looked, steps.slice(start), now);
@@ -440,7 +447,7 @@ export class Judge {
     return { ...known, unmarked: 0 };
   }
 
-  async #carryOut(run: string, { attempt, raised }: Case, verdict: Verdict): Promise<void> {
+  async #carryOut(run: string, { attempt, raised, ...known }: Case, verdict: Verdict): Promise<void> {
     const { db, now, events } = this.#options;
     if (verdict.kind === 'resolved') {
       const resolved = await resolveRule(db, { run, rule: verdict.rule, step: verdict.since }, now());
@@ -450,7 +457,8 @@ export class Judge {
     const { from, since, step, ...seen } = verdict.finding;
     if (raised.some((alert) => covers(alert, attempt, verdict.finding))) return;
     const finding = { ...seen, attempt, step: since, window: [from, step] satisfies [number, number] };
-    const news = await raiseAlert(db, run, finding, now());
+    const isPast = known.isRevised && known.staleUntil !== null && step <= known.staleUntil;
+    const news = await raiseAlert(db, run, finding, now(), { isPast });
     if (!news) return;
     events.publish({ kind: `alert ${news.change}`, alert: news.alert });
     if (news.command) events.publish({ kind: 'command given', attempt, command: toCommand(news.command) });

@@ -72,16 +72,16 @@ export class StartedRun {
     return (await this.#opened).attempt;
   }
 
-  /** Why steps of an attempt are stored and nothing more; null where they are judged. */
+  /** Why no policy acts on the steps of an attempt; null where one may. */
   async unjudged(attempt: number): Promise<string | null> {
     const { attempt: own, isInert, newest } = await this.#opened;
     if (!isInert || attempt !== own) return null;
-    const stored = `the steps that come for attempt ${own} are stored, but not judged, and no policy acts on them`;
+    const stored = `the steps that come for attempt ${own} are stored, but no policy acts on them`;
     if (newest.attempt > own) return `${stored}: attempt ${newest.attempt} has begun since`;
     return `${stored}: it has ended, and their job did not begin after that (startedAt is no later than its last step)`;
   }
 
-  /** Whether this is the first time that it is to be noted that steps are not judged. */
+  /** Whether this is the first time that this is to be noted. */
   noteUnjudged(): boolean {
     const isFirst = !this.#isUnjudgedNoted;
     this.#isUnjudgedNoted = true;

@@ -72,6 +72,7 @@ function describe(
 ): Import {
   const { start, finish, firstTime, lastTime, lastStep } = recorded;
   const project = wanted ?? start.project ?? 'imported';
+  refuseSeconds(file, start.startedAt ?? firstTime);
   const startedAt = absolute(start.startedAt) ?? absolute(firstTime) ?? guess.startedAt;
   const { status, reason } = finish ?? guessedEnd(recorded, guess.nextAttempts.get(recorded));
   return {
@@ -135,6 +136,14 @@ function timeOf(startedAt: number, step: number): number {
   return Math.min(Math.max(startedAt + step * STEP_MS, MIN_STEP_TIME), MAX_TIME);
 }
 
+/** @throws Failure where an attempt begins at a time that is plausible only as seconds since 1970. */
+function refuseSeconds(file: string, time: number | null | undefined): void {
+  if (time == null || time < MIN_STEP_TIME / 100 || time >= MIN_STEP_TIME) return;
+  throw new Failure(
+    `${file}: the time ${time} looks like seconds: times are milliseconds since 1970, or since the start`,
+  );
+}
+
 /** Null for a time that counts from the beginning of its attempt. */
 function absolute(time: number | null | undefined): number | null {
   return time != null && time >= MIN_STEP_TIME ? time : null;
@@ -192,12 +201,9 @@ async function checkServer(server: string): Promise<void> {
   });
 }
 
-/** What the server says of steps that it has stored, such as that they are not judged any more. */
-const NOTICE = 'the server: ';
-
 /**
  * Sends one attempt as its trainer would have. What emit would warn a trainer of ends an import, which can be repeated; a
- * notice of the server does not.
+ * notice on steps that are stored does not.
  * @throws Failure where the server has not taken all of it.
  */
 async function send(each: Import, server: string, onStep: () => void): Promise<void> {
@@ -208,7 +214,7 @@ async function send(each: Import, server: string, onStep: () => void): Promise<v
     ...{ server, key: environment.key ?? undefined, id, attempt, startedAt },
     ...{ project, name, config, owner, tags, notes, layers: recorded.layers },
     ...{ spool: false, handleExit: false }, // the file is what an import is repeated from
-    onWarning: (message) => (message.startsWith(NOTICE) ? tell(message) : trouble.abort(new Failure(message))),
+    onWarning: (message, kind) => (kind.startsWith('notice:') ? tell(message) : trouble.abort(new Failure(message))),
   });
   for await (const step of recorded.readSteps()) {
     run.log({ ...step, time: timeSince(startedAt, step.time) ?? timeOf(startedAt, step.step) });

@@ -180,9 +180,9 @@ export const runRouter = router({
 
   /** Leaves a step out of charts and of the latest values, or brings it back; it stays stored. */
   removeStep: procedure.input(removeStepRequest).mutation(async ({ ctx, input }) => {
-    await removeStep(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
+    const isChanged = await removeStep(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
     const { run, attempt, step, removed } = input;
-    ctx.events.publish({ kind: 'step removed', run, attempt, step, removed });
+    if (isChanged) ctx.events.publish({ kind: 'step removed', run, attempt, step, removed });
   }),
 
   /** What happened beside steps, alerts and commands: attempts that the server opened, conflicts, steps removed, archiving. */
