@@ -5,7 +5,7 @@ import { Shape, type ShapeName } from '../shell/shape.tsx';
 
 const SHAPES: Record<RunEvent['kind'], ShapeName> = {
   'attempt opened': 'arrow',
-  'steps not judged': 'dash',
+  'steps not acted on': 'dash',
   conflict: 'cross',
   'step removed': 'dash',
   'step restored': 'tick',
@@ -15,7 +15,7 @@ const SHAPES: Record<RunEvent['kind'], ShapeName> = {
 
 const TITLES: Record<RunEvent['kind'], string> = {
   'attempt opened': 'Attempt opened',
-  'steps not judged': 'Steps not judged',
+  'steps not acted on': 'No policy acts',
   conflict: 'Conflicting values',
   'step removed': 'Step removed',
   'step restored': 'Step restored',
