@@ -51,7 +51,7 @@ export {
   startRun,
 } from './run.ts';
 export { describeRun, describeUnderWay } from './run-description.ts';
-export { type HistoryRow, noteConflicts, noteUnjudged, readHistory } from './run-history.ts';
+export { type HistoryRow, noteConflicts, noteInert, readHistory } from './run-history.ts';
 export { countGroups, countRuns, listRuns, listTags, pageRuns, RUN_SORT_KEYS } from './run-list.ts';
 export { archiveRun, deleteRun } from './run-removal.ts';
 export { readSignals, startOfNewest } from './signals.ts';

@@ -13,7 +13,7 @@ export interface OpenedAttempt {
   newest: { attempt: number; lastStep: number | null; status: RunStatus };
   /** Whether the attempt had ended before this start began: its steps are another attempt's. */
   isOver: boolean;
-  /** Whether its steps are stored and nothing more: no rule judges them, and no policy answers. */
+  /** Whether its steps are stored and no policy acts on them. */
   isInert: boolean;
   changedHands: boolean;
 }

@@ -29,13 +29,13 @@ export async function openPostgres(
     // Of several addresses that refuse, Node makes one error without a message.
     throw new Error(`the PostgreSQL database does not open: ${cause.message || cause.code}`, { cause });
   });
-  const own = openPool({ ...config, statement_timeout: statementMs, max: CONNECTIONS.own }, statementMs + connectMs);
-  const readers = openPool({ ...config, statement_timeout: readMs, max: CONNECTIONS.readers }, readMs + connectMs);
-  const waiting = { connectionTimeoutMillis: statementMs }; // a thousand runs may wait for one of these connections
-  const background = openPool(
-    { ...config, ...waiting, statement_timeout: statementMs, max: CONNECTIONS.background },
-    statementMs + connectMs,
-  );
+  const lane = (max: number, mayTakeMs: number, mayWaitMs = connectMs) => {
+    const limits = { max, statement_timeout: mayTakeMs, connectionTimeoutMillis: mayWaitMs };
+    return openPool({ ...config, ...limits }, mayTakeMs + connectMs);
+  };
+  const own = lane(CONNECTIONS.own, statementMs);
+  const background = lane(CONNECTIONS.background, statementMs, statementMs); // a thousand runs may wait for one
+  const readers = lane(CONNECTIONS.readers, readMs);
   const close = async () => {
     await Promise.all(
       [own, background, readers].map(({ pool, sockets }) => (pool.ending ? undefined : endPool(pool, sockets))),

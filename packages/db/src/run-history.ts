@@ -46,7 +46,7 @@ export async function noteConflicts(db: Database, { run: id, attempt: number, ..
   });
 }
 
-interface Unjudged {
+interface InertSteps {
   run: string;
   attempt: number;
   /** Who sent the steps; null where that is not told. */
@@ -56,7 +56,7 @@ interface Unjudged {
 }
 
 /** Notes, once for each attempt, that steps of it are stored and no policy acts on them. */
-export async function noteUnjudged(db: Database, { run: id, attempt: number, by, reason }: Unjudged, now: Date) {
+export async function noteInert(db: Database, { run: id, attempt: number, by, reason }: InertSteps, now: Date) {
   await db.sql.transaction(async (tx) => {
     await tx.select({ id: run.id }).from(run).where(eq(run.id, id)).for('update'); // in the order of all
     const kind = 'steps not acted on';

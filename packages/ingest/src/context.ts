@@ -2,7 +2,7 @@ import {
   describeUnderWay,
   finishRun,
   noteConflicts,
-  noteUnjudged,
+  noteInert,
   type OpenedAttempt,
   reportDropped,
   type StoredSteps,
@@ -247,8 +247,8 @@ export class IngestContext {
     const dropped = await store(batch);
     if (dropped instanceof RefusedError) throw dropped;
     const conflicts = this.#compare(batch, started.writer(this.id));
-    const warning = await started.unjudged(attempt);
-    if (warning !== null) this.#noteUnjudged(started, batch, warning);
+    const warning = await started.whyInert(attempt);
+    if (warning !== null) this.#noteInert(started, batch, warning);
     return {
       ok: true,
       ...(dropped.length > 0 && { dropped }),
@@ -258,10 +258,10 @@ export class IngestContext {
     };
   }
 
-  #noteUnjudged(started: StartedRun, { run, attempt }: TakenBatch, reason: string): void {
+  #noteInert(started: StartedRun, { run, attempt }: TakenBatch, reason: string): void {
     const { db, now, log, events, track } = this.#options;
-    if (!started.noteUnjudged()) return;
-    const noted = noteUnjudged(db, { run, attempt, by: authorOf(this.principal, null), reason }, now())
+    if (!started.noteInert()) return;
+    const noted = noteInert(db, { run, attempt, by: authorOf(this.principal, null), reason }, now())
       .then(() => events.publish({ kind: 'run described', run }))
       .catch((error) => log('error', `noting that no policy acts on steps of run ${run} failed`, error));
     track(noted);

@@ -447,7 +447,8 @@ export class Judge {
     return { ...known, unmarked: 0 };
   }
 
-  async #carryOut(run: string, { attempt, raised, ...known }: Case, verdict: Verdict): Promise<void> {
+  async #carryOut(run: string, known: Case, verdict: Verdict): Promise<void> {
+    const { attempt, raised, isRevised, staleUntil } = known;
     const { db, now, events } = this.#options;
     if (verdict.kind === 'resolved') {
       const resolved = await resolveRule(db, { run, rule: verdict.rule, step: verdict.since }, now());
@@ -457,7 +458,7 @@ export class Judge {
     const { from, since, step, ...seen } = verdict.finding;
     if (raised.some((alert) => covers(alert, attempt, verdict.finding))) return;
     const finding = { ...seen, attempt, step: since, window: [from, step] satisfies [number, number] };
-    const isPast = known.isRevised && known.staleUntil !== null && step <= known.staleUntil;
+    const isPast = isRevised && staleUntil !== null && step <= staleUntil;
     const news = await raiseAlert(db, run, finding, now(), { isPast });
     if (!news) return;
     events.publish({ kind: `alert ${news.change}`, alert: news.alert });

@@ -27,7 +27,7 @@ export class StartedRun {
   readonly #names = new Set<number>();
   /** When another emitter ended the attempt, in milliseconds since 1970; null where none did. */
   #endedAt: number | null = null;
-  #isUnjudgedNoted = false;
+  #isInertNoted = false;
 
   constructor(options: StartedRunOptions) {
     const { db, now, request, inTurn } = options;
@@ -73,7 +73,7 @@ export class StartedRun {
   }
 
   /** Why no policy acts on the steps of an attempt; null where one may. */
-  async unjudged(attempt: number): Promise<string | null> {
+  async whyInert(attempt: number): Promise<string | null> {
     const { attempt: own, isInert, newest } = await this.#opened;
     if (!isInert || attempt !== own) return null;
     const stored = `the steps that come for attempt ${own} are stored, but no policy acts on them`;
@@ -82,9 +82,9 @@ export class StartedRun {
   }
 
   /** Whether this is the first time that this is to be noted. */
-  noteUnjudged(): boolean {
-    const isFirst = !this.#isUnjudgedNoted;
-    this.#isUnjudgedNoted = true;
+  noteInert(): boolean {
+    const isFirst = !this.#isInertNoted;
+    this.#isInertNoted = true;
     return isFirst;
   }
 

@@ -35,7 +35,7 @@ export function chooseAttempt({ attempt, session, startedAt }: AttemptWish, atte
 }
 
 /**
- * Whether the steps of a start are stored and nothing more: the attempt had ended before, or a later one has begun.
+ * Whether the steps of a start are stored and no policy acts on them: the attempt had ended before, or a later one has begun.
  * @param attempts all of the run, in order, before the start.
  */
 export function isInert(number: number, attempts: readonly KnownAttempt[]): boolean {
