@@ -21,7 +21,8 @@ FROM node:22-bookworm AS trainer
 WORKDIR /evenkeel
 COPY . .
 RUN npm ci --no-audit --no-fund && npm run build && rm -rf apps/dashboard/.next/cache \
-  && npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund @tensorflow/tfjs-node-gpu@4.22.0
+  && npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund \
+    @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0 @tensorflow/tfjs-node-gpu@4.22.0
 
 FROM trainer AS libtensorflow
 RUN npm rebuild --foreground-scripts @tensorflow/tfjs-node-gpu

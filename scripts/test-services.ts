@@ -1,12 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { freePort } from '../packages/testing/src/free-port.ts';
+import { CLIENTS, findClient, HOW_TO_INSTALL_CLIENTS } from './clients.mjs';
 
 // Finds the services that some tests need, once for all test files. A test asks with `inject(…)` and skips itself
-// where the answer is null; what is missing is printed at the start, so that no skip goes unseen.
+// where the answer is null; what is missing is printed at the end, with the tests that it kept from running.
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -15,10 +16,18 @@ declare module 'vitest' {
     /** A Chromium executable: EVENKEEL_TEST_CHROMIUM, or one on the machine. */
     chromium: string | null;
     python: string | null;
+    /** By the requirements of a client of another tool, a Python that has it; null where that is not installed. */
+    clients: Record<string, string | null>;
+    /** Of all properties and random values of tests: EVENKEEL_TEST_SEED, which may be `random`. */
+    seed: number;
+    /** What this machine lacks, and which tests are skipped for it. */
+    missing: string[];
     /** What tests of a database that fails need: servers of their own to kill, disks of their own to fill. */
     faults: Faults;
   }
 }
+
+const DEFAULT_SEED = 1;
 
 interface Faults {
   /** The folder of PostgreSQL's own programs, and the user that they run as. */
@@ -30,25 +39,44 @@ interface Faults {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const seed = readSeed();
   const postgres = await findPostgres();
   const chromium =
-    process.env.EVENKEEL_TEST_CHROMIUM ?? findExecutable(['chromium', 'chromium-browser', 'google-chrome']);
+    process.env.EVENKEEL_TEST_CHROMIUM || findExecutable(['chromium', 'chromium-browser', 'google-chrome']);
   const python = findExecutable(['python3']);
   project.provide('postgresUrl', postgres.url);
   project.provide('chromium', chromium);
   project.provide('python', python);
+  const clients = Object.fromEntries(CLIENTS.map((requirements) => [requirements, findClient(requirements)]));
+  project.provide('clients', clients);
   const faults = findFaults();
   project.provide('faults', faults);
-  const skipped = [];
+  const skipped: string[] = [];
   if (!postgres.url) skipped.push('without PostgreSQL: the database suite on PostgreSQL (PGlite is tested)');
   if (!chromium) skipped.push('without Chromium: the browser tests');
   if (!python) skipped.push('without Python: the protocol client written from its specification');
+  for (const [requirements, client] of Object.entries(clients))
+    if (!client)
+      skipped.push(`without the packages of ${requirements}: the tests of its client (${HOW_TO_INSTALL_CLIENTS})`);
   if (!faults.postgres) skipped.push('without the programs of a PostgreSQL server: the tests that kill and pause one');
   if (!faults.mount) skipped.push('without the right to mount a tmpfs: the tests of a full disk');
   if (!faults.prlimit) skipped.push('without prlimit: the test of an embedded database that hangs');
-  for (const what of skipped) console.log(`SKIPPED ${what}`);
-  if (process.env.CI && skipped.length > 0) throw new Error('on CI nothing may be skipped');
+  project.provide('missing', skipped);
+  project.provide('seed', seed);
+  if (process.env.CI && skipped.length > 0) {
+    await postgres.stop();
+    throw new Error(`on CI nothing may be skipped: ${skipped.join('; ')}`);
+  }
   return postgres.stop;
+}
+
+/** The same by default, so that what fails on one machine fails on all. */
+function readSeed(): number {
+  const given = process.env.EVENKEEL_TEST_SEED || String(DEFAULT_SEED);
+  const seed = given === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(given);
+  if (!Number.isInteger(seed)) throw new Error('EVENKEEL_TEST_SEED must be a whole number or "random"');
+  console.log(`EVENKEEL_TEST_SEED=${seed}`);
+  return seed;
 }
 
 function findExecutable(names: readonly string[]): string | null {
@@ -93,7 +121,7 @@ interface Postgres {
 }
 
 async function findPostgres(): Promise<Postgres> {
-  const url = process.env.EVENKEEL_TEST_DATABASE_URL ?? null;
+  const url = process.env.EVENKEEL_TEST_DATABASE_URL || null;
   const bin = findPostgresBinaries();
   if (url || !bin) return { url, stop: async () => {} };
   return startPostgres(bin);
@@ -118,8 +146,12 @@ async function startPostgres(bin: string): Promise<Postgres> {
   const options = ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off'];
   const server = spawn(join(bin, 'postgres'), options, { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   await new Promise<void>((resolve, reject) => {
-    server.once('exit', (code) => reject(new Error(`PostgreSQL ended with code ${code} as it started`)));
-    server.stderr.on('data', (chunk) => String(chunk).includes('ready to accept connections') && resolve());
+    let log = '';
+    server.once('exit', (code) => reject(new Error(`PostgreSQL ended with code ${code} as it started:\n${log}`)));
+    server.stderr.on('data', (chunk) => {
+      log += chunk; // a line may come in parts
+      if (log.includes('ready to accept connections')) resolve();
+    });
   });
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
@@ -143,13 +175,4 @@ function unprivilegedUser(): { uid?: number; gid?: number } | null {
   } catch {
     return null;
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }

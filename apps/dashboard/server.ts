@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { type ApiContext, createCaller } from '@evenkeel/api';
 import { anyApiKey, type Database, openDatabase } from '@evenkeel/db';
+import { MLFLOW_FOLDERS, MlflowDoor } from '@evenkeel/door-mlflow';
+import { WandbDoor } from '@evenkeel/door-wandb';
 import { Gateway } from '@evenkeel/gateway';
 import { Ingest, LocalEventPort, type Log } from '@evenkeel/ingest';
 import { ANONYMOUS, MAX_FRAME_BYTES, type Principal, parse, RefusedError } from '@evenkeel/protocol';
@@ -13,28 +15,29 @@ import next from 'next';
 import { Server } from 'socket.io';
 import type { z } from 'zod';
 import manifest from './package.json' with { type: 'json' };
-import { readAssets } from './server/assets.ts';
+import { Assets, readAssets } from './server/assets.ts';
 import { ClientAddresses } from './server/client-address.ts';
 import { redirectConsole } from './server/console.ts';
-import { Door, isLoopback } from './server/door.ts';
+import { developmentPages, forwardUpgrades, withDevelopmentFiles } from './server/development.ts';
 import { httpListener } from './server/http.ts';
+import { isLoopback, OriginGuard } from './server/origin-guard.ts';
 import { Sessions } from './server/session.ts';
 import { type ServerSettings, serverSettings } from './server/settings.ts';
 
 export type { ServerSettings };
 
-/** By how much the heap may grow before garbage is collected: at V8's own four times, large answers leave 150 MB of it. */
+/** Heap growth before a garbage collection, in percent: with V8's default of four times, large answers leave 150 MB of garbage. */
 const HEAP_GROWTH_PERCENT = 50;
-/** What closing one part of the server may take, in milliseconds. */
+/** Limit for closing one part of the server, in milliseconds. */
 const CLOSE_MS = 8_000;
 
 export interface RunningServer extends AsyncDisposable {
   /** Where it listens, such as `http://127.0.0.1:4870`. */
   url: string;
   database: Database['kind'];
-  /** Resolves with why, as a sentence, when the server can store nothing any more until it is started again. */
+  /** Resolves with the reason, as a sentence, when the server cannot store anything until it is restarted. */
   failed: Promise<string>;
-  /** Finishes what is in flight and lets go of the database; after some seconds it leaves what does not end. */
+  /** Finishes the work in flight and closes the database; after some seconds it abandons what does not end. */
   close(): Promise<void>;
 }
 
@@ -64,32 +67,43 @@ export async function startServer(input: ServerSettings, log: Log): Promise<Runn
   }
 }
 
-/** Opens one part after another, and leaves with `closers` how each is closed again. */
+/** Opens one part after another, and adds to `closers` how each is closed. */
 async function open(
-  { host, port, dataDir, databaseUrl, accessToken, allowedHosts, trustedProxies }: z.output<typeof serverSettings>,
+  {
+    host,
+    port,
+    dataDir,
+    databaseUrl,
+    accessToken,
+    allowedHosts,
+    trustedProxies,
+    mlflow,
+    dev,
+  }: z.output<typeof serverSettings>,
   log: Log,
   closers: (() => unknown)[],
 ): Promise<Pick<RunningServer, 'url' | 'database' | 'failed'>> {
   const now = () => new Date();
-  await listen(createServer(), port, host).then((probe) => probe.close()); // a taken port is told before a database is made
+  await listen(createServer(), port, host).then((probe) => probe.close()); // a taken port is reported before the database is opened
+  closers.push(redirectConsole(log));
   const db = await openDatabase(databaseUrl === null ? { dataDir } : { url: databaseUrl });
   closers.push(() => db.close());
   if (!isLoopback(host) && !(await anyApiKey(db))) throw noKeyYet();
 
-  closers.push(redirectConsole(log));
   // Next.js would answer the websocket requests of the server that it serves, unchecked: it gets one without any.
-  const pages = next({ dev: false, dir: dashboardFolder(), httpServer: createServer() });
+  const upgrades = createServer();
+  const pages = next({ dev, dir: dashboardFolder(), hostname: dev ? host : undefined, httpServer: upgrades });
   await prepare(pages, log);
   closers.push(() => pages.close());
 
-  const door = new Door([host, ...allowedHosts]);
+  const originGuard = new OriginGuard([host, ...allowedHosts]);
   const sessions = new Sessions(accessToken, now, new ClientAddresses(trustedProxies));
   const io = new Server({
     maxHttpBufferSize: MAX_FRAME_BYTES,
     transports: ['websocket'],
     serveClient: false,
-    connectTimeout: 10_000, // who has not joined a namespace by then goes
-    allowRequest: (request, allow) => allow(null, door.problem(request) === null),
+    connectTimeout: 10_000, // clients that have not joined a namespace by then are disconnected
+    allowRequest: (request, allow) => allow(null, originGuard.problem(request) === null),
   });
   const events = new LocalEventPort(log);
   const ingest = new Ingest({ db, now, log, events });
@@ -97,6 +111,11 @@ async function open(
   const viewerOf = (request: IncomingMessage) => sessions.viewerOf(request);
   const gateway = new Gateway({ io, db: db.readers, log, ingest, events, viewerOf });
   closers.push(() => gateway.close());
+  const wandbDoor = new WandbDoor({ ingest, db, now, log });
+  closers.push(() => wandbDoor.close());
+
+  const mlflowDoor = new MlflowDoor({ ingest, db, now, log, readers: sessions });
+  closers.push(() => mlflowDoor.close());
 
   const api = (principal: Principal): ApiContext => ({
     db,
@@ -107,34 +126,43 @@ async function open(
   });
   // Next.js bundles the pages apart from this file: what both need is handed over through the global object.
   Object.assign(globalThis, { [Symbol.for('evenkeel.caller')]: createCaller(() => api(ANONYMOUS)) });
-  const http = createServer(
-    httpListener({
-      ...{ door, sessions, api, log },
-      health: {
-        version: manifest.version,
-        database: db.kind,
-        live: () => ingest.live(),
-        ready: () => ingest.ready(),
-      },
-      pages: pages.getRequestHandler(),
-      assets: await readAssets(join(dashboardFolder(), '.next/static')),
-    }),
-  );
+  const handler = pages.getRequestHandler();
+  const listener = httpListener({
+    originGuard,
+    sessions,
+    api,
+    log,
+    health: {
+      version: manifest.version,
+      database: db.kind,
+      live: () => ingest.live(),
+      ready: () => ingest.ready(),
+    },
+    pages: dev ? developmentPages(handler) : handler,
+    assets: dev ? new Assets(new Map()) : await readAssets(join(dashboardFolder(), '.next/static')),
+    doors: [
+      { app: mlflowDoor.app, prefix: '/mlflow', atRoot: mlflow === 'root' ? MLFLOW_FOLDERS : [] },
+      { app: wandbDoor.app, prefix: '/wandb', atRoot: [] },
+    ],
+  });
+  const http = createServer(dev ? withDevelopmentFiles(listener, handler, originGuard) : listener);
   io.attach(http);
+  const closeUpgrades = dev ? forwardUpgrades(http, upgrades, originGuard) : () => {};
   await listen(http, port, host);
   closers.push(() => {
     http.closeAllConnections();
+    closeUpgrades();
     return io.close(); // and with it the HTTP server
   });
 
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${(http.address() as AddressInfo).port}`;
   db.announce(url);
-  const warm = warmUp(url, accessToken);
-  closers.push(() => warm);
+  const warm = warmUp(url, accessToken, dev ? ['/'] : WARM_PATHS);
+  if (!dev) closers.push(() => warm); // building a page may take longer than closing may
   return { url, database: db.kind, failed: db.failed };
 }
 
-/** @throws Error where a part is still not closed after that long, as when it waits for a database that hangs. */
+/** @throws Error where a part is not closed in time, as when it waits for a database that hangs. */
 async function withinCloseTime(closing: unknown): Promise<void> {
   const closed = new AbortController();
   const late = delay(CLOSE_MS, 'late', { signal: closed.signal }).catch(() => null);
@@ -146,7 +174,7 @@ async function withinCloseTime(closing: unknown): Promise<void> {
   }
 }
 
-/** Next.js speaks on standard output as it starts, which is for the facts that a command prints: it goes to the log. */
+/** Next.js prints on standard output as it starts, which is for the results of a command: it goes to the log. */
 async function prepare(pages: ReturnType<typeof next>, log: Log): Promise<void> {
   const print = console.log;
   console.log = (...words: unknown[]) => log('info', words.join(' ').trim());
@@ -157,13 +185,15 @@ async function prepare(pages: ReturnType<typeof next>, log: Log): Promise<void> 
   }
 }
 
-/** An id that nothing has. */
-const NOBODY = '00000000-0000-7000-8000-000000000000';
+/** An id that does not exist. */
+const NO_ID = '00000000-0000-7000-8000-000000000000';
+/** A page of each kind. */
+const WARM_PATHS = ['/', `/runs/${NO_ID}`, '/alerts', `/alerts/${NO_ID}/${NO_ID}`, '/compare'];
 
-/** Next.js loads a page's modules, for about a second, when it is first asked for: better now than when a person waits. */
-async function warmUp(url: string, accessToken: string | null): Promise<void> {
+/** Next.js loads the modules of a page on its first request, for about a second: do it before a viewer waits. */
+async function warmUp(url: string, accessToken: string | null, paths: readonly string[]): Promise<void> {
   const headers = { authorization: `Bearer ${accessToken}` };
-  for (const path of ['/', `/runs/${NOBODY}`, '/alerts', `/alerts/${NOBODY}/${NOBODY}`, '/compare']) {
+  for (const path of paths) {
     await fetch(url + path, { headers }).then(
       (response) => response.text(),
       () => undefined,

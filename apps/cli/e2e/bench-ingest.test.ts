@@ -2,7 +2,9 @@ import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import { evenkeel } from './evenkeel.ts';
 
-const SMALL = ['--emitters', '3', '--processes', '2', '--viewers', '2', '--duration', '1', '--warmup', '4'];
+/** A bench starts a dozen processes, one after another. */
+const PATIENT = { timeout: 600_000 };
+const SMALL = ['--emitters', '3', '--processes', '2', '--viewers', '2', '--duration', '5', '--warmup', '4'];
 
 async function bench(args: readonly string[], env: Record<string, string> = {}) {
   await using run = evenkeel(['bench', 'ingest', ...SMALL, ...args, '--json'], env);
@@ -12,7 +14,7 @@ async function bench(args: readonly string[], env: Record<string, string> = {}) 
 
 const above0 = expect.toSatisfy((value) => value > 0);
 
-test('bench ingest stores a load of custom scalars on the embedded database, and measures it', async () => {
+test('bench ingest stores a load of custom scalars on the embedded database, and measures it', PATIENT, async () => {
   expect(await bench(['--scalars', '8'])).toMatchObject({
     build: 'now',
     stepsPerSecond: above0,
@@ -30,7 +32,7 @@ test('bench ingest stores a load of custom scalars on the embedded database, and
 
 const postgresUrl = inject('postgresUrl');
 
-test.skipIf(!postgresUrl)('bench ingest leaves nothing behind on a PostgreSQL server', async () => {
+test.skipIf(!postgresUrl)('bench ingest leaves nothing behind on a PostgreSQL server', PATIENT, async () => {
   const measured = await bench(['--database', 'postgres', '--rate', '50', '--batch', '1'], {
     DATABASE_URL: postgresUrl ?? '',
   });

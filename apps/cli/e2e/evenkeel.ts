@@ -1,16 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeDataDir } from '@evenkeel/db/testing-template';
 
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url));
-
-/** A folder that is gone when the test is over. */
-export function temporaryFolder(): { path: string } & Disposable {
-  const path = mkdtempSync(join(tmpdir(), 'evenkeel-e2e-'));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-}
 
 export interface EvenkeelProcess extends AsyncDisposable {
   child: ChildProcess;
@@ -66,8 +58,12 @@ export function evenkeel(args: readonly string[], env: Record<string, string> = 
   };
 }
 
-/** Starts `evenkeel serve` and resolves with its address once it listens. */
+/**
+ * Starts `evenkeel serve` and resolves with its address once it listens. Its database is there before: of the first start
+ * there are tests of their own.
+ */
 export async function serve(dataDir: string, port = '0', env: Record<string, string> = {}) {
+  if (!env.DATABASE_URL) await makeDataDir(dataDir);
   const server = evenkeel(['serve', '--json', '--port', port, '--data-dir', dataDir], env);
   const [, url = ''] = await server.printed(/"url":"([^"]+)"/);
   return { ...server, url };

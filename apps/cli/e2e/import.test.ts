@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { getRun, listAlerts, listRuns, openDatabase, recentSteps } from '@evenkeel/db';
+import { temporaryFolder } from '@evenkeel/testing';
 import { expect, test } from 'vitest';
-import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
+import { evenkeel, serve } from './evenkeel.ts';
 
 const linesOf = (...lines: object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 const steps = (first: number, count: number, more: (step: number) => object) =>
@@ -32,7 +33,7 @@ function writeRecordings(folder: string): void {
   writeFileSync(join(folder, 'lives.jsonl.gz'), gzipSync(lives));
 }
 
-/** Imports everything in a folder so many times over; what the server then holds, the time of hearing left out. */
+/** Imports all files of a folder some times and returns what the server then holds, without `lastSeenAt`. */
 async function importedInto(dataDir: string, recordings: string, times: number) {
   {
     await using server = await serve(dataDir);
@@ -40,20 +41,22 @@ async function importedInto(dataDir: string, recordings: string, times: number) 
       await using command = evenkeel(['import', join(recordings, '*.jsonl*'), '--server', server.url]);
       expect([await command.ended, command.output()]).toEqual([0, expect.stringContaining('2 runs with 600 steps')]);
     }
-  } // a server that is stopped has judged all it was told
+  } // a stopped server has evaluated every step that it received
   await using db = await openDatabase({ dataDir });
   const runs = await listRuns(db, { limit: 10 });
   return await Promise.all(
     runs.map(async ({ id }) => ({
-      run: { ...(await getRun(db, id)), heardAt: null },
+      run: { ...(await getRun(db, id)), lastSeenAt: null },
       steps: await recentSteps(db, { run: id, limit: 10_000 }),
-      alerts: (await listAlerts(db, { run: id, limit: 100 })).map(({ id: _, openedAt, resolvedAt, ...alert }) => alert),
+      alerts: (await listAlerts(db, { run: id, limit: 100 }))
+        .map(({ id: _, openedAt, resolvedAt, ...alert }) => alert)
+        .sort((one, other) => other.step - one.step), // they may have been opened in one moment
     })),
   );
 }
 
 test('recordings are imported as they are, and a second time leaves what the first left', {
-  timeout: 3 * MINUTES,
+  timeout: 5 * MINUTES,
 }, async () => {
   using folder = temporaryFolder();
   using recordings = temporaryFolder();
@@ -86,8 +89,8 @@ test('recordings are imported as they are, and a second time leaves what the fir
   expect(await importedInto(join(folder.path, 'twice'), recordings.path, 2)).toEqual(once);
 });
 
-test('of files one of which is wrong nothing is imported; its line and field are told', {
-  timeout: 3 * MINUTES,
+test('nothing is imported if one file is wrong, and the error reports its line and field', {
+  timeout: 5 * MINUTES,
 }, async () => {
   using folder = temporaryFolder();
   writeRecordings(folder.path);
@@ -104,7 +107,7 @@ test('of files one of which is wrong nothing is imported; its line and field are
   expect([await list.ended, list.output()]).toEqual([0, '']);
 });
 
-test('what a server does not take is told, with what is missing', { timeout: 3 * MINUTES }, async () => {
+test('an import reports what the server refuses and what is missing', { timeout: 5 * MINUTES }, async () => {
   using folder = temporaryFolder();
   writeRecordings(folder.path);
   const dataDir = join(folder.path, 'data');
@@ -123,12 +126,12 @@ test('what a server does not take is told, with what is missing', { timeout: 3 *
   const key = { EVENKEEL_KEY: JSON.parse(create.output()).secret };
   await using keyed = evenkeel(['import', ...files, '--json', '--server', server.url], key);
   expect(await keyed.ended).toBe(0);
-  const told = keyed
+  const imported = keyed
     .facts()
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  expect(told).toMatchObject([
+  expect(imported).toMatchObject([
     { recordedId: 'A007', project: 'imported', status: 'failed', steps: 400 },
     { run: RESUMED, attempt: 1, project: 'lab', status: 'stopped', steps: 100 },
     { run: RESUMED, attempt: 2, project: 'lab', status: 'stopped', steps: 100 },
@@ -151,7 +154,7 @@ test('what a server does not take is told, with what is missing', { timeout: 3 *
   ]);
 });
 
-test('more steps than may wait at once all arrive', { timeout: 3 * MINUTES }, async () => {
+test('more steps than may wait at once all arrive', { timeout: 5 * MINUTES }, async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, 'long.jsonl');
   writeFileSync(file, linesOf({ type: 'run', id: 'long' }, ...steps(0, 12_000, (step) => ({ loss: 1 / (step + 1) }))));
@@ -174,4 +177,55 @@ test('--dry-run checks, and needs no server', async () => {
   await using command = evenkeel(['import', join(folder.path, '*'), '--dry-run', '--server', 'http://127.0.0.1:9']);
   expect(await command.ended).toBe(0);
   expect(command.facts()).toMatch(/2 runs with 600 steps can be imported; nothing was sent/);
+});
+
+test('the same key imports a recording again, from whichever attempt on, and another key does not', {
+  timeout: 5 * MINUTES,
+}, async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, 'resumed.jsonl');
+  const lives = [5, 6].flatMap((attempt) => [
+    { type: 'run', id: 'resumed', attempt },
+    { type: 'step', step: attempt, loss: 1 },
+    { type: 'finish', status: 'stopped' },
+  ]);
+  writeFileSync(file, linesOf(...lives));
+  await using server = await serve(join(folder.path, 'data'));
+  const createKey = async (name: string): Promise<string> => {
+    await using create = evenkeel(['key', 'create', name, '--json', '--server', server.url]);
+    expect(await create.ended).toBe(0);
+    return JSON.parse(create.output()).secret;
+  };
+  const importWith = async (key: string) => {
+    await using run = evenkeel(['import', file, '--server', server.url], { EVENKEEL_KEY: key });
+    return { code: await run.ended, output: run.output() };
+  };
+  const laptop = await createKey('laptop');
+  for (let time = 0; time < 2; time++) expect(await importWith(laptop)).toMatchObject({ code: 0 });
+  const { code, output } = await importWith(await createKey('other'));
+  expect([code, output]).toEqual([1, expect.stringContaining('the run belongs to another ingest key')]);
+});
+
+test('what is exported as recordings is imported into another server as the same runs', {
+  timeout: 5 * MINUTES,
+}, async () => {
+  using folder = temporaryFolder();
+  using recordings = temporaryFolder();
+  writeRecordings(recordings.path);
+  const dataDir = join(folder.path, 'one');
+  const imported = await importedInto(dataDir, recordings.path, 1);
+  const exported = join(folder.path, 'exported');
+  {
+    await using server = await serve(dataDir);
+    const ids = imported.map(({ run }) => run.id as string);
+    const args = ['export', ...ids, '--format', 'jsonl', '--out', exported, '--server', server.url];
+    await using command = evenkeel(args);
+    expect([await command.ended, command.output().trim().split('\n').sort()]).toEqual([
+      0,
+      [join(exported, 'A007.jsonl'), join(exported, 'resumed.jsonl')],
+    ]);
+  }
+  const facts = JSON.parse(readFileSync(join(exported, 'resumed.run.json'), 'utf8'));
+  expect(facts).toMatchObject({ run: { id: RESUMED, ...LIVES, status: 'stopped' }, incomplete: [] });
+  expect(await importedInto(join(folder.path, 'other'), exported, 1)).toEqual(imported);
 });

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { AppRouter } from '@evenkeel/api';
 import { startRun } from '@evenkeel/emit';
 import { DROP_REASONS, MAX_CUSTOM_SCALARS, MAX_SCALAR_NAME_LENGTH, PROTOCOL_VERSION } from '@evenkeel/protocol';
+import { temporaryFolder } from '@evenkeel/testing';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { io, type Socket } from 'socket.io-client';
 import superjson from 'superjson';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
+import { evenkeel, serve } from './evenkeel.ts';
 
 // What trainers get wrong, or what happens to them, through the real process: sockets in, HTTP and the command out.
 
@@ -46,7 +47,7 @@ const attemptsOf = async (run: string) => (await reader.run.get.query({ run })).
 const historyOf = async (run: string) =>
   (await reader.run.history.query({ run })).map(({ kind, reason }) => ({ kind, reason }));
 
-test('two emitters of one attempt: their fields merge, and both are told where they disagree', async () => {
+test('two emitters of one attempt: their fields merge, and both receive the conflicts', async () => {
   const run = randomUUID();
   const [one, other] = [await emitter(run), await emitter(run)];
   expect(await one.steps({ step: 0, loss: 1 }, { step: 1, loss: 2 })).toEqual({ ok: true });
@@ -68,7 +69,7 @@ test('a job that is queued again under the same id opens the next attempt, with 
   const about = { server: server.url, project: 'test', name: 'requeued', id: randomUUID(), spool: false } as const;
   const first = await startRun(about);
   for (let step = 0; step < 10; step++) first.log({ step, loss: 2 });
-  expect(await first.finish()).toMatchObject({ delivered: true });
+  expect(await first.finish('finished', undefined, { timeoutMs: 120_000 })).toMatchObject({ delivered: true });
 
   const second = await startRun({ ...about, startedAt: Date.now() + 1, policy: { critical: { kind: 'stop' } } });
   for (let step = 5; step < 10; step++) second.log({ step, loss: step < 8 ? 2 : Number.NaN });
@@ -81,7 +82,7 @@ test('a job that is queued again under the same id opens the next attempt, with 
     ],
   });
   expect(await historyOf(about.id)).toMatchObject([{ kind: 'attempt opened' }]);
-  expect(await second.finish('stopped')).toMatchObject({ delivered: true });
+  expect(await second.finish('stopped', undefined, { timeoutMs: 120_000 })).toMatchObject({ delivered: true });
   expect(await attemptsOf(about.id)).toMatchObject([{ status: 'finished' }, { status: 'stopped' }]);
 });
 
@@ -99,7 +100,7 @@ test('one huge step number while the run goes on blinds no rule, freezes no late
   expect(await attemptsOf(run.id)).toMatchObject([{ firstStep: 0, lastStep: 102, outliers: [HUGE] }]);
   const { firstStep, lastStep, columnSteps } = await reader.step.chart.query({ run: run.id, columns: 1_000 });
   expect([firstStep, lastStep, columnSteps]).toEqual([0, 102, 1]);
-  expect(await run.finish()).toMatchObject({ delivered: true });
+  expect(await run.finish('finished', undefined, { timeoutMs: 120_000 })).toMatchObject({ delivered: true });
 });
 
 test('one bad value of each kind costs itself, is named in the ack, and counted with the run', async () => {
@@ -157,7 +158,7 @@ test('a value that a trainer in JavaScript gets wrong is counted where it finish
   const run = await startRun({ ...about, onWarning: (message) => void warnings.push(message) });
   const wrong: unknown[] = [undefined, 10n, 'high', {}];
   for (const [step, value] of wrong.entries()) run.log({ step, lr: 0.5, custom: { accuracy: value as number } });
-  const { delivered, dropped } = await run.finish();
+  const { delivered, dropped } = await run.finish('finished', undefined, { timeoutMs: 120_000 });
   expect(delivered).toBe(true);
   expect(dropped).toEqual([{ field: 'custom.accuracy', reason: 'not a number', count: dropped[0]?.count }]);
   expect(dropped[0]?.count).toBeGreaterThanOrEqual(3);

@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@evenkeel/testing';
 import { inject } from 'vitest';
 
 export interface Cluster extends AsyncDisposable {
@@ -41,11 +41,11 @@ export async function startCluster(): Promise<Cluster> {
   };
   const end = (signal: 'SIGINT' | 'SIGKILL') => {
     const ended = endOf(server);
-    for (const pid of signal === 'SIGKILL' ? family(server) : [pidOf(server)]) process.kill(pid, signal);
+    for (const pid of signal === 'SIGKILL' ? family(server) : [pidOf(server)]) send(pid, signal);
     return ended;
   };
   const signalAll = (signal: 'SIGSTOP' | 'SIGCONT') => {
-    for (const pid of family(server)) process.kill(pid, signal);
+    for (const pid of family(server)) send(pid, signal);
   };
   return {
     url,
@@ -59,7 +59,7 @@ export async function startCluster(): Promise<Cluster> {
     resume: () => signalAll('SIGCONT'),
     setReadOnly: (value) => {
       appendFileSync(join(data, 'postgresql.conf'), `\ndefault_transaction_read_only = ${value}\n`);
-      process.kill(pidOf(server), 'SIGHUP');
+      send(pidOf(server), 'SIGHUP');
     },
     [Symbol.asyncDispose]: async () => {
       if (server.exitCode === null && server.signalCode === null) {
@@ -73,8 +73,12 @@ export async function startCluster(): Promise<Cluster> {
 
 function accepting(server: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('exit', (code) => reject(new Error(`PostgreSQL ended with code ${code}`)));
-    server.stderr?.on('data', (chunk) => String(chunk).includes('ready to accept connections') && resolve());
+    let log = '';
+    server.once('exit', (code) => reject(new Error(`PostgreSQL ended with code ${code}:\n${log}`)));
+    server.stderr?.on('data', (chunk) => {
+      log += chunk; // a line may come in parts
+      if (log.includes('ready to accept connections')) resolve();
+    });
   });
 }
 
@@ -91,16 +95,16 @@ function family(server: ChildProcess): number[] {
   return [pid, ...pairs.flatMap(([child = 0, parent]) => (parent === pid ? [child] : []))];
 }
 
+/** To a process that may have ended since it was listed: a child of a server that was killed ends by itself. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 function pidOf({ pid }: ChildProcess): number {
   if (pid === undefined) throw new Error('PostgreSQL did not start');
   return pid;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }

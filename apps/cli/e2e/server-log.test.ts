@@ -1,8 +1,9 @@
 import { openDatabase } from '@evenkeel/db';
 import { PROTOCOL_VERSION } from '@evenkeel/protocol';
+import { temporaryFolder } from '@evenkeel/testing';
 import { io } from 'socket.io-client';
 import { expect, test } from 'vitest';
-import { serve, temporaryFolder } from './evenkeel.ts';
+import { serve } from './evenkeel.ts';
 
 const SECRET = 'notes-of-somebody';
 const START = {

@@ -4,8 +4,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { getRun, openDatabase, recentSteps } from '@evenkeel/db';
+import { freePort, temporaryFolder } from '@evenkeel/testing';
 import { expect, test } from 'vitest';
-import { evenkeel, serve, temporaryFolder } from './evenkeel.ts';
+import { evenkeel, serve } from './evenkeel.ts';
 
 const MINUTES = 60_000;
 const EMIT = pathToFileURL(join(import.meta.dirname, '../../../packages/emit/dist/index.mjs')).href;
@@ -20,6 +21,7 @@ function train(cwd: string, server: string) {
     setInterval(() => console.log(run.id + ' has logged ' + step), 100);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     cwd,
+    env: { ...process.env, EVENKEEL_SPOOL: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
@@ -31,13 +33,13 @@ function train(cwd: string, server: string) {
 }
 
 test('a trainer killed while the server was away: evenkeel sync brings every step that it had written', {
-  timeout: 3 * MINUTES,
+  timeout: 5 * MINUTES,
 }, async () => {
   using folder = temporaryFolder();
   const spool = join(folder.path, '.evenkeel/spool');
   const dataDir = join(folder.path, 'data');
-  const first = await serve(dataDir);
-  const { port } = new URL(first.url);
+  const port = String(await freePort());
+  const first = await serve(dataDir, port);
   const { child, ended, logged, run } = train(folder.path, first.url);
   await expect.poll(logged).toBeGreaterThan(100);
   first.child.kill('SIGKILL');
@@ -72,7 +74,7 @@ test('a trainer killed while the server was away: evenkeel sync brings every ste
   expect(steps.at(-1)).toMatchObject({ loss: 1 / steps.length, custom: { accuracy: steps.length } });
 });
 
-test('a file that the server refuses stays, and its words are printed', { timeout: 3 * MINUTES }, async () => {
+test('a file that the server refuses stays, and its words are printed', { timeout: 5 * MINUTES }, async () => {
   using folder = temporaryFolder();
   const spool = join(folder.path, '.evenkeel/spool');
   const dataDir = join(folder.path, 'data');

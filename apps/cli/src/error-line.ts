@@ -4,14 +4,14 @@ import { printable } from '@evenkeel/protocol';
 const MAX_LINE = 1_000;
 const MAX_MESSAGE = 300;
 const MAX_QUERY = 200;
-/** Errors that were raised for one another; a longer chain is a loop. */
+/** Length of a chain of causes; a longer one is a loop. */
 const MAX_CAUSES = 20;
 /** PostgreSQL's codes: five characters, of which at least one is a digit. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
 /**
- * One line about what happened, and the error it happened with, if any: escaped, of at most 1,000 characters, and without
- * the parameters of a failed query, which are other people's data and may be megabytes.
+ * One line with a message and its error, if any: escaped, of at most 1,000 characters, and without
+ * the parameters of a failed query, which are user data and may be megabytes.
  */
 export function errorLine(message: string, error?: unknown): string {
   const about = clip(withoutParameters(message), MAX_MESSAGE);
@@ -19,7 +19,7 @@ export function errorLine(message: string, error?: unknown): string {
   return clip(printable(line), MAX_LINE);
 }
 
-/** The error that the others were raised for; the first of several that happened at once. */
+/** The last cause of an error; of an aggregate, its first error's. */
 export function rootCause(error: Error): Error {
   return chainOf(error).at(-1) ?? error;
 }
@@ -30,7 +30,7 @@ function describe(error: unknown): string {
   const cause = chain.at(-1) ?? error;
   const query = chain.map(queryOf).find((found) => found !== null);
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : null;
-  // Whatever has a code was said by the operating system or by PostgreSQL; all else may be a fault in the program.
+  // An error with a code is the operating system's or PostgreSQL's; any other may be a bug.
   const place = code === null && query === undefined ? firstFrame(cause) : null;
   const parts = [code && SQLSTATE.test(code) && `SQLSTATE ${code}`, query && `in: ${query}`, place];
   const details = parts.filter(Boolean).join(', ');
@@ -66,7 +66,7 @@ function queryOf(error: Error): string | null {
   );
 }
 
-/** The same where the message alone has come along, as in what Next.js prints. */
+/** For messages without their error object, as Next.js prints them. */
 function withoutParameters(text: string): string {
   const failed = text.indexOf('Failed query: ');
   const parameters = failed < 0 ? -1 : text.indexOf('\nparams: ', failed);
@@ -80,7 +80,7 @@ function firstFrame({ stack = '', message }: Error): string | null {
   return frame === undefined ? null : clip(frame, MAX_MESSAGE);
 }
 
-/** What is thrown may be anything, also what cannot be turned into text. */
+/** Anything can be thrown, even what has no string form. */
 function asText(value: unknown): string {
   try {
     return String(value);

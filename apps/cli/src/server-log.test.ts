@@ -1,5 +1,6 @@
-import { listRuns, openDatabase } from '@evenkeel/db';
-import { expect, test, vi } from 'vitest';
+import { listRuns } from '@evenkeel/db';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
+import { expect, test } from 'vitest';
 import { ServerLog } from './server-log.ts';
 
 function openLog(windowMs = 3_600_000) {
@@ -22,7 +23,7 @@ test('a run named with escape sequences and line ends is one line that moves no 
 });
 
 test('a failing query of 8 MB parameters logs one short line with the cause, its SQLSTATE and the statement', async () => {
-  await using db = await openDatabase({ inMemory: true });
+  await using db = await openTestDatabase();
   await db.sql.execute('alter table run rename to gone');
   const failed = await listRuns(db, { search: 'secret'.repeat(1_400_000), limit: 10 }).catch((error: Error) => error);
   expect((failed as Error).message.length).toBeGreaterThan(8_000_000);
@@ -41,7 +42,7 @@ test('a failing query of 8 MB parameters logs one short line with the cause, its
 });
 
 test('a value that PostgreSQL quotes in its refusal, or adds as a detail, is not logged', async () => {
-  await using db = await openDatabase({ inMemory: true });
+  await using db = await openTestDatabase();
   const { lines, write } = openLog();
   const secret = "reverse('terces')"; // the statement itself is logged
   const queries = [
@@ -78,7 +79,7 @@ test('repeats are counted out by time, too', async () => {
   const { lines, write } = openLog(5);
   write('error', 'again');
   write('error', 'again');
-  await vi.waitFor(() => expect(lines.at(-1)).toContain('again (1 more in the last'));
+  await expect.poll(() => lines.at(-1)).toContain('again (1 more in the last');
 });
 
 test('100,000 distinct failures are remembered, and printed, no more than 200 at a time', () => {

@@ -5,9 +5,9 @@ import { errorLine } from './error-line.ts';
 type Log = Parameters<typeof startServer>[1];
 
 const WINDOW_MS = 10_000;
-/** Distinct lines that are remembered at a time; what comes beyond them is only counted. */
+/** Distinct lines that are remembered at a time; further ones are only counted. */
 const MAX_DISTINCT = 200;
-/** In what the same failure differs from one time to the next: ids and numbers. */
+/** Parts in which repeats of one failure differ: ids and numbers. */
 const VARYING = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\d+/gi;
 
 /** Not the global console, which is the server's to redirect while it runs. */
@@ -39,7 +39,7 @@ export class ServerLog {
     this.#windowMs = windowMs;
   }
 
-  /** As the server takes it. */
+  /** The function that the server logs with. */
   readonly write: Log = (level, message, error) => {
     this.#window ??= this.#openWindow();
     const line = `${level} ${errorLine(message, error)}`;

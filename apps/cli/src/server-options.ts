@@ -1,52 +1,53 @@
-import { type RunningServer, type ServerSettings, startServer } from '@evenkeel/dashboard/server';
+import type { RunningServer, ServerSettings } from '@evenkeel/dashboard/server';
+import { flag, whole } from '@evenkeel/terminal';
 import { Command } from 'commander';
+import { z } from 'zod';
+import { dataDirFlag } from './common-flags.ts';
 import { environment } from './environment.ts';
 import { Failure } from './failure.ts';
-import { readPort } from './numbers.ts';
 import { openServerLog } from './server-log.ts';
 
-/** What closing may take in all, in milliseconds. */
+/** Limit of the whole shutdown, in milliseconds. */
 const CLOSE_MS = 30_000;
 
-interface ServerFlags {
-  host: string;
-  port: number;
-  dataDir: string;
-  allowHost: string[];
-  trustedProxy: string[];
-}
+/** The flags of every command that starts a server. */
+export const serverFlags = z.object({
+  port: flag(whole.max(65_535).default(4870), { value: '<port>', help: 'port to listen on; 0 takes a free one' }),
+  host: flag(z.string().default('127.0.0.1'), {
+    value: '<address>',
+    help: 'address to listen on; any but loopback requires EVENKEEL_ACCESS_TOKEN and an ingest key',
+  }),
+  dataDir: dataDirFlag,
+  allowHost: flag(z.array(z.string()).default([]), {
+    value: '<name...>',
+    help: 'further host names that the server answers to',
+  }),
+  trustedProxy: flag(z.array(z.string()).default(environment.trustedProxies), {
+    value: '<address...>',
+    help: 'addresses or ranges of proxies whose X-Forwarded-For is trusted (EVENKEEL_TRUSTED_PROXY)',
+  }),
+});
 
-/** A command with the flags that every command which starts a server takes. */
+/** A command that takes them. */
 export function serverCommand(name: string): Command {
-  return new Command(name)
-    .option('--port <port>', 'port to listen on; 0 takes a free one', readPort, 4870)
-    .option(
-      '--host <address>',
-      'address to listen on; beyond this machine it needs EVENKEEL_ACCESS_TOKEN and an ingest key',
-      '127.0.0.1',
-    )
-    .option('--data-dir <folder>', 'where the embedded database lives (EVENKEEL_DATA_DIR)', environment.dataDir)
-    .option('--allow-host <name...>', 'further host names by which the server may be addressed', [])
-    .option(
-      '--trusted-proxy <address...>',
-      'addresses or ranges of proxies that name their client in X-Forwarded-For (EVENKEEL_TRUSTED_PROXY)',
-      environment.trustedProxies,
-    )
-    .addHelpText('after', '\nDATABASE_URL=postgres://… stores on PostgreSQL instead of in the data directory.');
+  return new Command(name).addHelpText(
+    'after',
+    '\nDATABASE_URL=postgres://… stores on PostgreSQL instead of in the data directory.',
+  );
 }
 
 interface StartOptions {
-  /** Ends the process at once where it resolves before the server has started: nothing is acknowledged by then. */
+  /** Exits at once if it resolves before the server has started: nothing has been acknowledged by then. */
   stop: Promise<void>;
   verbose?: boolean;
 }
 
 /** Starts the server that the flags and the environment describe; it logs errors, and all else if `verbose`. */
 export async function startFromFlags(
-  { allowHost, trustedProxy, ...flags }: ServerFlags,
+  { allowHost, trustedProxy, ...flags }: z.output<typeof serverFlags> & { dev?: boolean },
   { stop, verbose = false }: StartOptions,
 ): Promise<RunningServer> {
-  const { accessToken, databaseUrl } = environment;
+  const { accessToken, databaseUrl, mlflow } = environment;
   const settings: ServerSettings = {
     host: flags.host,
     port: flags.port,
@@ -55,7 +56,10 @@ export async function startFromFlags(
     accessToken,
     allowedHosts: allowHost,
     trustedProxies: trustedProxy,
+    mlflow: mlflow as ServerSettings['mlflow'], // parsed there
+    dev: flags.dev,
   };
+  const { startServer } = await import('@evenkeel/dashboard/server'); // Next.js takes a while to load
   const log = openServerLog();
   const starting = startServer(settings, (level, message, error) => {
     if (level === 'error' || verbose) log.write(level, message, error);
@@ -64,8 +68,8 @@ export async function startFromFlags(
 }
 
 /**
- * Resolves at the first Ctrl-C or termination signal. What was begun has half a minute to end, then the process ends
- * all the same; at a second signal it ends at once.
+ * Resolves at the first Ctrl-C or termination signal. Work in progress has half a minute to finish, then the
+ * process exits anyway; at a second signal it exits at once.
  */
 export function interrupted(): Promise<void> {
   return new Promise((resolve) => {
@@ -81,7 +85,7 @@ export function interrupted(): Promise<void> {
 
 /**
  * Resolves as `stop` does.
- * @throws Failure as soon as the server can store nothing any more: the process is to end, to be started again.
+ * @throws Failure once the server cannot store anything any more: the process should exit and be restarted.
  */
 export async function untilStopped(stop: Promise<void>, { failed }: Pick<RunningServer, 'failed'>): Promise<void> {
   const problem = await Promise.race([stop, failed]);
@@ -90,7 +94,7 @@ export async function untilStopped(stop: Promise<void>, { failed }: Pick<Running
   throw new Failure(problem);
 }
 
-/** Whatever still keeps the process: closing may wait for what never comes. */
+/** Exits even if something keeps the process alive: closing may wait for what never comes. */
 function endWithin(ms: number): void {
   const end = () => {
     console.error(`evenkeel: closing took longer than ${ms / 1_000} seconds; what is acknowledged is stored`);

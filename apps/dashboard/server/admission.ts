@@ -1,13 +1,36 @@
 import type { ServerResponse } from 'node:http';
 
-/** Requests that are answered at once, and that wait for it; of one viewer and of all together. */
+/** Requests that are answered at a time, and that wait; of one viewer and of all together. */
 const LIMITS = { answered: 8, answeredOfOne: 4, waiting: 256, waitingOfOne: 64 };
-/** Bytes of answers that are ready and not read yet, of all viewers together, past which no further request is let in. */
+/**
+ * The same of answers that stream, which take long: they have their own places, and leave the pages theirs. Many, because
+ * each is as slow as its client, holds a megabyte or a row group of Parquet at most, and takes turns to read.
+ */
+export const STREAM_LIMITS = { answered: 64, answeredOfOne: 16, waiting: 64, waitingOfOne: 16 };
+/** Unread bytes of finished answers, of all viewers together, above which no further request is admitted. */
 const UNREAD_BYTES = 128 * 1024 * 1024;
-/** Milliseconds that an answer may stand still because nobody reads it, and that it may take altogether. */
-const TIMEOUTS = { stillMs: 60_000, answerMs: 180_000 };
+interface Timeouts {
+  /** Milliseconds that an answer may make no progress because nobody reads it. */
+  stillMs: number;
+  /** Milliseconds that an answer may take in total. */
+  answerMs: number;
+  /** Milliseconds that a request waits before it is refused; null where others are soon done. */
+  waitMs: number | null;
+}
 
-/** 429 where the viewer asks for too much at once, 503 where all together do. */
+const TIMEOUTS: Timeouts = { stillMs: 60_000, answerMs: 180_000, waitMs: null };
+/**
+ * A stream of a long run over a slow link is worth waiting for; a client that stops reading is not. Others may take an
+ * hour, so that who waits for their places is refused before long.
+ */
+export const STREAM_TIMEOUTS: Timeouts = { stillMs: 60_000, answerMs: 3_600_000, waitMs: 5_000 };
+
+/** When to try again after a refusal. */
+export const RETRY_AFTER_SECONDS = 2;
+
+const BUSY = 'the server has more requests than it can answer: retry in a moment';
+
+/** 429 where one viewer sends too many requests at once, 503 where all together do. */
 export type Refusal = { status: 429 | 503; error: string };
 
 interface Viewer {
@@ -17,31 +40,32 @@ interface Viewer {
 }
 
 /**
- * Lets requests in one after another, the viewers taking turns, so that none of them takes the server from the others or
- * from the trainers. A place is free for others once its answer is ready, and for its viewer once that has been read: a
- * slow link holds up nobody else.
+ * Admits requests in turn, one viewer after another, so that no viewer starves the others or the trainers. A slot is free
+ * for others once its answer is ready, and for its viewer once that has been read: a slow link delays nobody else.
  */
 export class Admission {
   readonly #limits: typeof LIMITS;
-  /** Those with a request here, whose turn comes first in front. */
+  readonly #timeouts: Timeouts;
+  /** Viewers with a request here; the next in turn first. */
   readonly #viewers = new Map<string, Viewer>();
-  /** Answers that are being made. */
+  /** Answers in progress. */
   #answered = 0;
   /** Answers that are ready and not read yet. */
   readonly #unread = new Set<ServerResponse>();
-  /** What goes on for an answer even after its client has gone. */
+  /** Work that continues even after the client has gone. */
   readonly #work = new WeakMap<ServerResponse, Promise<void>>();
   #waiting = 0;
   #isScheduled = false;
 
-  constructor(limits = LIMITS) {
+  constructor(limits = LIMITS, timeouts = TIMEOUTS) {
     this.#limits = limits;
+    this.#timeouts = timeouts;
   }
 
   /**
-   * Resolves when the request may be answered, to null, or to why it is refused. Never where its client goes before: then
-   * nothing is to be done.
-   * @param viewer whom the request counts for.
+   * Resolves to null when the request may be answered, or to why it is refused. Never resolves if its client goes first:
+   * then there is nothing to do.
+   * @param viewer whose limits the request counts towards.
    */
   enter(viewer: string, response: ServerResponse): Promise<Refusal | null> {
     const own = this.#viewers.get(viewer) ?? { answered: 0, waiting: [] };
@@ -52,14 +76,23 @@ export class Admission {
     return new Promise((resolve) => {
       const begin = () => {
         response.off('close', leave);
+        clearTimeout(tooLong);
         this.#answer(viewer, own, response);
         resolve(null);
       };
       const leave = () => {
+        clearTimeout(tooLong);
         own.waiting.splice(own.waiting.indexOf(begin), 1);
         this.#waiting -= 1;
         this.#forgetIdle(viewer, own);
       };
+      const refuse = () => {
+        response.off('close', leave);
+        leave();
+        resolve({ status: 503, error: BUSY });
+      };
+      const { waitMs } = this.#timeouts;
+      const tooLong = waitMs === null ? undefined : setTimeout(refuse, waitMs);
       own.waiting.push(begin);
       response.once('close', leave);
       this.#scheduleAdmitting();
@@ -69,12 +102,12 @@ export class Admission {
   #refusal(own: Viewer): Refusal | null {
     const { waiting, waitingOfOne } = this.#limits;
     if (own.waiting.length >= waitingOfOne)
-      return { status: 429, error: `${waitingOfOne} of your requests are waiting already: try again in a moment` };
+      return { status: 429, error: `${waitingOfOne} of your requests are waiting already: retry in a moment` };
     if (this.#waiting < waiting) return null;
-    return { status: 503, error: 'the server has more requests than it can answer: try again in a moment' };
+    return { status: 503, error: BUSY };
   }
 
-  /** The place stays taken until this work ends too: making a page goes on after its client has gone. */
+  /** The slot stays taken until this work ends too: rendering a page continues after its client has gone. */
   keepUntil(response: ServerResponse, work: Promise<void>): Promise<void> {
     this.#work.set(response, work);
     return work;
@@ -83,8 +116,11 @@ export class Admission {
   #answer(viewer: string, own: Viewer, response: ServerResponse): void {
     own.answered += 1;
     this.#answered += 1;
-    response.setTimeout(TIMEOUTS.stillMs, () => response.destroy());
-    const tooLong = setTimeout(() => response.destroy(), TIMEOUTS.answerMs);
+    const { stillMs, answerMs } = this.#timeouts;
+    response.setTimeout(stillMs, () => {
+      if (isUnread(response)) response.destroy();
+    });
+    const tooLong = setTimeout(() => response.destroy(), answerMs);
     let isReady = false;
     const ready = () => {
       if (isReady) return;
@@ -99,7 +135,7 @@ export class Admission {
     response.once('close', async () => {
       clearTimeout(tooLong);
       this.#unread.delete(response);
-      await this.#work.get(response)?.catch(() => {}); // whoever began it handles that
+      await this.#work.get(response)?.catch(() => {}); // its caller handles that
       ready();
       own.answered -= 1;
       this.#forgetIdle(viewer, own);
@@ -107,7 +143,7 @@ export class Admission {
     });
   }
 
-  /** In another turn of the event loop: a burst of requests would all be answered in one, and everything else wait. */
+  /** In another turn of the event loop: otherwise a burst of requests would be answered in one turn, and block all else. */
   #scheduleAdmitting(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -139,4 +175,9 @@ export class Admission {
   #forgetIdle(viewer: string, { answered, waiting }: Viewer): void {
     if (answered === 0 && waiting.length === 0) this.#viewers.delete(viewer);
   }
+}
+
+/** Whether an answer waits for its reader; else its reader waits for it. */
+function isUnread({ writableNeedDrain, writableEnded }: ServerResponse): boolean {
+  return writableNeedDrain || writableEnded;
 }

@@ -25,20 +25,20 @@ const TYPES = new Map([
   ['.woff2', 'font/woff2'],
 ]);
 const UNKNOWN_TYPE = 'application/octet-stream';
-/** The name of each tells its contents. */
+/** File names contain a hash of the contents. */
 const CACHED = 'public, max-age=31536000, immutable';
 
 interface Asset {
   type: string;
   plain: Buffer;
-  /** Null for what does not get smaller, such as a font. */
+  /** Null where compression does not help, as with fonts. */
   gzipped: Buffer | null;
 }
 
 /**
  * The scripts, styles, fonts and images of the pages, held in memory. Next.js would read and compress them for each
- * request, while the page that waits for them is put together; and a page that is open stays whole when they are built
- * again. No path reaches the disk.
+ * request, while the page that needs them is rendered; and an open page keeps working when they are
+ * rebuilt. No path is looked up on disk.
  */
 export class Assets {
   private readonly byPath: ReadonlyMap<string, Asset>;

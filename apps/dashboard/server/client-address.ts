@@ -19,8 +19,8 @@ export function readRange(text: string): Range | null {
 }
 
 /**
- * Where requests come from. Behind a proxy every request has the proxy's address, and names its client in
- * `X-Forwarded-For`: that is believed of the proxies that whoever runs the server trusts, and of nobody else.
+ * The addresses of clients. Behind a proxy every request has the proxy's address, and names its client in
+ * `X-Forwarded-For`: the header is trusted from the configured proxies only.
  */
 export class ClientAddresses {
   readonly #proxies = new BlockList();
@@ -35,8 +35,8 @@ export class ClientAddresses {
   }
 
   /**
-   * Each proxy adds who asked it to the end of the list, so the last that is no trusted proxy is the client: what stands
-   * before it is the client's own word. Where the list ends without one, or in something that is no address, it is the
+   * Each proxy appends the address of its client, so the last address that is no trusted proxy is the client: what is
+   * before it was sent by the client itself. Where the list ends without one, or in something that is no address, it is the
    * last proxy.
    */
   of({ socket, headers }: IncomingMessage): string {

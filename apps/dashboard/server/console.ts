@@ -2,8 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Log } from '@evenkeel/ingest';
 
 /**
- * Makes the log receive what Next.js prints as an error or a warning, such as the error of a page with all that it holds.
- * @returns what gives the console back
+ * Sends to the log what Next.js prints as an error or a warning, such as the failure of a page.
+ * @returns a function that restores the console
  */
 export function redirectConsole(log: Log): () => void {
   const { error, warn } = console;

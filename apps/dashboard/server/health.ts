@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import type { Database } from '@evenkeel/db';
 import type { HealthReport } from '@evenkeel/ingest';
@@ -12,27 +11,34 @@ export interface HealthChecks {
   ready(): Promise<HealthReport>;
 }
 
-export const HEALTH_PATHS: readonly string[] = ['/healthz', '/readyz'];
-
-/** Who asks whether the process lives may wait for a second only, and would restart it if that ran out. */
+/** A liveness probe may time out after one second and restart the process. */
 const SOON_MS = 500;
 
-/** 200, or 503 with the reasons. Open to everybody: it shows nothing of any run. */
-export async function replyHealth(checks: HealthChecks, path: string, response: ServerResponse): Promise<void> {
-  const { status, reasons, ingest, ...more } = path === '/readyz' ? await checks.ready() : await liveness(checks);
-  const { version, database } = checks;
-  response.writeHead(status === 'ok' ? 200 : 503, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-  response.end(JSON.stringify({ status, reasons, ...more, version, database, ingest }));
+/** Open to everybody: it shows nothing of any run. */
+interface Health {
+  isOk: boolean;
+  /** As JSON; the reasons where it is not. */
+  report: object;
+}
+
+/** Whether steps can be stored now. */
+export async function readiness(checks: HealthChecks): Promise<Health> {
+  return healthOf(checks, await checks.ready());
+}
+
+/** Goes by the process alone, and says beside it whether steps can be stored. */
+export async function liveness(checks: HealthChecks): Promise<Health> {
+  const asked = new AbortController();
+  const silent: Readiness = { status: 'failing', reasons: ['the database does not answer'] };
+  const late = setTimeout(SOON_MS, silent, { signal: asked.signal }).catch(() => silent);
+  const { status, reasons } = await Promise.race([checks.ready(), late]);
+  asked.abort();
+  return healthOf(checks, { ...checks.live(), ready: { status, reasons } });
 }
 
 type Readiness = Pick<HealthReport, 'status' | 'reasons'>;
 
-/** It goes by the process alone, and says beside it whether steps can be stored. */
-async function liveness({ live, ready }: HealthChecks): Promise<HealthReport & { ready: Readiness }> {
-  const asked = new AbortController();
-  const silent: Readiness = { status: 'failing', reasons: ['the database does not answer'] };
-  const late = setTimeout(SOON_MS, silent, { signal: asked.signal }).catch(() => silent);
-  const { status, reasons } = await Promise.race([ready(), late]);
-  asked.abort();
-  return { ...live(), ready: { status, reasons } };
+function healthOf({ version, database }: HealthChecks, health: HealthReport & { ready?: Readiness }): Health {
+  const { status, reasons, ingest, ...more } = health;
+  return { isOk: status === 'ok', report: { status, reasons, ...more, version, database, ingest } };
 }

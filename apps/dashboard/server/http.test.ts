@@ -58,7 +58,7 @@ async function send(target: string, headers: Record<string, string> = {}, method
   return { status: Number(statusLine.split(' ')[1]), headers: new Headers(pairs), body: rest.join('\r\n\r\n') };
 }
 
-/** By which a page of runs is told from the sign-in page. */
+/** Whether it is the sign-in page, and not a page of runs. */
 const isSignInPage = ({ body }: Answer) => body.includes('Sign in to Evenkeel');
 
 describe('pages without signing in: dot segments are refused in every spelling, with a session and without', () => {
@@ -79,6 +79,10 @@ describe('pages without signing in: dot segments are refused in every spelling, 
     '/_next/static/../../compare',
     '/_next/static/../../projects/lab/rules',
     '/_next/static/../../api/trpc/run.list',
+    '/_next/static/../../api/v1/runs',
+    '/api/v1/../trpc/run.list',
+    '/api/v1/runs/%2e%2e/alerts',
+    '/api/v1//runs',
     '/_next/static/chunks/../../../',
     '/_next/static/./../../?wall',
     '/signin/..',
@@ -147,6 +151,13 @@ describe('everything needs a session but what is listed as open', () => {
     ['/api/session/', 308],
     ['/api', 404],
     ['/api/trpc', 404],
+    ['/api/v1', 404],
+    ['/api/v1/', 404],
+    ['/api/v1/runs', 200],
+    ['/api/%761/runs', 200], // the same path
+    ['/api/v1/RUNS', 404],
+    ['/api/v1/runs/', 404],
+    ['/api/v1/openapi.json', 200],
   ])('%s', async (target, signedIn) => {
     const without = await send(target);
     if (target.startsWith('/api/')) expect(without.status).toBe(401);
@@ -171,6 +182,8 @@ describe('everything needs a session but what is listed as open', () => {
     ['/_next/static/chunks', 404],
     ['/_next/static/alerts', 404],
     ['/_next/static/BUILD_ID', 404],
+    ['/wandb/lab/p/runs/x', 302],
+    ['/wandb/', 404],
   ])('%s is open', async (target, status) => {
     expect((await send(target)).status).toBe(status);
     expect((await send(target, SIGNED_IN)).status).toBe(status);
@@ -254,6 +267,21 @@ describe('assets', () => {
     expect((await send(script, {}, 'POST')).status).toBe(405);
     expect((await send(script)).headers.get('content-encoding')).toBeNull();
     expect((await send(script, { 'Accept-Encoding': 'gzip' })).headers.get('content-encoding')).toBe('gzip');
+  });
+});
+
+describe('the Host of a request', () => {
+  test.each([
+    ['[0:0:0:0:0:0:0:1]:4870', 200], // no URL parser leaves it as it is
+    ['127.0.0.1:99999', 200], // nor makes a URL of this one
+    ['LOCALHOST', 200],
+    ['rebound.example', 403],
+    ['a b', 403],
+    ['localhost/x', 403],
+    ['', 403],
+  ])('%j is judged by the origin guard alone', async (host, status) => {
+    const { status: answered, body } = await send('/healthz', { Host: host });
+    expect([answered, 'error' in JSON.parse(body)]).toEqual([status, status === 403]);
   });
 });
 

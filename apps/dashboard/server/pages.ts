@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { NONCE_HEADER } from '../src/nonce.ts';
+import { NONCE_HEADER } from '../src/frame/nonce.ts';
 
 const NONCE_BYTES = 16;
 
@@ -13,10 +13,10 @@ const ROUTER_HEADERS = new Set([
   'next-router-segment-prefetch',
 ]);
 
-/** For all that is no page: nothing in it may load or run anything. */
+/** For everything but pages: nothing in it may load or run. */
 export const CLOSED_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** Next.js. Resolves when it has made a page, or has given it up. */
+/** Next.js. Resolves when the page is rendered or abandoned. */
 export type Pages = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /**
@@ -33,14 +33,14 @@ export async function servePage(pages: Pages, request: IncomingMessage, response
   await pages(request, response);
 }
 
-/** By its own protocol a client could choose another route, skip a check or name its own nonce. */
+/** With Next.js's internal headers a client could choose another route, skip a check or set its own nonce. */
 function removeSteeringHeaders(headers: IncomingHttpHeaders): void {
   for (const name of Object.keys(headers)) {
     if (/^(?:x-|next-|content-security-policy)/.test(name) && !ROUTER_HEADERS.has(name)) delete headers[name];
   }
 }
 
-/** @param host of the page, which the door has checked. */
+/** @param host of the page, which the origin guard has checked. */
 function pagePolicy(host: string | undefined, nonce: string): string {
   // The grammar of a policy has no IPv6 address: there 'self' alone names the websocket.
   const websocket = host === undefined || host.startsWith('[') ? '' : ` ws://${host} wss://${host}`;

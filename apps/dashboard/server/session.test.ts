@@ -30,18 +30,18 @@ function cookieOf(sessions: Sessions): string {
 }
 
 test('without an access token everybody may view', () => {
-  expect(startSessions(null).sessions.mayView(request())).toBe(true);
+  expect(startSessions(null).sessions.isAuthorized(request())).toBe(true);
 });
 
 test('who signs in may view, for 30 days', () => {
   const { sessions, clock } = startSessions();
   const cookie = cookieOf(sessions);
-  expect(sessions.mayView(request({ cookie }))).toBe(true);
-  expect(sessions.mayView(request({ cookie: `theme=dark; ${cookie}; other=1` }))).toBe(true);
+  expect(sessions.isAuthorized(request({ cookie }))).toBe(true);
+  expect(sessions.isAuthorized(request({ cookie: `theme=dark; ${cookie}; other=1` }))).toBe(true);
   clock.ms += 30 * DAY_MS - 1;
-  expect(sessions.mayView(request({ cookie }))).toBe(true);
+  expect(sessions.isAuthorized(request({ cookie }))).toBe(true);
   clock.ms += 1;
-  expect(sessions.mayView(request({ cookie }))).toBe(false);
+  expect(sessions.isAuthorized(request({ cookie }))).toBe(false);
 });
 
 test('a cookie that was not given by this server, or was changed, opens nothing', () => {
@@ -50,17 +50,17 @@ test('a cookie that was not given by this server, or was changed, opens nothing'
   const later = cookie.replace(/=\d/, '=9');
   const another = cookieOf(startSessions().sessions).replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
   const ofAnotherToken = new Sessions('another token entirely', () => new Date(), new ClientAddresses([]));
-  expect(ofAnotherToken.mayView(request({ cookie }))).toBe(false);
+  expect(ofAnotherToken.isAuthorized(request({ cookie }))).toBe(false);
   for (const wrong of [later, another, `x${cookie}`, cookie.split('.')[0] ?? '', 'evenkeel_session=', `a=${cookie}`])
-    expect([wrong, sessions.mayView(request({ cookie: wrong }))]).toEqual([wrong, false]);
+    expect([wrong, sessions.isAuthorized(request({ cookie: wrong }))]).toEqual([wrong, false]);
 });
 
 test('the token itself opens as a bearer, and a wrong one does not', () => {
   const { sessions } = startSessions();
-  expect(sessions.mayView(request())).toBe(false);
-  expect(sessions.mayView(request({ authorization: `Bearer ${TOKEN}` }))).toBe(true);
+  expect(sessions.isAuthorized(request())).toBe(false);
+  expect(sessions.isAuthorized(request({ authorization: `Bearer ${TOKEN}` }))).toBe(true);
   for (const authorization of ['Bearer wrong', 'Bearer ', `Basic ${TOKEN}`, TOKEN, `Bearer ${TOKEN} `])
-    expect([authorization, sessions.mayView(request({ authorization }))]).toEqual([authorization, false]);
+    expect([authorization, sessions.isAuthorized(request({ authorization }))]).toEqual([authorization, false]);
 });
 
 test('the cookie is closed to scripts and to other sites, and kept to TLS where a proxy speaks it', () => {
@@ -75,7 +75,7 @@ test('after ten wrong tokens of an address in a minute its next wait until the n
   const { sessions, clock } = startSessions();
   for (let attempt = 0; attempt < 10; attempt++) expect(sessions.signIn('guess', request())).toBe('wrong');
   expect(sessions.signIn('guess', request())).toBe('wait');
-  expect(sessions.mayView(request({ authorization: 'Bearer guess' }))).toBe(false);
+  expect(sessions.isAuthorized(request({ authorization: 'Bearer guess' }))).toBe(false);
   expect(sessions.signIn('guess', request({}, '10.0.0.2'))).toBe('wrong');
   clock.ms += 60_000;
   expect(sessions.signIn('guess', request())).toBe('wrong');
@@ -83,7 +83,7 @@ test('after ten wrong tokens of an address in a minute its next wait until the n
 
 test('a wrong bearer counts as a wrong token', () => {
   const { sessions } = startSessions();
-  for (let attempt = 0; attempt < 10; attempt++) sessions.mayView(request({ authorization: 'Bearer guess' }));
+  for (let attempt = 0; attempt < 10; attempt++) sessions.isAuthorized(request({ authorization: 'Bearer guess' }));
   expect(sessions.signIn('guess', request())).toBe('wait');
 });
 
@@ -92,8 +92,8 @@ test('wrong tokens of one person behind a proxy lock nobody out: a right token o
   const cookie = cookieOf(sessions);
   for (let attempt = 0; attempt < 20; attempt++) sessions.signIn('guess', request());
   expect(sessions.signIn(TOKEN, request())).toHaveProperty('cookie');
-  expect(sessions.mayView(request({ authorization: `Bearer ${TOKEN}` }))).toBe(true);
-  expect(sessions.mayView(request({ cookie }))).toBe(true);
+  expect(sessions.isAuthorized(request({ authorization: `Bearer ${TOKEN}` }))).toBe(true);
+  expect(sessions.isAuthorized(request({ cookie }))).toBe(true);
 });
 
 test('behind a trusted proxy wrong tokens count for the client that it names, not for all', () => {

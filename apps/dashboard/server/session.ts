@@ -9,7 +9,7 @@ const FAILURES_PER_MINUTE = 10;
 const REMEMBERED_ADDRESSES = 1_000;
 
 /**
- * Viewers present the access token once and get a signed cookie. Without an access token everybody may view, which
+ * Viewers send the access token once and get a signed cookie. Without an access token everybody is authorized, which
  * the server allows on loopback only.
  */
 export class Sessions {
@@ -26,13 +26,23 @@ export class Sessions {
     this.#addresses = addresses;
   }
 
-  /** Who sends the request; null where it may not view. All who know the token are one. */
+  /** Whether everybody is authorized, because there is no access token. */
+  get isOpen(): boolean {
+    return this.#token === null;
+  }
+
+  /** Whether a secret is the access token, for a client that has no session. */
+  isToken(secret: string): boolean {
+    return this.#token !== null && sameText(secret, this.#token);
+  }
+
+  /** Who sends the request; null where it is not authorized. All viewers with the token are one principal. */
   viewerOf(request: IncomingMessage): Principal | null {
-    return this.mayView(request) ? ANONYMOUS : null;
+    return this.isAuthorized(request) ? ANONYMOUS : null;
   }
 
   /** Whether the request carries a valid cookie, or the token itself as `Authorization: Bearer`. */
-  mayView(request: IncomingMessage): boolean {
+  isAuthorized(request: IncomingMessage): boolean {
     const { headers } = request;
     if (this.#token === null) return true;
     const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
@@ -40,12 +50,12 @@ export class Sessions {
     return this.#session(request) !== null;
   }
 
-  /** Whom a request counts for: its session, or else its address. */
+  /** The viewer whose limits a request counts towards: its session, or else its address. */
   viewer(request: IncomingMessage): string {
     return (this.#token && this.#session(request)) ?? this.#addresses.of(request);
   }
 
-  /** The session that the request's cookie proves, null where it proves none. */
+  /** The session of the request's cookie; null where it is missing or invalid. */
   #session({ headers }: IncomingMessage): string | null {
     const cookie = new RegExp(`(?:^|; )${COOKIE}=(\\d+)\\.([\\w-]+)`).exec(headers.cookie ?? '');
     const [, expiry = '', signature = ''] = cookie ?? [];
@@ -53,20 +63,20 @@ export class Sessions {
     return isValid ? `session ${expiry}` : null;
   }
 
-  /** The `Set-Cookie` header for who presents the token, or what is wrong. */
+  /** The `Set-Cookie` header for a valid token, or why there is none. */
   signIn(token: string, request: IncomingMessage): { cookie: string } | 'wrong' | 'wait' {
     const answer = this.#check(token, request);
     if (answer !== 'right') return answer;
     const expiry = String(this.#now().getTime() + LIFETIME_MS);
     const secure = request.headers['x-forwarded-proto'] === 'https' ? '; Secure' : '';
-    // Lax, so that a link in a chat opens the page signed in; the door refuses foreign origins.
+    // Lax, so that a link in a chat opens the page signed in; the origin guard refuses foreign origins.
     const attributes = `Path=/; HttpOnly; SameSite=Lax; Max-Age=${LIFETIME_MS / 1000}${secure}`;
     return { cookie: `${COOKIE}=${expiry}.${this.#sign(expiry)}; ${attributes}` };
   }
 
   /**
-   * The right token is never refused, however many wrong ones came from its address: others may share that, as all do
-   * behind a proxy that is not trusted. So the limit does not keep a guess from being right; the token's length does.
+   * The right token is never refused, however many wrong ones came from its address: others may share it, as all
+   * clients of an untrusted proxy do. So the limit does not prevent a right guess; the token's length does.
    */
   #check(token: string, request: IncomingMessage): 'right' | 'wrong' | 'wait' {
     if (this.#token !== null && sameText(token, this.#token)) return 'right';

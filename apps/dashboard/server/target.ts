@@ -9,7 +9,7 @@ export interface Target {
 /** A path that is percent-encoded more often than this is refused: a name that holds "%25" is encoded twice. */
 const MAX_ENCODINGS = 4;
 
-/** Reads the request line's target, or says in words for whoever sent it why it is refused. */
+/** Parses the target of a request line, or returns the problem as a sentence for the sender. */
 export function parseTarget(raw: string): Target | { problem: string } {
   if (!raw.startsWith('/')) return { problem: 'The path of a request starts with one slash.' };
   if (!/^[!-~]*$/.test(raw) || raw.includes('#')) {

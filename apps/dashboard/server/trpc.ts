@@ -5,19 +5,19 @@ import { appRouter } from '@evenkeel/api';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import compression from 'compression';
 import { MAX_BATCH_CALLS } from '../src/trpc/batch.ts';
-import type { HttpOptions } from './http.ts';
+import type { RouteOptions } from './routes.ts';
 
 export const TRPC_PATH = '/api/trpc/';
 const MAX_BODY_BYTES = 1024 * 1024;
-/** Answers are numbers for the most part, of which more effort saves little. */
-const QUICKLY = { level: 1, brotli: { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } } };
+/** Answers are mostly numbers, which a higher level hardly makes smaller. */
+const COMPRESSION = { level: 1, brotli: { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } } };
 const CODES = { 400: 'BAD_REQUEST', 429: 'TOO_MANY_REQUESTS', 503: 'SERVICE_UNAVAILABLE' };
 
 /** Answers tRPC's requests, but for those that hold more calls than they may. */
-export function trpcListener({ api, sessions, log }: Pick<HttpOptions, 'api' | 'sessions' | 'log'>): RequestListener {
+export function trpcListener({ api, sessions, log }: Pick<RouteOptions, 'api' | 'sessions' | 'log'>): RequestListener {
   const answer = createHTTPHandler({
     router: appRouter,
-    middleware: compression(QUICKLY), // it is flushed with every answer that streams
+    middleware: compression(COMPRESSION), // it is flushed with every answer that streams
     basePath: TRPC_PATH,
     createContext: ({ req }) => {
       const principal = sessions.viewerOf(req);
@@ -34,7 +34,7 @@ export function trpcListener({ api, sessions, log }: Pick<HttpOptions, 'api' | '
   return (request, response) => {
     const calls = callsOf(request.url ?? '');
     if (calls <= MAX_BATCH_CALLS) return answer(request, response);
-    refuseCalls(response, 400, `the request holds ${calls} calls: ${MAX_BATCH_CALLS} at most go in one`);
+    refuseCalls(response, 400, `the request holds ${calls} calls; the maximum is ${MAX_BATCH_CALLS}`);
   };
 }
 

@@ -18,7 +18,7 @@ test('is never less than the JSON of what an answer may hold', () => {
   fc.assert(fc.property(tree, (value) => jsonSize(value, Number.POSITIVE_INFINITY) >= bytes(value)));
 });
 
-test('is not counted on beyond the most', () => {
+test('is not counted on beyond the maximum', () => {
   let walked = 0;
   const rows = Array.from({ length: 1_000 }, () => ({
     get loss() {

@@ -1,11 +1,12 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { openDatabase, startRun } from '@evenkeel/db';
+import { startRun } from '@evenkeel/db';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { ANONYMOUS, parse, runStart } from '@evenkeel/protocol';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import superjson from 'superjson';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { type AppRouter, appRouter } from './router.ts';
 
 const NOW = new Date('2026-01-02T03:04:05Z');
@@ -13,7 +14,7 @@ const MIB = 1024 ** 2;
 
 /** A server over a database with two runs, and a client of it; `answered` is what a request begins with. */
 async function serveRuns(answered = { bytes: 0 }) {
-  const db = await openDatabase({ inMemory: true });
+  const db = await openTestDatabase();
   for (const [at, name] of ['old', 'young'].entries()) {
     const run = `01890a5d-ac96-774b-bcce-b302099a805${at}`;
     await startRun(db, parse(runStart, { run, attempt: 1, project: 'p', name, startedAt: 1_000 * at }), NOW);
@@ -85,12 +86,12 @@ test('a read that waits for its turn is not begun once its client has gone', asy
   const gone = new AbortController();
   const waiting = client.run.list.query({}, { signal: gone.signal }).catch(() => 'aborted');
   const afterIt = client.run.count.query({});
-  await vi.waitFor(() => expect(asked()).toBe(6));
+  await expect.poll(() => asked()).toBe(6);
   gone.abort();
   expect(await waiting).toBe('aborted');
-  await vi.waitFor(() => expect(abandoned()).toBe(1)); // else its turn may come before the server hears of it
+  await expect.poll(() => abandoned()).toBe(1); // else its turn may come before the server receives it
   free();
   await held;
   expect(await Promise.all([...running, afterIt])).toEqual([2, 2, 2, 2, 2]);
-  await vi.waitFor(() => expect(errors).toEqual(['CLIENT_CLOSED_REQUEST']));
+  await expect.poll(() => errors).toEqual(['CLIENT_CLOSED_REQUEST']);
 });

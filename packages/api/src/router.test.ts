@@ -1,17 +1,28 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  appendConsole,
   createApiKey,
   type Database,
   deleteRun,
   finishRun,
   giveCommand,
   insertSteps,
-  openDatabase,
   raiseAlert,
   startRun,
 } from '@evenkeel/db';
-import { ANONYMOUS, type Principal, parse, runStart, type ServerEvent } from '@evenkeel/protocol';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
+import {
+  ANONYMOUS,
+  MAX_CONSOLE_LINE_LENGTH,
+  MAX_CONSOLE_LINES,
+  MAX_PROJECT_NAMES,
+  type Principal,
+  parse,
+  runConsole,
+  runStart,
+  type ServerEvent,
+} from '@evenkeel/protocol';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import superjson from 'superjson';
@@ -31,7 +42,7 @@ let principal: Principal = ANONYMOUS;
 const http = createServer();
 
 beforeAll(async () => {
-  db = await openDatabase({ inMemory: true });
+  db = await openTestDatabase();
   const config = { constructor: { x: 1 }, lr: 3e-4 };
   const start = { run: RUN, attempt: 1, project: 'p', name: 'n', config, startedAt: 1_000, layers: ['a', 'b'] };
   await startRun(db, parse(runStart, start), NOW);
@@ -60,7 +71,7 @@ afterAll(async () => {
   await db.close();
 });
 
-/** What became of which alert, in order, as published. */
+/** Changes of alerts, in order, as published. */
 function alertEvents() {
   return events.flatMap((event) =>
     'alert' in event ? [[event.kind, event.alert.id, event.alert.status, event.alert.note]] : [],
@@ -78,6 +89,30 @@ test('names of custom scalars are asked for some at a time', async () => {
   expect(await client.run.customNames.query(request)).toEqual({ names: [], total: 0 });
   await expect(client.run.customNames.query({ ...request, limit: 257 })).rejects.toThrow(/^limit: /);
   await expect(client.run.customNames.query({ ...request, search: 'x'.repeat(501) })).rejects.toThrow(/^search: /);
+});
+
+test('console output is read from its end, or what has changed since', async () => {
+  const run = RUN;
+  expect(await client.console.lines.query({ run })).toEqual({ revision: 0, total: 0, lines: [], hasMore: false });
+  const output = (lines: object[]) => parse(runConsole, { run, attempt: 1, lines });
+  await appendConsole(db, output([0, 1].map((line) => ({ line, time: 5, text: `line ${line}` }))), null);
+  const { revision, ...page } = await client.console.lines.query({ run, limit: 1 });
+  const last = { attempt: 1, writer: 0, line: 1, time: 5, stream: 'stdout', text: 'line 1', cut: 0 };
+  expect(page).toEqual({ total: 2, lines: [last], hasMore: true });
+  expect(await client.console.lines.query({ run, before: last, limit: 1 })).toMatchObject({
+    lines: [{ line: 0 }],
+    hasMore: false,
+  });
+  await appendConsole(db, output([{ line: 0, time: 6, text: 'new' }]), null);
+  expect((await client.console.lines.query({ run, after: revision })).lines).toMatchObject([{ line: 0, text: 'new' }]);
+  await expect(client.console.lines.query({ run, limit: 1_001 })).rejects.toThrow(/^limit: /);
+  const long = Array.from({ length: MAX_CONSOLE_LINES }, (_, line) => ({
+    line,
+    time: 7,
+    text: '\u20ac'.repeat(MAX_CONSOLE_LINE_LENGTH),
+  }));
+  await appendConsole(db, output(long), null);
+  expect((await client.console.lines.query({ run })).lines).toHaveLength(MAX_CONSOLE_LINES);
 });
 
 test('an unknown run is not found', async () => {
@@ -117,7 +152,7 @@ test('a chart has the steps of its range, and marks what is not finite', async (
   );
 });
 
-test('a command of a person is given, and listed with what came of it', async () => {
+test('a command of a person is given, and listed with its result', async () => {
   const action = { kind: 'reduce-lr', factor: 0.5 } as const;
   const given = await client.run.command.mutate({ run: RUN, action, by: 'ada', reason: 'it rises' });
   expect(given).toMatchObject({
@@ -150,7 +185,7 @@ test('the rules of a project are set whole, hold at once, and are refused where 
   expect((await client.project.rules.query({ project: 'p' })).settings).toEqual(settings);
 });
 
-test('an alert is acknowledged, then resolved, and viewers hear of both', async () => {
+test('an alert is acknowledged, then resolved, and viewers receive both', async () => {
   const finding = {
     ...{ rule: 'non-finite', severity: 'critical', attempt: 1, step: 50, message: 'm', evidence: { loss: 1 } },
     ...{ window: [49, 50], risk: null, divergenceStep: null },
@@ -295,7 +330,7 @@ test('a key has its own name in the history, whatever its client types', async (
   await client.alert.resolve.mutate(alert);
 });
 
-test('a run is put away and back, and deleted only by its name once it does not run', async () => {
+test('a run is archived and restored, and deleted only by its name once it does not run', async () => {
   events.length = 0;
   await client.run.archive.mutate({ run: RUN, archived: true, by: 'ada' });
   expect(await client.run.list.query({})).toEqual({ runs: [], nextCursor: null });
@@ -326,7 +361,7 @@ test('a view is kept, listed and deleted; what it lacks is named', async () => {
 
 test('a key shows its secret once and never again', async () => {
   const { key, secret } = await client.apiKey.create.mutate({ name: 'lab' });
-  expect(secret).toMatch(/^ek_/);
+  expect(secret).toMatch(/^ek-/);
   const listed = await client.apiKey.list.query();
   expect(listed).toMatchObject([{ id: key.id, name: 'lab', revokedAt: null }]);
   expect(JSON.stringify(listed)).not.toContain(secret.slice(3));
@@ -360,4 +395,21 @@ test('a step is removed and brought back, which is in the history of the run', a
     { kind: 'step removed', step: 99, by: 'ada' },
   ]);
   expect(events).toEqual([true, false].map((removed) => ({ kind: 'step removed', ...key, removed })));
+});
+
+test('names of a project are read with what runs reported, and set within their limits', async () => {
+  const { project } = await client.run.get.query({ run: RUN });
+  expect(await client.project.names.query({ project })).toEqual({ settings: {}, reported: { names: [], total: 0 } });
+  const names = { 'my loss': 'loss', loss: null } as const;
+  expect(await client.project.setNames.mutate({ project, names })).toEqual(names);
+  expect((await client.project.names.query({ project })).settings).toEqual(names);
+  const wrong = { project, names: { x: 'luck' } } as unknown as { project: string; names: { x: 'loss' } };
+  await expect(client.project.setNames.mutate(wrong)).rejects.toThrow(/^names\.x: /);
+  const many = Object.fromEntries(Array.from({ length: MAX_PROJECT_NAMES + 1 }, (_, at) => [`${at}`, null]));
+  await expect(client.project.setNames.mutate({ project, names: many })).rejects.toThrow('more than 1000 names');
+  for (const call of [
+    client.project.setNames.mutate({ project: 'nobody', names }),
+    client.project.names.query({ project: 'nobody' }),
+  ])
+    await expect(call).rejects.toThrow('project: no such project');
 });

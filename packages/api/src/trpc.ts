@@ -1,16 +1,16 @@
 import { type CommandRow, type Database, isTimeout } from '@evenkeel/db';
 import { type Action, type Command, type EventPort, isJson, type Principal, RefusedError } from '@evenkeel/protocol';
 import { initTRPC, TRPCError } from '@trpc/server';
-import pLimit from 'p-limit';
 import superjson from 'superjson';
 import { ZodError } from 'zod';
 import { jsonSize } from './json-size.ts';
+import { MAX_ANSWER_BYTES, reads, writes } from './turns.ts';
 
 /** What a procedure knows of its request: each has its own. */
 export interface ApiContext {
   db: Database;
   now: () => Date;
-  /** Who asks. What is noted in the history comes from this; a name that was typed counts only for nobody in particular. */
+  /** Who asks. The author in the history comes from this; a name that was typed counts only for nobody in particular. */
   principal: Principal;
   /** Where what happened goes. */
   events: Pick<EventPort, 'publish'>;
@@ -19,13 +19,6 @@ export interface ApiContext {
   /** What the answers to one request have come to so far; absent where a call is no request. */
   answered?: { bytes: number };
 }
-
-/** What the answers to one request may come to, in bytes of JSON. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-
-/** Calls that run at once, whoever asks. The others wait: neither the database nor the event loop is theirs alone. */
-const reads = pLimit(2);
-const writes = pLimit(4);
 
 /** superjson, so that dates, NaN and infinities arrive as what they are. */
 const transformer = {

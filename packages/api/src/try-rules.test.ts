@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { archiveRun, type Database, finishRun, insertSteps, openDatabase, raiseAlert, startRun } from '@evenkeel/db';
+import { archiveRun, type Database, finishRun, insertSteps, raiseAlert, startRun } from '@evenkeel/db';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { ANONYMOUS, parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import type { RuleSettings } from '@evenkeel/stability';
 import { afterAll, beforeEach, expect, test } from 'vitest';
@@ -12,7 +13,7 @@ let db: Database;
 let caller: ReturnType<typeof createCaller>;
 
 beforeEach(async () => {
-  db = await openDatabase({ inMemory: true });
+  db = await openTestDatabase();
   databases.push(db);
   const command = () => expect.fail('no command was given');
   caller = createCaller({ db, now: () => NOW, command, principal: ANONYMOUS, events: { publish: () => {} } });
@@ -44,7 +45,7 @@ const tryRules = (settings: RuleSettings, more: { runs?: number; cursor?: number
 const stepsOf = ({ rules }: TriedRun, rule: 'loss-spike' | 'non-finite' = 'loss-spike') =>
   rules[rule].tried.alerts.map(({ step, severity }) => `${step} ${severity}`);
 
-test('what a rule finds with other settings is told of each run, the newest first', async () => {
+test('what a rule finds with other settings is listed by run, the newest first', async () => {
   await aRun('even', even);
   await aRun('small jump', jumping(5));
   await aRun('great jump', jumping(8));
@@ -60,7 +61,7 @@ test('what a rule finds with other settings is told of each run, the newest firs
   expect((await caller.project.rules({ project: 'lab' })).settings).toEqual({});
 });
 
-test('a run comes with what became of it, and with the alerts that it had', async () => {
+test('a run comes with its outcome, and with the alerts that it had', async () => {
   const run = await aRun('broken', breaking);
   const finding = { message: 'm', evidence: {}, risk: null, divergenceStep: null, attempt: 1 } as const;
   const had = { ...finding, severity: 'warning', step: 120 } as const;
@@ -69,7 +70,7 @@ test('a run comes with what became of it, and with the alerts that it had', asyn
   }
   await finishRun(db, { run, attempt: 1, status: 'failed', reason: null }, NOW);
   const answer = await tryRules({});
-  expect(answer).toMatchObject({ of: 1, nextCursor: null, mostSteps: 200_000 });
+  expect(answer).toMatchObject({ of: 1, nextCursor: null, maxSteps: 200_000 });
   const [tried] = answer.runs;
   expect(tried).toMatchObject({ id: run, status: 'failed', divergedAt: 400, lastStep: 499, triedFrom: null });
   expect(tried?.rules['loss-spike']).toEqual({
@@ -88,9 +89,9 @@ test('of many alerts the first are listed and all are counted', async () => {
   );
 });
 
-test('as many runs are tried as were asked for, none that is put away or of another project', async () => {
+test('as many runs are tried as were asked for, none that is archived or of another project', async () => {
   for (const name of ['a', 'b', 'c', 'd']) await aRun(name, even, 10);
-  await archiveRun(db, { run: await aRun('put away', even, 10), archived: true, by: null }, NOW);
+  await archiveRun(db, { run: await aRun('archived', even, 10), archived: true, by: null }, NOW);
   const start = { run: randomUUID(), attempt: 1, project: 'other', name: 'elsewhere', startedAt: 1_000 * ++started };
   await startRun(db, parse(runStart, start), NOW);
   const names = ({ runs }: { runs: TriedRun[] }) => runs.map(({ name }) => name);

@@ -11,13 +11,13 @@ import {
 import { TRPCError } from '@trpc/server';
 
 /** Of a run, the newest: as many as a server reads in some seconds, a chunk at a time. */
-const MOST_STEPS = 200_000;
-/** Once so many are read no further run is begun, and the answer tells where to go on. */
+const MAX_STEPS = 200_000;
+/** Once so many are read no further run is begun, and the answer says where to go on. */
 const STEPS_PER_ANSWER = 200_000;
 /** Listed of one rule and run; all are counted. */
-const MOST_LISTED = 20;
+const MAX_LISTED = 20;
 /** Alerts of a run that are read. */
-const MOST_ALERTS = 1_000;
+const MAX_ALERTS = 1_000;
 
 type PlacedAlert = Pick<Alert, 'attempt' | 'step' | 'severity'>;
 
@@ -41,7 +41,7 @@ export interface TriedRuns {
   runs: TriedRun[];
   /** How many runs the trial is of, whether they are in this answer or another. */
   of: number;
-  mostSteps: number;
+  maxSteps: number;
   /** Where the next answer begins; null behind the last run. */
   nextCursor: number | null;
 }
@@ -57,10 +57,10 @@ interface TrialRequest {
 /** What the rules would have raised in a project's newest runs with other settings. */
 export async function tryRules(
   db: Database,
-  { project, settings, runs: most, cursor }: TrialRequest,
+  { project, settings, runs: limit, cursor }: TrialRequest,
   signal: AbortSignal | undefined,
 ): Promise<TriedRuns> {
-  const newest = await listRuns(db, { project, limit: most });
+  const newest = await listRuns(db, { project, limit });
   const runs: TriedRun[] = [];
   let steps = 0;
   for (const { id } of newest.slice(cursor)) {
@@ -72,14 +72,14 @@ export async function tryRules(
     steps += tried.steps;
   }
   const next = cursor + runs.length;
-  return { runs, of: newest.length, mostSteps: MOST_STEPS, nextCursor: next < newest.length ? next : null };
+  return { runs, of: newest.length, maxSteps: MAX_STEPS, nextCursor: next < newest.length ? next : null };
 }
 
 async function tryRun(db: Database, run: RunDetail, settings: RuleSettings, signal: AbortSignal | undefined) {
   if (signal?.aborted) throw new TRPCError({ code: 'CLIENT_CLOSED_REQUEST' });
   const attempts = attemptsOf(run);
   const known = new Set(attempts.map(({ number }) => number)); // others have begun since
-  const triedFrom = await startOfNewest(db, { run: run.id, steps: MOST_STEPS });
+  const triedFrom = await startOfNewest(db, { run: run.id, steps: MAX_STEPS });
   const trial = new Trial(attempts, settings);
   let steps = 0;
   for await (const chunk of readSignals(db, { run: run.id, from: triedFrom })) {
@@ -87,7 +87,7 @@ async function tryRun(db: Database, run: RunDetail, settings: RuleSettings, sign
     for (const { attempt, ...signals } of chunk) if (known.has(attempt)) trial.observe(attempt, signals);
     steps += chunk.length;
   }
-  const listed = await listAlerts(db, { run: run.id, rule: STEP_RULE_NAMES, limit: MOST_ALERTS });
+  const listed = await listAlerts(db, { run: run.id, rule: STEP_RULE_NAMES, limit: MAX_ALERTS });
   const had = listed.filter((alert) => triedFrom === null || isBehind(alert, triedFrom)).sort(inOrder);
   const { id, name, status, startedAt, lastStep } = run;
   const facts = { id, name, status, startedAt, lastStep, newestAttempt: run.attempts.at(-1)?.number ?? 1 };
@@ -106,7 +106,7 @@ function attemptsOf({ attempts }: RunDetail): ReplayedAttempt[] {
 function raisedBy(rule: StepRuleName, alerts: readonly (TriedAlert | Alert)[]): Raised {
   const own = alerts.filter((alert) => alert.rule === rule);
   const placed = own.map(({ attempt, step, severity }) => ({ attempt, step, severity }));
-  return { count: own.length, alerts: placed.slice(0, MOST_LISTED) };
+  return { count: own.length, alerts: placed.slice(0, MAX_LISTED) };
 }
 
 type Place = Pick<PlacedAlert, 'attempt' | 'step'>;

@@ -12,11 +12,20 @@ interface RowsHKT extends PgQueryResultHKT {
 /** Drizzle over either driver, or a transaction of it. */
 export type Sql = PgDatabase<RowsHKT, Record<string, never>>;
 
-/** An open database. Its verbs are this package's functions. */
-export interface Database extends AsyncDisposable {
-  readonly kind: 'pglite' | 'postgres';
+/** Inserts rows of the binary format of COPY into a table, of which the columns are named in parentheses. */
+export type CopyIn = (table: string, rows: Buffer) => Promise<void>;
+
+/** One way to a database: over connections of its own, or behind what goes other ways. */
+export interface Lane {
   /** For this package alone. */
   readonly sql: Sql;
+  /** A transaction in which rows can be copied in, too. */
+  readonly withCopy: <Result>(body: (tx: Sql, copyIn: CopyIn) => Promise<Result>) => Promise<Result>;
+}
+
+/** An open database. Its verbs are this package's functions. */
+export interface Database extends Lane, AsyncDisposable {
+  readonly kind: 'pglite' | 'postgres';
   /** Why no statement can succeed any more in this process, as a sentence; null while one can. */
   readonly problem: () => string | null;
   /** Resolves with that sentence when it comes to that, and never where the database was closed before. */
@@ -31,7 +40,7 @@ export interface Database extends AsyncDisposable {
    * PostgreSQL on a few connections of its own, so that a thousand runs that are judged at once do not take all.
    */
   readonly background: Database;
-  /** Tells whoever finds the data directory held where its holder serves. Means nothing on PostgreSQL. */
+  /** Publishes the address of this server to processes that find the data directory held. Does nothing on PostgreSQL. */
   announce(url: string): void;
   close(): Promise<void>;
 }
@@ -39,11 +48,11 @@ export interface Database extends AsyncDisposable {
 /** A database of which readers and what goes on in the background go other ways. */
 export function withLanes(
   database: Omit<Database, 'readers' | 'background'>,
-  lanes: { readers: Sql; background: Sql },
+  lanes: { readers: Lane; background: Lane },
 ): Database {
-  const lane = (sql: Sql): Database => ({
+  const over = (lane: Lane): Database => ({
     ...database,
-    sql,
+    ...lane,
     get readers() {
       return readers;
     },
@@ -51,7 +60,7 @@ export function withLanes(
       return background;
     },
   });
-  const [readers, background] = [lane(lanes.readers), lane(lanes.background)];
+  const [readers, background] = [over(lanes.readers), over(lanes.background)];
   return { ...database, readers, background };
 }
 
@@ -64,9 +73,19 @@ export function isTimeout(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === QUERY_CANCELED;
 }
 
-/** Drizzle's own message tells the statement and every parameter, maybe megabytes of them, but not what went wrong. */
-export function tellCause(error: Error): never {
+/** Drizzle's own message holds the statement and every parameter, maybe megabytes of them, but not what went wrong. */
+export function throwCause(error: Error): never {
   throw error.cause ?? error;
+}
+
+/**
+ * The row of an aggregate without groups, which always has one.
+ * @throws Error where there is none: an answer that is missing must not read as 0.
+ */
+export function onlyRow<Row>(rows: readonly Row[]): Row {
+  const [row] = rows;
+  if (row === undefined) throw new Error('the database returned no row');
+  return row;
 }
 
 /** The pattern of `like` for what holds some words anywhere, which are taken as they are. */

@@ -5,15 +5,16 @@ import { PGlite } from '@electric-sql/pglite';
 import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { afterEach, expect, test } from 'vitest';
-import { listAlerts } from './alert-list.ts';
-import { createApiKey } from './api-key.ts';
-import { readArrayChart } from './array-chart.ts';
-import { readChart } from './chart.ts';
 import { openDatabase } from './open.ts';
-import { rollUp } from './rollup.ts';
-import { getRun, startRun } from './run.ts';
+import { listAlerts } from './reads/alert-list.ts';
+import { readArrayChart } from './reads/array-chart.ts';
+import { readChart } from './reads/chart.ts';
+import { getRun } from './reads/run.ts';
 import { formerMigrations } from './testing.ts';
 import { aRun, NOW } from './testing-data.ts';
+import { createApiKey } from './writes/api-key.ts';
+import { rollUp } from './writes/rollup.ts';
+import { startRun } from './writes/run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-db-'));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -36,7 +37,7 @@ const FORMER_DATA = `
   insert into alert (id, run, rule, severity, status, step, message, evidence, opened_at)
     values ('${RUN}', '${RUN}', 'loss-spike', 'warning', 'open', 70, 'it rises', '{}', '2026-01-02');`;
 
-test('a database of the first version opens with all it held, and its rollups are made anew', async () => {
+test('a database of the first version opens with all it held, and its rollups are rebuilt', async () => {
   const former = new PGlite(join(folder, 'postgres'));
   await migrate(drizzle(former), { migrationsFolder: formerMigrations(folder, 1) });
   await former.exec(FORMER_DATA);

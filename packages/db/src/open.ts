@@ -1,9 +1,12 @@
 import type { Database } from './database.ts';
-import { openDirectory, openInMemory } from './pglite/open.ts';
-import { openPostgres } from './postgres.ts';
+import { openDirectory, openInMemory } from './drivers/pglite/open.ts';
+import { openPostgres } from './drivers/postgres.ts';
 
-/** An embedded database in a directory of its own, a PostgreSQL server's, or one that ends with the process. */
-export type DatabaseTarget = { dataDir: string } | { url: string } | { inMemory: true };
+/**
+ * An embedded database in a directory of its own, a PostgreSQL server's, or one that ends with the process: empty, or as
+ * the file `packed` has it, which PGlite's `dumpDataDir` wrote.
+ */
+export type DatabaseTarget = { dataDir: string } | { url: string } | { inMemory: true; packed?: string };
 
 /**
  * Opens a database and brings it up to date. A missing data directory is made, for its owner alone.
@@ -11,5 +14,5 @@ export type DatabaseTarget = { dataDir: string } | { url: string } | { inMemory:
  */
 export async function openDatabase(target: DatabaseTarget): Promise<Database> {
   if ('url' in target) return openPostgres(target.url);
-  return 'dataDir' in target ? openDirectory(target.dataDir) : openInMemory();
+  return 'dataDir' in target ? openDirectory(target.dataDir) : openInMemory(target.packed);
 }

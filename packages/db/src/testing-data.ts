@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { RunStart, StepEvent } from '@evenkeel/protocol';
-import type { NewAlert } from './alert.ts';
 import type { Database } from './database.ts';
-import { startRun } from './run.ts';
+import type { NewAlert } from './writes/alert.ts';
+import { startRun } from './writes/run.ts';
 
 export const NOW = new Date('2026-01-01T00:00:00Z');
 

@@ -16,8 +16,8 @@ export function aFolder(): string {
 
 export interface Child {
   pid: number;
-  /** The next line that it tells, parsed. */
-  told(): Promise<Record<string, unknown>>;
+  /** The next line of its output, parsed. */
+  nextReport(): Promise<Record<string, unknown>>;
   /** `kill -9`. */
   kill(): Promise<void>;
 }
@@ -28,7 +28,7 @@ export function startChild(act: 'lock' | 'insert', dataDir: string): Child {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const kill = () => killed(child);
   onTestFinished(kill);
-  return { pid: child.pid ?? 0, kill, told: async () => JSON.parse((await lines.next()).value ?? '{}') };
+  return { pid: child.pid ?? 0, kill, nextReport: async () => JSON.parse((await lines.next()).value ?? '{}') };
 }
 
 async function killed(child: ChildProcess): Promise<void> {
@@ -47,7 +47,7 @@ function childScript(): string {
   const folder = join(PACKAGE, '../../node_modules/.cache/evenkeel-db');
   mkdirSync(folder, { recursive: true });
   script = join(folder, `child-${process.pid}.mjs`);
-  const external = ['pg', 'drizzle-orm', '@electric-sql/pglite', 'zod'];
+  const external = ['pg', 'pg-copy-streams', 'drizzle-orm', '@electric-sql/pglite', 'zod'];
   const entry = join(PACKAGE, 'src/testing-child.ts');
   buildSync({ entryPoints: [entry], outfile: script, bundle: true, platform: 'node', format: 'esm', external });
   return script;

@@ -12,27 +12,31 @@ import { afterAll, beforeAll, describe, inject } from 'vitest';
 import type { Database } from './database.ts';
 import { type DatabaseTarget, openDatabase } from './open.ts';
 import { MIGRATIONS } from './package.ts';
+import { openTestDatabase } from './testing-template.ts';
 
-/** The same tests on both databases; `url` is null on PGlite. */
-export function describeDatabases(name: string, tests: (db: () => Database, url: () => string | null) => void): void {
-  describe(`${name} on PGlite`, () => withDatabase(async () => ({ url: null, drop: async () => {} }), tests));
-  describe.skipIf(!inject('postgresUrl'))(`${name} on PostgreSQL`, () => withDatabase(createPostgres, tests));
+/** Gets the database and, on PostgreSQL, its address, both known once a test runs; what is of one kind asks for that. */
+type DatabaseTests = (db: () => Database, url: () => string | null, kind: Database['kind']) => void;
+
+/** The same tests on both databases. */
+export function describeDatabases(name: string, tests: DatabaseTests): void {
+  const nowhere = async () => ({ url: null, drop: async () => {} });
+  describe(`${name} on PGlite`, () => withDatabase('pglite', nowhere, tests));
+  describe.skipIf(!inject('postgresUrl'))(`${name} on PostgreSQL`, () =>
+    withDatabase('postgres', createPostgres, tests),
+  );
 }
 
-interface Place {
+interface TestDatabase {
   url: string | null;
   drop(): Promise<void>;
 }
 
-function withDatabase(
-  create: () => Promise<Place>,
-  tests: (db: () => Database, url: () => string | null) => void,
-): void {
-  let place: Place;
+function withDatabase(kind: Database['kind'], create: () => Promise<TestDatabase>, tests: DatabaseTests): void {
+  let place: TestDatabase;
   let db: Database;
   beforeAll(async () => {
     place = await create();
-    db = await openDatabase(place.url ? { url: place.url } : { inMemory: true });
+    db = await (place.url ? openDatabase({ url: place.url }) : openTestDatabase());
   });
   afterAll(async () => {
     await db.close();
@@ -41,11 +45,12 @@ function withDatabase(
   tests(
     () => db,
     () => place.url,
+    kind,
   );
 }
 
 /** A database of its own on the server that the tests were given. */
-export async function createPostgres(): Promise<Place & { url: string }> {
+export async function createPostgres(): Promise<TestDatabase & { url: string }> {
   const server = inject('postgresUrl') ?? '';
   const name = `evenkeel_test_${randomUUID().replaceAll('-', '')}`;
   const admin = async (sql: string) => {
@@ -88,10 +93,10 @@ export function describeFormerDatabases(
   );
 }
 
-type FormerPlace = { target: DatabaseTarget; drop(): Promise<void> };
+type FormerTestDatabase = { target: DatabaseTarget; drop(): Promise<void> };
 
-function withFormer(make: () => Promise<FormerPlace>, tests: (target: () => DatabaseTarget) => void): void {
-  let place: FormerPlace;
+function withFormer(make: () => Promise<FormerTestDatabase>, tests: (target: () => DatabaseTarget) => void): void {
+  let place: FormerTestDatabase;
   beforeAll(async () => {
     place = await make();
   });
@@ -99,7 +104,7 @@ function withFormer(make: () => Promise<FormerPlace>, tests: (target: () => Data
   tests(() => place.target);
 }
 
-async function formerDirectory({ migrations, rows }: FormerDatabase): Promise<FormerPlace> {
+async function formerDirectory({ migrations, rows }: FormerDatabase): Promise<FormerTestDatabase> {
   const folder = mkdtempSync(join(tmpdir(), 'evenkeel-former-'));
   const client = new PGlite(join(folder, 'postgres'));
   await migrate(drizzle(client), { migrationsFolder: formerMigrations(folder, migrations) });
@@ -108,7 +113,7 @@ async function formerDirectory({ migrations, rows }: FormerDatabase): Promise<Fo
   return { target: { dataDir: folder }, drop: async () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-async function formerPostgres({ migrations, rows }: FormerDatabase): Promise<FormerPlace> {
+async function formerPostgres({ migrations, rows }: FormerDatabase): Promise<FormerTestDatabase> {
   const folder = mkdtempSync(join(tmpdir(), 'evenkeel-former-'));
   const { url, drop } = await createPostgres();
   const client = new pg.Client(url);

@@ -36,7 +36,7 @@ test('steps that are not acknowledged for 30 s are warned of each time that this
 
 test('nothing is warned of while no step is pending, while there is no connection, and after the end', () => {
   const { state, warnings, watch } = watched();
-  state.isConnected = false; // of which another warning tells
+  state.isConnected = false; // another warning reports that
   watch.start();
   vi.advanceTimersByTime(240_000);
   expect(warnings).toEqual([]);

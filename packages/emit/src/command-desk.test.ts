@@ -12,15 +12,15 @@ async function commandedRun(onCommand?: CommandHandler) {
   const server = await IngestServer.listen();
   const test = openTestRun(server, { onCommand });
   const { run } = test;
-  const isStarted = () => expect(server.heard.some(({ event }) => event === 'run:start')).toBe(true);
-  await vi.waitFor(isStarted, 5_000);
+  const isStarted = () => expect(server.received.some(({ event }) => event === 'run:start')).toBe(true);
+  await vi.waitFor(isStarted, 30_000);
   const base = { id: randomUUID(), run: run.id, by: 'ada', reason: 'it rises' };
   return {
     ...{ server, run },
     checkpoint: { ...base, kind: 'checkpoint' },
     send: (command: object): Promise<unknown> | undefined =>
-      server.sockets[0]?.timeout(5_000).emitWithAck('command', command),
-    reports: () => server.heard.filter(({ event }) => event === 'command:done').map(({ payload }) => payload),
+      server.sockets[0]?.timeout(60_000).emitWithAck('command', command),
+    reports: () => server.received.filter(({ event }) => event === 'command:done').map(({ payload }) => payload),
     [Symbol.asyncDispose]: async () => {
       await test[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
@@ -28,18 +28,18 @@ async function commandedRun(onCommand?: CommandHandler) {
   };
 }
 
-test('a command is acknowledged before it is carried out, and told of once it is', async () => {
-  const told: Command[] = [];
+test('a command is acknowledged before it is carried out, and reported once it is', async () => {
+  const received: Command[] = [];
   let carryOut = (_words: string) => {};
   await using trainer = await commandedRun((command) => {
-    told.push(command);
+    received.push(command);
     return new Promise((resolve) => {
       carryOut = resolve;
     });
   });
   const { checkpoint } = trainer;
   expect(await trainer.send(checkpoint)).toEqual(OK);
-  expect(told).toEqual([checkpoint]);
+  expect(received).toEqual([checkpoint]);
   expect(trainer.reports()).toEqual([]);
   carryOut('kept at step 7');
   const { run, id } = checkpoint;
@@ -53,15 +53,15 @@ test('a command that comes again is acknowledged again and not carried out again
   const handler = vi.fn(() => undefined);
   await using trainer = await commandedRun(handler);
   for (let time = 0; time < 2; time++) expect(await trainer.send(trainer.checkpoint)).toEqual(OK);
-  const before = trainer.server.heard.length;
+  const before = trainer.server.received.length;
   await trainer.server.stop();
   await trainer.server.start();
-  await vi.waitFor(() => expect(trainer.server.heard[before]?.event).toBe('run:start'), 5_000);
+  await vi.waitFor(() => expect(trainer.server.received[before]?.event).toBe('run:start'), 30_000);
   expect(await trainer.send(trainer.checkpoint)).toEqual(OK);
   expect(handler).toHaveBeenCalledTimes(1);
 });
 
-test('what came of a command is told until the server takes it', async () => {
+test('the result of a command is sent until the server takes it', async () => {
   await using trainer = await commandedRun(() => 'done');
   let refusals = 3;
   trainer.server.answer = ({ event }) =>
@@ -86,7 +86,7 @@ test.each<[string, CommandHandler]>([
       throw new Error('disk full');
     },
   ],
-])('a handler that %s is told as a failure', async (_how, handler) => {
+])('a handler that %s is reported as a failure', async (_how, handler) => {
   await using trainer = await commandedRun(handler);
   expect(await trainer.send(trainer.checkpoint)).toEqual(OK);
   await vi.waitFor(() => expect(trainer.reports()).toMatchObject([{ result: null, error: 'disk full' }]), 20_000);
@@ -103,7 +103,7 @@ test('a handler that throws what cannot be printed does no harm', async () => {
   );
 });
 
-test('a stop aborts the signal and is carried out too; its word comes before the end of the run', async () => {
+test('a stop aborts the signal and is carried out too; its result comes before the end of the run', async () => {
   let carryOut = (_words: string) => {};
   await using trainer = await commandedRun(
     () =>
@@ -115,11 +115,11 @@ test('a stop aborts the signal and is carried out too; its word comes before the
   expect(trainer.run.signal.reason).toEqual(new Error('it rises'));
   carryOut('kept at step 7');
   await trainer.run.finish('stopped');
-  const events = trainer.server.heard.map(({ event }) => event);
+  const events = trainer.server.received.map(({ event }) => event);
   expect(events).toEqual(['run:start', 'command:done', 'run:finish']);
 });
 
-test('the end of a run waits for what is being carried out, and not for ever', async () => {
+test('the end of a run waits for a command that is being carried out, but not forever', async () => {
   let carryOut = (_words: string) => {};
   await using trainer = await commandedRun(
     () =>
@@ -129,14 +129,14 @@ test('the end of a run waits for what is being carried out, and not for ever', a
   );
   await trainer.send({ ...trainer.checkpoint, kind: 'stop' });
   const finishing = trainer.run.finish('stopped', undefined, { timeoutMs: 60_000 });
-  expect(trainer.server.heard.map(({ event }) => event)).toEqual(['run:start']);
+  expect(trainer.server.received.map(({ event }) => event)).toEqual(['run:start']);
   carryOut('kept at step 7');
   expect(await finishing).toMatchObject({ delivered: true });
-  expect(trainer.server.heard.map(({ event }) => event)).toEqual(['run:start', 'command:done', 'run:finish']);
+  expect(trainer.server.received.map(({ event }) => event)).toEqual(['run:start', 'command:done', 'run:finish']);
 
   await using stuck = await commandedRun(() => new Promise(() => {}));
   await stuck.send(stuck.checkpoint);
-  expect(await stuck.run.finish('finished', undefined, { timeoutMs: 4_000 })).toMatchObject({ delivered: true });
+  expect(await stuck.run.finish('finished', undefined, { timeoutMs: 10_000 })).toMatchObject({ delivered: true });
 });
 
 test('a run without a handler obeys stop alone', async () => {
@@ -156,8 +156,8 @@ test('a policy goes out with the start of the run', async () => {
   await using server = await IngestServer.listen();
   const policy = { critical: { kind: 'stop' } } as const;
   await using _test = openTestRun(server, { policy });
-  await vi.waitFor(() => expect(server.heard).toHaveLength(1), 5_000);
-  const [start] = server.heard.map(({ payload }) => payload as RunStart);
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), 30_000);
+  const [start] = server.received.map(({ payload }) => payload as RunStart);
   expect(start?.policy).toEqual({ warning: { kind: 'observe' }, critical: { kind: 'stop' } });
 });
 
@@ -208,7 +208,7 @@ test('commands that wait when the run is over are not carried out any more', asy
   expect(began).toEqual([trainer.checkpoint]);
 });
 
-test('steps do not wait for what came of commands', async () => {
+test('steps do not wait for the results of commands', async () => {
   await using trainer = await commandedRun(() => 'done');
   const { run, server } = trainer;
   server.answer = ({ event }) => (event === 'command:done' ? null : OK);
@@ -220,7 +220,7 @@ test('steps do not wait for what came of commands', async () => {
   server.answer = () => OK;
 });
 
-test('what came of commands does not wait for steps', async () => {
+test('the results of commands do not wait for steps', async () => {
   await using trainer = await commandedRun(() => 'done');
   const { run, server } = trainer;
   server.answer = ({ event }) => (event === 'steps' ? null : OK);
@@ -253,7 +253,7 @@ test('a flood of commands is refused, to be sent again later, and holds up no st
   release[0]?.();
 });
 
-test('ids of commands are remembered, and not for ever', async () => {
+test('ids of commands are remembered, but not forever', async () => {
   const handler = vi.fn(() => undefined);
   const run = randomUUID();
   const desk = new CommandDesk(run, handler, () => {});
@@ -289,7 +289,7 @@ test.each<[string, (server: IngestServer) => void, string[]]>([
   await using server = await IngestServer.listen();
   await using recorded = openTestRun(server);
   const { run, warnings } = recorded;
-  await vi.waitFor(() => expect(server.heard).toHaveLength(1), 20_000);
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), 20_000);
   send(server);
   await vi.waitFor(() => expect(server.handshakes).toHaveLength(2), 20_000);
   run.log({ step: 0 });

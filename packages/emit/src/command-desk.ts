@@ -17,7 +17,7 @@ const MAX_REMEMBERED = 10_000;
 
 /**
  * Takes the commands of a run, carries each out once, one after the other in the order in which they came, and keeps
- * what came of them until the server knows.
+ * the results until the server has them.
  */
 export class CommandDesk {
   readonly #run: string;
@@ -35,7 +35,7 @@ export class CommandDesk {
     this.#onReport = onReport;
   }
 
-  /** Aborted as soon as the run is told to stop, whatever is being carried out; its `reason` is an Error that says why. */
+  /** Aborted as soon as the server asks the run to stop, whatever is being carried out; its `reason` is an Error that says why. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
@@ -44,7 +44,7 @@ export class CommandDesk {
   take(payload: unknown, answer: (ack: Ack) => void): void {
     try {
       const taken = this.#check(parse(command, payload));
-      answer({ ok: true }); // first, since a trainer may exit as soon as it is told
+      answer({ ok: true }); // first, since a trainer may exit as soon as it knows
       if (taken) this.#obey(taken);
     } catch (error) {
       if (error instanceof RefusedError) answer(error.toRefusal());
@@ -61,7 +61,7 @@ export class CommandDesk {
     this.#queue.length = 0;
   }
 
-  /** What the server is to be told next; it stays so until {@link reported}. */
+  /** The next report to send; it stays the next until {@link reported}. */
   nextReport(): CommandDone | null {
     return this.#reports[0] ?? null;
   }
@@ -100,7 +100,7 @@ export class CommandDesk {
   #obey(given: Command): void {
     if (given.kind === 'stop') this.#stop.abort(new Error(given.reason));
     const handler = this.#handler;
-    if (!handler) return; // the end of the run tells that it was stopped
+    if (!handler) return; // the end of the run says that it was stopped
     this.#queue.push(given);
     this.#working ??= this.#work(handler);
   }

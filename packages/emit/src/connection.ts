@@ -57,7 +57,7 @@ export const TIMING: Timing = {
 const MAX_FIELD_LENGTH = 500;
 /** What is shown of a sentence that a server sends with its answer. */
 const MAX_WARNING_LENGTH = 1_000;
-/** What opening a connection may take before it is tried afresh. */
+/** Milliseconds that opening a connection may take before it is tried again. */
 const CONNECT_TIMEOUT = 10_000;
 
 export interface ConnectionOptions {
@@ -66,9 +66,9 @@ export interface ConnectionOptions {
   start: StartRequest;
   outbox: Outbox;
   commands: Pick<CommandDesk, 'take' | 'nextReport' | 'reported'>;
-  /** What was left out of steps before they came here, which the server is told. */
+  /** Values that were dropped from steps before they came here; reported to the server. */
   ownDrops: Pick<DropCount, 'total' | 'values'>;
-  /** Receives what the server left out of steps. */
+  /** Collects the values that the server dropped from steps. */
   drops: DropCount;
   warn: Warn;
   timing: Timing;
@@ -81,13 +81,13 @@ export interface ConnectionOptions {
 }
 
 interface End {
-  /** Null where the server is told of no end. */
+  /** Null where no end is sent. */
   message: RunEnd | null;
   done: (accepted: boolean) => void;
 }
 
 /**
- * A run's line to the server. Nothing waits for it: steps are put into the outbox, and leave it whenever there is a
+ * A run's connection to the server. Nothing waits for it: steps are put into the outbox, and leave it whenever there is a
  * connection. It does not keep the process alive.
  */
 export class Connection {
@@ -103,7 +103,7 @@ export class Connection {
   /** What waits for something to send. */
   #idlers: (() => void)[] = [];
   #end: End | null = null;
-  /** What the server knows of `ownDrops`, and when it was told last. */
+  /** What was last reported of `ownDrops`, and when. */
   #reported = { total: 0, at: Number.NEGATIVE_INFINITY };
   #isClosed = false;
 
@@ -131,7 +131,7 @@ export class Connection {
     if (!this.#isClosed) this.#socket.connect();
   }
 
-  /** There is something to send: steps in the outbox, or what came of a command. */
+  /** There is something to send: steps in the outbox, or the result of a command. */
   wake(): void {
     if (this.#options.outbox.pending > 0) this.#watch.start();
     const idlers = this.#idlers;
@@ -215,7 +215,7 @@ export class Connection {
   async #serve(line: AbortSignal): Promise<void> {
     if (!(await this.#sendStart(line))) return;
     await Promise.all([this.#sendSteps(line), this.#sendReports(line), this.#sendDropped(line)]);
-    await this.#sendReports(line); // what came of a command while the last steps were sent
+    await this.#sendReports(line); // results of commands from while the last steps were sent
     if (this.#end && !line.aborted) await this.#sendEnd(this.#end, line);
   }
 
@@ -223,7 +223,7 @@ export class Connection {
     const { start, warn, onRefused } = this.#options;
     const answer = await openAttempt(start, (each) => this.#retry('run:start', each, line));
     if (answer && 'error' in answer) {
-      warn(`the server refuses this run, nothing of it is kept or sent: ${words(answer)}`);
+      warn(`the server refuses this run, nothing of it is kept or sent: ${words(answer)}`, 'refused run');
       onRefused(words(answer));
       this.#end?.done(false);
       return false;
@@ -299,7 +299,7 @@ export class Connection {
     const answer = await this.#retry('command:done', report, line);
     if (!answer) return; // it goes out again on the next connection
     this.#options.commands.reported();
-    if ('error' in answer) this.#options.warn(`the server refused what came of a command: ${words(answer)}`);
+    if ('error' in answer) this.#options.warn(`the server refused the result of a command: ${words(answer)}`);
   }
 
   async #sendDropped(line: AbortSignal): Promise<void> {
@@ -309,7 +309,7 @@ export class Connection {
     }
   }
 
-  /** All that was left out so far; null where the server knows it, or has just been told of some. */
+  /** All that was left out so far; null where the server knows it, or received a report just now. */
   #dropsToReport(): DroppedValue[] | null {
     const { ownDrops, timing } = this.#options;
     const isDue = this.#end !== null || performance.now() - this.#reported.at >= timing.dropped;

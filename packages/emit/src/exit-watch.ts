@@ -9,7 +9,7 @@ export interface ExitingRun {
   save: () => void;
   /** The process ends by an error: writes what is pending, and that, before it returns. */
   fail: (reason: string) => void;
-  /** The process has been told to end: resolves soon, whatever the server does. */
+  /** The process has been asked to end: resolves soon, whatever the server does. */
   stop: (signal: string) => Promise<unknown>;
 }
 

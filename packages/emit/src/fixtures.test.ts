@@ -34,7 +34,7 @@ describe('what is sent', () => {
     for (const step of batch.steps) recorded.run.log(step);
     await recorded.run.finish(finish.status, finish.reason ?? undefined, { endedAt: finish.endedAt });
     const sent = (event: string) =>
-      server.heard.filter((message) => message.event === event).map(({ payload }) => payload);
+      server.received.filter((message) => message.event === event).map(({ payload }) => payload);
     expect(sent('run:start')).toMatchObject([START]);
     expect(sent('steps').map((frame) => decodeSteps(frame as Uint8Array))).toEqual([batch]);
     expect(sent('run:finish')).toMatchObject([finish]);
@@ -46,7 +46,7 @@ describe('what is sent', () => {
     await using recorded = openTestRun(server, { ...optionsOf(START), id, attempt });
     for (const step of steps) recorded.run.log(step);
     await settled(recorded.run);
-    const frames = server.heard.filter(({ event }) => event === 'steps').map(({ payload }) => payload);
+    const frames = server.received.filter(({ event }) => event === 'steps').map(({ payload }) => payload);
     expect(frames).toEqual([readFileSync(new URL('batch.v2.bin', FOLDER))]);
   });
 
@@ -57,8 +57,8 @@ describe('what is sent', () => {
       return done.result ?? undefined;
     });
     await trainer.send(given);
-    const reports = () => trainer.server.heard.filter(({ event }) => event === 'command:done');
-    await vi.waitFor(() => expect(reports().map(({ payload }) => payload)).toMatchObject([done]), 10_000);
+    const reports = () => trainer.server.received.filter(({ event }) => event === 'command:done');
+    await vi.waitFor(() => expect(reports().map(({ payload }) => payload)).toMatchObject([done]), 30_000);
     expect(parse(commandDone, reports()[0]?.payload)).toMatchObject(done);
   });
 });
@@ -67,10 +67,10 @@ describe('what is sent', () => {
 async function commanded(onCommand: (given: Command) => string | undefined) {
   const server = await IngestServer.listen();
   const test = openTestRun(server, { ...optionsOf(START), onCommand });
-  await vi.waitFor(() => expect(server.heard).not.toEqual([]), 10_000);
+  await vi.waitFor(() => expect(server.received).not.toEqual([]), 30_000);
   return {
     server,
-    send: (given: object) => server.sockets[0]?.timeout(5_000).emitWithAck('command', given),
+    send: (given: object) => server.sockets[0]?.timeout(60_000).emitWithAck('command', given),
     [Symbol.asyncDispose]: async () => {
       await test[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

@@ -46,4 +46,4 @@ async function sendAll(left: readonly StoredSpool[], { folder, warn, ...options 
   }
 }
 
-const IN_BACKGROUND = { signal: new AbortController().signal, patience: null, onSteps: () => {} };
+const IN_BACKGROUND = { signal: new AbortController().signal, stallTimeout: null, onSteps: () => {} };

@@ -42,7 +42,7 @@ export class Outbox {
   #added = 0;
   #lost = 0;
   #overflow = NO_OVERFLOW;
-  #waiters: { most: number; done: () => void }[] = [];
+  #waiters: { max: number; done: () => void }[] = [];
   #isReleased = false;
 
   constructor(limits = OUTBOX_LIMITS) {
@@ -122,9 +122,9 @@ export class Outbox {
   }
 
   /** Resolves once at most so many steps are pending, or none will leave any more. */
-  drained(most: number): Promise<void> {
+  drained(max: number): Promise<void> {
     return new Promise((done) => {
-      this.#waiters.push({ most, done });
+      this.#waiters.push({ max, done });
       this.#wake();
     });
   }
@@ -178,7 +178,7 @@ export class Outbox {
   }
 
   #wake(): void {
-    const isReady = ({ most }: { most: number }) => this.#isReleased || this.pending <= most;
+    const isReady = ({ max }: { max: number }) => this.#isReleased || this.pending <= max;
     const ready = this.#waiters.filter(isReady);
     this.#waiters = this.#waiters.filter((waiter) => !isReady(waiter));
     for (const { done } of ready) done();

@@ -43,7 +43,7 @@ export type Command = {
 } & Exclude<Reaction, { kind: 'observe' }>;
 
 /**
- * Carries a command out. Resolves once that is done, with what came of it in words for the history of the run; rejects
+ * Carries a command out. Resolves once that is done, with a result in words for the history of the run; rejects
  * where it cannot be done.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is one
@@ -52,6 +52,7 @@ export type CommandHandler = (command: Command) => Promise<string | undefined | 
 /** How a run ends by itself: `lost` is the server's word. */
 export type EndStatus = 'finished' | 'stopped' | 'failed';
 
+/** Options of {@link startRun}. Only `server`, `project` and `name` are needed. */
 export interface StartRunOptions {
   /** The server's address, such as http://127.0.0.1:4870; a path in it is ignored. */
   server: string | URL;
@@ -66,6 +67,8 @@ export interface StartRunOptions {
   notes?: string | undefined;
   /** Names of the layers; `layerGradVar` and `layerOutVar` of every step then have as many values. */
   layers?: readonly string[] | undefined;
+  /** Whether names of custom scalars that trackers use for a field of a step, such as `train/loss`, stand for it. */
+  mapNames?: boolean | undefined;
   /** A UUID; a new one of version 7 by default. Pass the former one to go on with a run. */
   id?: string | undefined;
   /**
@@ -116,11 +119,13 @@ export interface OpenedAttempt {
   lastStep: number | null;
 }
 
+/** Options of waiting for a run. */
 export interface WaitOptions {
   /** Ends the waiting: the promise then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
+/** Options of {@link Run.finish}. */
 export interface FinishOptions {
   /** Milliseconds that the server is given to take what is still pending; 10,000 by default. */
   timeoutMs?: number | undefined;
@@ -128,6 +133,7 @@ export interface FinishOptions {
   endedAt?: number | undefined;
 }
 
+/** The result of {@link Run.finish}. */
 export interface FinishResult {
   /** Whether the server has every step that `log` took, and the end of the run. */
   delivered: boolean;
@@ -149,7 +155,7 @@ export interface Run {
   readonly attempt: number | null;
   /**
    * Resolves once the server has opened the attempt, with the first answer however often the connection breaks; null
-   * where the run is over before. Keeps the process alive until then, which may be for ever where the server is away.
+   * where the run is over before. Keeps the process alive until then, which may be forever where the server is away.
    */
   readonly opened: (options?: WaitOptions) => Promise<OpenedAttempt | null>;
   /** Aborted when the server asks the run to stop; its `reason` is an Error that says why. */
@@ -160,7 +166,7 @@ export interface Run {
   readonly log: (step: StepInput) => void;
   /**
    * Resolves once at most so many steps are pending, 0 by default, or the run is over; keeps the process alive until
-   * then. A trainer has no use for it: it is for who reads steps faster than a server takes them.
+   * then. A trainer does not need it: it is for programs that read steps faster than a server takes them.
    */
   readonly drained: (max?: number, options?: WaitOptions) => Promise<void>;
   /**
@@ -180,6 +186,7 @@ export interface Run {
  */
 export declare function startRun(options: StartRunOptions): Promise<Run>;
 
+/** Options of {@link syncSpool}. */
 export interface SyncOptions {
   server: string | URL;
   key?: string | undefined;
@@ -191,7 +198,7 @@ export interface SyncOptions {
   onProgress?: ((steps: number) => void) | undefined;
 }
 
-/** What became of a file of the spool. */
+/** The outcome of a file of the spool. */
 export interface SyncedFile {
   path: string;
   run: string;
@@ -215,7 +222,7 @@ export interface SyncedFile {
 }
 
 /**
- * Sends what processes that are no more have left in a spool, one file after another, and yields what became of each.
+ * Sends what ended processes have left in a spool, one file after another, and yields the outcome of each.
  * Rejects with a TypeError naming the option that is wrong.
  */
 export declare function syncSpool(options: SyncOptions): AsyncGenerator<SyncedFile, void, undefined>;

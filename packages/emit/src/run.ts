@@ -22,7 +22,7 @@ import type { Warn } from './warn.ts';
 const FINISH_TIMEOUT = 10_000;
 /** Milliseconds that a signal waits for the end of the run to be delivered. */
 const STOP_TIMEOUT = 2_000;
-/** Milliseconds that the start of a run waits for what an earlier process has left of it. */
+/** Milliseconds that the start of a run waits for the steps that an earlier process has left. */
 const LEFT_BEHIND_TIMEOUT = 10_000;
 /** The longest delay that `setTimeout` takes. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
@@ -83,12 +83,12 @@ export class LiveRun implements Run {
       handlesExit: options.handleExit,
       save: () => this.#spool.save(this.#ending && endedNow(this.#ending)),
       fail: (reason) => this.#spool.save(endedNow(this.#ending ?? { status: 'failed', reason })),
-      stop: (signal) => within(STOP_TIMEOUT, this.finish('stopped', signal, { timeoutMs: STOP_TIMEOUT })),
+      stop: (signal) => withTimeout(STOP_TIMEOUT, this.finish('stopped', signal, { timeoutMs: STOP_TIMEOUT })),
     };
     watchExit(this.#exiting);
   }
 
-  /** Connects, once what an earlier process has left of this run is sent, where that is waited for. */
+  /** Connects, once the steps that an earlier process has left of this run are sent, if there are any. */
   connect(leftBehind: Promise<void> | null): void {
     if (!leftBehind) this.#connection.open();
     else void until(leftBehind, AbortSignal.timeout(LEFT_BEHIND_TIMEOUT)).finally(() => this.#connection.open());
@@ -161,7 +161,7 @@ export class LiveRun implements Run {
   async #finish(end: RunEnd, timeoutMs: number): Promise<FinishResult> {
     const began = Date.now();
     this.#ending = end;
-    await within(timeoutMs / 2, this.#commands.idle()); // what is being carried out, such as a checkpoint, gets its time
+    await withTimeout(timeoutMs / 2, this.#commands.idle()); // what is being carried out, such as a checkpoint, gets its time
     const answer = this.#refused ? false : await this.#end(end, timeoutMs - (Date.now() - began));
     this.#connection.close();
     this.#commands.close();
@@ -177,7 +177,7 @@ export class LiveRun implements Run {
 
   /** Whether the server takes the end; null where it does not answer in time. */
   #end(end: RunEnd, timeoutMs: number): Promise<boolean | null> {
-    return within(timeoutMs, this.#connection.finish(end));
+    return withTimeout(timeoutMs, this.#connection.finish(end));
   }
 
   #allDropped(): DroppedValue[] {
@@ -207,8 +207,8 @@ export class LiveRun implements Run {
   }
 }
 
-/** What a promise resolves to, null where it takes longer. Keeps the process alive, as nothing else here does. */
-async function within<Value>(milliseconds: number, promise: Promise<Value>): Promise<Value | null> {
+/** The value of a promise, or null after `milliseconds`. Keeps the process alive, as nothing else here does. */
+async function withTimeout<Value>(milliseconds: number, promise: Promise<Value>): Promise<Value | null> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<null>((resolve) => {
     timer = setTimeout(resolve, milliseconds, null);

@@ -20,20 +20,20 @@ import type { Warn } from './warn.ts';
 
 /** How much of a file is in memory at a time. */
 const MAX_READ_AHEAD = 8 * 1024 * 1024;
-/** How often it is looked how far sending has come, in milliseconds. */
+/** Milliseconds between two checks of the progress. */
 const PROGRESS = 1_000;
 
 export interface SendOptions extends Pick<ConnectionOptions, 'server' | 'timing'> {
   handshake: IngestHandshake;
   signal: AbortSignal;
-  /** Milliseconds that a server may take no step at all; null to wait for it however long it is away. */
-  patience: number | null;
+  /** Milliseconds without a single acknowledged step before sending gives up; null to wait however long the server is away. */
+  stallTimeout: number | null;
   /** Called with how many steps the server has acknowledged, as it does. */
   onSteps: (count: number) => void;
 }
 
 export interface SentSpool {
-  /** Which attempt the server has put it down as; null where it has not said. */
+  /** The attempt that the server stores it as; null where it has not answered. */
   attempt: number | null;
   /** Steps that the server acknowledged. */
   steps: number;
@@ -47,7 +47,7 @@ export interface SentSpool {
   kept: { path: string; reason: string } | null;
 }
 
-/** Nothing carries commands out: what is sent is of a process that is no more. */
+/** No command can be carried out: the process that logged these steps has ended. */
 const NO_COMMANDS: ConnectionOptions['commands'] = {
   take: (_, answer) =>
     answer({ error: 'this client only delivers what a trainer has left', field: 'run', retry: true }),
@@ -56,7 +56,7 @@ const NO_COMMANDS: ConnectionOptions['commands'] = {
 };
 const SILENT: Warn = Object.assign(() => {}, { forget: () => {} });
 
-/** What a file says of its run; null where that cannot be read. */
+/** The server and the start request of a file; null where they cannot be read. */
 export function readSpoolStart(path: string): { server: string; start: StartRequest } | null {
   try {
     const fd = openSync(path, 'r');
@@ -127,13 +127,13 @@ async function sendFile(file: SpoolFile, options: SendOptions, sent: SentSpool):
       sent.attempt = attempt;
     },
     onRefused: (reason) => trouble.abort(new Error(`the server refuses this run: ${reason}`)),
-    onAway: (reason, isReachable) => (isReachable || options.patience !== null) && trouble.abort(new Error(reason)),
+    onAway: (reason, isReachable) => (isReachable || options.stallTimeout !== null) && trouble.abort(new Error(reason)),
   });
   connection.open();
   try {
     const { end, dropped } = await sendSteps({ file, reader, outbox, connection, options, signal, sent });
     ownDrops.addAll(dropped);
-    await sendEnd(connection, end, options.patience, signal);
+    await sendEnd(connection, end, options.stallTimeout, signal);
   } finally {
     connection.close();
     sent.lost = reader.lost;
@@ -152,7 +152,7 @@ interface Sending {
   sent: SentSpool;
 }
 
-/** What a file says beside steps: how the run ends, where it does, and what was left out of the steps. */
+/** The records beside steps: the end of the run, if there is one, and the values that were dropped. */
 interface Rest {
   end: RunEnd | null;
   dropped: DroppedValue[];
@@ -180,19 +180,19 @@ async function sendSteps(sending: Sending): Promise<Rest> {
 
 /** Until everything that was read is acknowledged. */
 async function drain({ file, outbox, options, signal, sent }: Sending): Promise<void> {
-  const { patience, onSteps } = options;
+  const { stallTimeout, onSteps } = options;
   const drained = outbox.drained(0);
   let progressAt = Date.now();
   while (outbox.pending > 0) {
     const before = { pending: outbox.pending, lost: outbox.lost };
-    await until(drained, within(signal, PROGRESS));
+    await until(drained, withTimeout(signal, PROGRESS));
     signal.throwIfAborted();
     const gone = before.pending - outbox.pending;
     const acknowledged = gone - (outbox.lost - before.lost);
     sent.steps += acknowledged;
     if (acknowledged > 0) onSteps(acknowledged);
     if (gone > 0) progressAt = Date.now();
-    else if (patience !== null && Date.now() - progressAt >= patience) throw tookNothing(patience);
+    else if (stallTimeout !== null && Date.now() - progressAt >= stallTimeout) throw stalled(stallTimeout);
     file.keepHeld(Date.now());
   }
 }
@@ -200,22 +200,22 @@ async function drain({ file, outbox, options, signal, sent }: Sending): Promise<
 async function sendEnd(
   connection: Connection,
   end: RunEnd | null,
-  patience: number | null,
+  stallTimeout: number | null,
   signal: AbortSignal,
 ): Promise<void> {
   let isTaken = false;
   const taken = connection.finish(end).then((accepted) => {
     isTaken = accepted;
   });
-  await until(taken, patience === null ? signal : within(signal, patience));
+  await until(taken, stallTimeout === null ? signal : withTimeout(signal, stallTimeout));
   signal.throwIfAborted();
   if (!isTaken) throw new Error('the server has not taken the end of the run');
 }
 
-function within(signal: AbortSignal, milliseconds: number): AbortSignal {
+function withTimeout(signal: AbortSignal, milliseconds: number): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
 }
 
-function tookNothing(patience: number): Error {
-  return new Error(`the server has acknowledged no step for ${patience / 1_000} s`);
+function stalled(stallTimeout: number): Error {
+  return new Error(`the server has acknowledged no step for ${stallTimeout / 1_000} s`);
 }

@@ -54,7 +54,7 @@ test('what is still on its way is not sent again on the same connection', async 
   await using link = await SlowLink.listen(server.url, 1_000_000);
   await using recorded = openTestRun(link, {}, 100_000, { answer: 20, longestAnswer: 20, unacknowledged: 500 });
   const { run, warnings } = recorded;
-  await vi.waitFor(() => expect(server.heard).toHaveLength(1), 20_000);
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), 20_000);
   link.rate = 0;
   run.log({ step: 0 });
   await vi.waitFor(() => expect(warnings).toHaveLength(1), 20_000); // many times what an answer may take

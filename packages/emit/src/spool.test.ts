@@ -23,7 +23,7 @@ import { syncSpool } from './sync-spool.ts';
 import { IngestServer, openTestRun, range, settled } from './testing.ts';
 
 const OK = { ok: true } as const;
-const SOON = { timeout: 20_000 };
+const SOON = { timeout: 60_000 };
 
 let folder: string;
 beforeEach(() => {
@@ -117,7 +117,7 @@ test('what finish could not deliver is sent by syncSpool, with the end of the ru
   expect(files()).toEqual([]);
   expect(server.acceptedSteps).toEqual(range(0, 5_000));
   expect(server.accepted[7]).toMatchObject({ step: 7, loss: 1, layerGradVar: [7] });
-  const [start, end] = [server.heard[0], server.heard.at(-1)];
+  const [start, end] = [server.received[0], server.received.at(-1)];
   expect(start).toMatchObject({ event: 'run:start', payload: { run: run.id, layers: ['wte'], config: { lr: 1 } } });
   expect(end).toMatchObject({ event: 'run:finish', payload: { status: 'failed', reason: 'out of memory' } });
   const { endedAt } = Object(end).payload;
@@ -143,7 +143,7 @@ test('the next run of the same folder sends what was left, its own former attemp
   recorded.run.log({ step: 30 });
   await settled(recorded.run);
   await vi.waitFor(() => expect(files()).toEqual([]), SOON);
-  const starts = server.heard.filter(({ event }) => event === 'run:start').map(({ payload }) => payload as RunStart);
+  const starts = server.received.filter(({ event }) => event === 'run:start').map(({ payload }) => payload as RunStart);
   expect(starts.filter(({ run }) => run === first.id)).toMatchObject([{ attempt: 1 }, { attempt: 2 }]);
   expect(starts.filter(({ run }) => run === other.id)).toMatchObject([{ attempt: 1 }]);
   expect([...server.acceptedSteps].sort((a, b) => a - b)).toEqual(range(0, 31));
@@ -291,7 +291,7 @@ test('a command for a run that was left is not obeyed in its place', async () =>
   let answer: unknown;
   server.answer = async ({ event }, socket) => {
     const stop = { id: '01990000-0000-7000-8000-000000000001', run: id, kind: 'stop', reason: 'diverged' };
-    if (event === 'steps') answer = await socket.timeout(5_000).emitWithAck('command', stop);
+    if (event === 'steps') answer = await socket.timeout(60_000).emitWithAck('command', stop);
     return OK;
   };
   await sync(server.url);

@@ -65,7 +65,7 @@ export class Spool implements Overflow {
   /** Bytes that the file may have. */
   #room = 0;
   #hasEnd = false;
-  /** How many left out values the file tells of. */
+  /** How many dropped values the file has recorded. */
   #dropped = 0;
   #isClosed = false;
 
@@ -257,11 +257,13 @@ export class Spool implements Overflow {
   /** The steps of the next record in the overflow. Where it is damaged the length shrinks by more than what is returned. */
   #readStored(): StepEvent[] {
     try {
-      const lost = this.#reader?.lost ?? 0;
-      let record = this.#reader?.next();
-      while (record && record.type !== 'steps') record = this.#reader?.next(); // what was left out stands between them
+      const reader = this.#reader;
+      if (!reader) throw new Error('it is not open for reading');
+      const { lost } = reader;
+      let record = reader.next();
+      while (record && record.type !== 'steps') record = reader.next(); // what was left out stands between them
       if (!record) throw new Error('its end is damaged');
-      this.#stored -= record.count + (this.#reader?.lost ?? 0) - lost;
+      this.#stored -= record.count + reader.lost - lost;
       return decodeSteps(record.payload).steps;
     } catch (error) {
       this.#options.warn(`${this.#stored} steps cannot be read back from the spool: ${error}`, 'spool read');

@@ -43,11 +43,11 @@ test.each<[string, object]>([
   await rejection.toThrow(`startRun: ${field}: `);
 });
 
-test('startRun rejects options that are none', async () => {
+test('startRun rejects what is no options object', async () => {
   await expect(startRun(null as unknown as StartRunOptions)).rejects.toThrow('startRun: options: must be an object');
 });
 
-test('a circular config is told', async () => {
+test('a circular config is named in the error', async () => {
   const config: Record<string, unknown> = {};
   config.self = config;
   await expect(startRun({ ...NOWHERE, config })).rejects.toThrow('startRun: config: Converting circular structure');

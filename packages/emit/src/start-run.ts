@@ -75,10 +75,10 @@ function flag(field: string, value: unknown): boolean {
 
 function describe(options: StartRunOptions): StartRequest {
   const { id = uuidv7(Date.now()), attempt = 1, startedAt = Date.now() } = options;
-  const { project, name, owner, tags, notes, layers, policy } = options;
+  const { project, name, owner, tags, notes, layers, policy, mapNames } = options;
   const config = asJson(options.config);
   const session = randomUUID(); // so that a reconnection, or who sends the spool, opens no other attempt
-  const about = { project, name, config, owner, tags, notes, layers, policy };
+  const about = { project, name, config, owner, tags, notes, layers, policy, mapNames };
   return parse(startRequest, { run: id, attempt, session, startedAt, ...about });
 }
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { StepIntake } from './step-intake.ts';
 import { warnWithCount } from './warn.ts';
 
-function intake(layers = 0) {
+function createIntake(layers = 0) {
   const warnings: string[] = [];
   const drops = new DropCount();
   return {
@@ -20,29 +20,29 @@ function intake(layers = 0) {
 
 test('time is filled in, and kept where it is given', () => {
   const before = Date.now();
-  const { intake: door } = intake();
-  expect(door.take({ step: 1 })?.time).toBeGreaterThanOrEqual(before);
-  expect(door.take({ step: 1, time: 1e11 })?.time).toBe(1e11);
+  const { intake } = createIntake();
+  expect(intake.take({ step: 1 })?.time).toBeGreaterThanOrEqual(before);
+  expect(intake.take({ step: 1, time: 1e11 })?.time).toBe(1e11);
 });
 
 test('a step is copied, so that a trainer may use its arrays again', () => {
-  const { intake: door } = intake(2);
+  const { intake } = createIntake(2);
   const layerGradVar = [1, 2];
-  const step = door.take({ step: 1, layerGradVar });
+  const step = intake.take({ step: 1, layerGradVar });
   layerGradVar[0] = 9;
   expect(step?.layerGradVar).toEqual([1, 2]);
 });
 
 test('what a tensor library hands out is taken', () => {
-  const { intake: door } = intake(2);
+  const { intake } = createIntake(2);
   const quantiles = Float64Array.from({ length: 9 }, (_, at) => at);
-  const step = door.take({ step: 1, tevQuantiles: quantiles, layerGradVar: new Float32Array([1, 0.5]) });
+  const step = intake.take({ step: 1, tevQuantiles: quantiles, layerGradVar: new Float32Array([1, 0.5]) });
   expect(step).toMatchObject({ tevQuantiles: [0, 1, 2, 3, 4, 5, 6, 7, 8], layerGradVar: [1, 0.5] });
 });
 
 test('non-finite values are values', () => {
-  const { intake: door, warnings } = intake();
-  expect(door.take({ step: 1, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY })).toMatchObject({
+  const { intake, warnings } = createIntake();
+  expect(intake.take({ step: 1, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY })).toMatchObject({
     loss: Number.NaN,
     gradNorm: Number.POSITIVE_INFINITY,
   });
@@ -55,8 +55,8 @@ test.each([
   [{}, 'step', 'not a whole number'],
   [null, 'step', 'not an object'],
 ])('%o has no step number: it is dropped, warned of and counted', (step, field, reason) => {
-  const { intake: door, warnings, drops } = intake();
-  for (let time = 0; time < 2; time++) expect(door.take(step)).toBeNull();
+  const { intake, warnings, drops } = createIntake();
+  for (let time = 0; time < 2; time++) expect(intake.take(step)).toBeNull();
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain(`a step was dropped: ${field}: `);
   expect(drops.values()).toEqual([{ field, reason, count: 2 }]);
@@ -101,10 +101,10 @@ test.each<[string, object, string, string]>([
   ['a revoked proxy as an array', { layerGradVar: revoked() }, 'layerGradVar', 'cannot be read'],
   ['a revoked proxy of scalars', { custom: revoked() }, 'custom', 'cannot be read'],
 ])('a bad value costs itself, not the step: %s', (_, wrong, field, reason) => {
-  const { intake: door, warnings, drops } = intake(3);
+  const { intake, warnings, drops } = createIntake(3);
   const input = Object.defineProperties({ step: 7, loss: 2.5 }, Object.getOwnPropertyDescriptors(wrong));
   for (let time = 0; time < 2; time++) {
-    const step = door.take(input);
+    const step = intake.take(input);
     expect(step).toMatchObject({ step: 7, loss: 2.5 });
     if ('custom' in wrong && field !== 'custom') expect(step?.custom).toEqual({ kept: 2 });
     else expect(step).not.toHaveProperty(field === 'time' ? 'lr' : field);
@@ -115,9 +115,9 @@ test.each<[string, object, string, string]>([
 });
 
 test('a run that names no layers keeps its steps, without what is by layer', () => {
-  const { intake: door, warnings, drops } = intake(0);
+  const { intake, warnings, drops } = createIntake(0);
   for (const step of [1, 2]) {
-    const taken = door.take({ step, loss: 3, layerGradVar: [1, 2] });
+    const taken = intake.take({ step, loss: 3, layerGradVar: [1, 2] });
     expect(taken).toMatchObject({ step, loss: 3 });
     expect(taken).not.toHaveProperty('layerGradVar');
   }
@@ -131,8 +131,8 @@ const scalars = (from: number, to: number) =>
   Object.fromEntries(Array.from({ length: to - from }, (_, at) => [`scalar ${from + at}`, at]));
 
 test('custom scalars beyond the names that a run may have are left out and counted, with one warning', () => {
-  const { intake: door, warnings, drops } = intake();
-  const names = (custom: Record<string, number>) => Object.keys(door.take({ step: 1, custom })?.custom ?? {}).length;
+  const { intake, warnings, drops } = createIntake();
+  const names = (custom: Record<string, number>) => Object.keys(intake.take({ step: 1, custom })?.custom ?? {}).length;
   expect(names(scalars(0, 9_000))).toBe(9_000);
   expect(names(scalars(8_500, 9_500))).toBe(1_000);
   expect(names(scalars(9_400, 10_005))).toBe(600); // 100 known ones and the 500 that still fit
@@ -144,10 +144,10 @@ test('custom scalars beyond the names that a run may have are left out and count
 });
 
 test('the names of a step that is dropped do not count', () => {
-  const { intake: door, warnings } = intake();
-  expect(door.take({ step: 0.5, custom: scalars(0, MAX_CUSTOM_SCALARS) })).toBeNull();
+  const { intake, warnings } = createIntake();
+  expect(intake.take({ step: 0.5, custom: scalars(0, MAX_CUSTOM_SCALARS) })).toBeNull();
   const custom = scalars(MAX_CUSTOM_SCALARS, 2 * MAX_CUSTOM_SCALARS);
-  expect(Object.keys(door.take({ step: 1, custom })?.custom ?? {})).toHaveLength(MAX_CUSTOM_SCALARS);
+  expect(Object.keys(intake.take({ step: 1, custom })?.custom ?? {})).toHaveLength(MAX_CUSTOM_SCALARS);
   expect(warnings).toHaveLength(1); // of the dropped step
 });
 
@@ -165,10 +165,10 @@ test('what comes through can be encoded and passes the schema; junk is null, nev
     },
     { requiredKeys: [] },
   );
-  const { intake: door } = intake();
+  const { intake } = createIntake();
   fc.assert(
     fc.property(fc.oneof(event, fc.anything()), (input) => {
-      const step = door.take(input);
+      const step = intake.take(input);
       if (!step) return;
       expect(stepEvent.safeParse(step).success).toBe(true);
       encodeSteps({ run: '01990000-0000-7000-8000-000000000000', attempt: 1, steps: [step] });
@@ -178,10 +178,10 @@ test('what comes through can be encoded and passes the schema; junk is null, nev
 });
 
 test('a step whose number cannot be read is dropped', () => {
-  const { intake: door, warnings, drops } = intake();
+  const { intake, warnings, drops } = createIntake();
   const hostile = Object.defineProperty({ loss: 1 }, 'step', { get: () => getter.accuracy });
-  expect(door.take(hostile)).toBeNull();
-  expect(door.take(revoked())).toBeNull();
+  expect(intake.take(hostile)).toBeNull();
+  expect(intake.take(revoked())).toBeNull();
   expect(warnings).toEqual(['a step was dropped: step: it throws when it is read']);
   expect(drops.values()).toEqual([{ field: 'step', reason: 'cannot be read', count: 2 }]);
 });

@@ -12,14 +12,14 @@ import {
 } from '@evenkeel/protocol';
 import type { Warn } from './warn.ts';
 
-/** A value whose reading throws: a getter or a proxy. */
+/** A value that throws when it is read: a getter or a proxy. */
 const UNREADABLE = 'cannot be read';
 const WORDS: Readonly<Record<string, string>> = { ...DROP_REASONS, [UNREADABLE]: 'it throws when it is read' };
 
 /** A value that is left out: its field and why. */
 type Dropped = [field: string, reason: string];
 
-/** The door through which steps come in: it leaves out what a server would leave out, and counts that. */
+/** Checks each logged step: drops the values that a server would drop, and counts them. */
 export class StepIntake {
   readonly #context: StepContext;
   readonly #drops: DropCount;

@@ -6,8 +6,8 @@ import { listSpool, type StoredSpool } from './spool-file.ts';
 import { spoolFolder } from './spool-folder.ts';
 import { handshakeOf, optionError, serverAddress } from './start-run.ts';
 
-/** Milliseconds that a server may acknowledge nothing. */
-const PATIENCE = 60_000;
+/** Milliseconds without an acknowledgement before a file is kept for later. */
+const STALL_TIMEOUT = 60_000;
 
 /** See `public.ts`. */
 export async function* syncSpool(options: SyncOptions): AsyncGenerator<SyncedFile, void, undefined> {
@@ -29,7 +29,7 @@ function readOptions(options: SyncOptions): SendOptions & { folder: string } {
       handshake: handshakeOf(options.key),
       timing: TIMING,
       signal: options.signal ?? new AbortController().signal,
-      patience: PATIENCE,
+      stallTimeout: STALL_TIMEOUT,
       onSteps: options.onProgress ?? (() => {}),
     };
   } catch (error) {

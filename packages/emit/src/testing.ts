@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { accepted, decodeSteps, MAX_FRAME_BYTES, type RefusedError, type StepEvent } from '@evenkeel/protocol';
 import { Server, type ServerOptions, type Socket } from 'socket.io';
 import { vi } from 'vitest';
@@ -9,7 +8,7 @@ import type { StartRunOptions } from './public.ts';
 import type { SpoolTuning } from './spool.ts';
 import { openRun } from './start-run.ts';
 
-/** What a server heard. */
+/** A message that the server received. */
 interface Message {
   event: string;
   payload: unknown;
@@ -21,7 +20,7 @@ type Answer = (message: Message, socket: Socket) => unknown;
 
 /** A socket.io server that keeps what it accepted, and can go away and come back on its port. */
 export class IngestServer {
-  readonly heard: Message[] = [];
+  readonly received: Message[] = [];
   readonly accepted: StepEvent[] = [];
   readonly handshakes: Record<string, unknown>[] = [];
   answer: Answer = () => ({ ok: true });
@@ -46,7 +45,7 @@ export class IngestServer {
   }
 
   get batches(): number[][] {
-    return this.heard.filter(({ event }) => event === 'steps').map(({ steps }) => steps.map(({ step }) => step));
+    return this.received.filter(({ event }) => event === 'steps').map(({ steps }) => steps.map(({ step }) => step));
   }
 
   get acceptedSteps(): number[] {
@@ -71,11 +70,10 @@ export class IngestServer {
       next(refused ? Object.assign(new Error(refused.message), { data: refused.toRefusal() }) : undefined);
     });
     ingest.on('connection', (socket) => {
-      socket.onAny((event, payload, reply) => void this.#hear(socket, event, payload, reply));
+      socket.onAny((event, payload, reply) => void this.#receive(socket, event, payload, reply));
     });
-    this.#http.listen(this.#port, '127.0.0.1');
-    await once(this.#http, 'listening');
-    this.#port = (this.#http.address() as AddressInfo).port;
+    if (this.#port === 0) this.#port = await listenAnywhere(this.#http);
+    else await listenOn(this.#http, this.#port);
   }
 
   async stop(): Promise<void> {
@@ -87,26 +85,42 @@ export class IngestServer {
     await this.stop();
   }
 
-  async #hear(socket: Socket, event: string, payload: unknown, reply: (ack: unknown) => void): Promise<void> {
+  async #receive(socket: Socket, event: string, payload: unknown, reply: (ack: unknown) => void): Promise<void> {
     const steps = payload instanceof Uint8Array ? decodeSteps(payload).steps : [];
     const message = { event, payload, steps };
-    this.heard.push(message);
+    this.received.push(message);
     const answer = await this.answer(message, socket);
     if (accepted.safeParse(answer).success) this.accepted.push(...steps);
     if (answer) reply(answer);
   }
 }
 
+/** Below the ports that a system hands out by itself: no other process takes it while the server is away. */
+async function listenAnywhere(http: HttpServer): Promise<number> {
+  const port = 10_000 + Math.floor(20_000 * Math.random());
+  return listenOn(http, port).then(
+    () => port,
+    (error) => (error.code === 'EADDRINUSE' ? listenAnywhere(http) : Promise.reject(error)),
+  );
+}
+
+async function listenOn(http: HttpServer, port: number): Promise<void> {
+  http.listen(port, '127.0.0.1');
+  await once(http, 'listening');
+}
+
 /** Pauses of milliseconds; what depends on the speed of the link or the server stays as it is in real runs. */
 const TEST_TIMING: Timing = {
   ...TIMING,
-  answer: 500,
   pause: 5,
   longestPause: 20,
   refused: 20,
   reconnect: 10,
   longestReconnect: 50,
 };
+
+/** Where answers are missing: of a server that is only slow, a step would come twice. */
+export const IMPATIENT: Partial<Timing> = { answer: 500 };
 
 /** A run that retries within milliseconds, keeps its warnings, and is over with the test. */
 export function openTestRun(
@@ -148,5 +162,5 @@ export function range(from: number, to: number): number[] {
 export async function settled(run: { pending: number }): Promise<void> {
   await vi.waitFor(() => {
     if (run.pending > 0) throw new Error(`${run.pending} steps are pending`);
-  }, 10_000);
+  }, 60_000);
 }

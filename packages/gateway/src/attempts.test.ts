@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { getRun, listAlerts, listCommands, readHistory, recentSteps } from '@evenkeel/db';
 import { encodeSteps } from '@evenkeel/protocol';
 import type { Socket } from 'socket.io-client';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BEGAN, connected, send, startOf, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
 
 let server: TestGateway;
@@ -108,7 +108,7 @@ test('requeue: a job that is queued again under the same number is protected as 
   });
   expect(await listAlerts(server.db, { run, limit: 9 })).toMatchObject([{ rule: 'non-finite', attempt: 2, step: 12 }]);
   expect(await listCommands(server.db, { run, limit: 9 })).toMatchObject([{ kind: 'stop', attempt: 2 }]);
-  await vi.waitFor(() => expect(commands).toMatchObject([{ kind: 'stop' }]));
+  await expect.poll(() => commands).toMatchObject([{ kind: 'stop' }]);
   expect(await readHistory(server.db, { run, limit: 9 })).toMatchObject([
     { kind: 'attempt opened', attempt: 2, reason: expect.stringContaining('attempt 1, which had ended') },
   ]);
@@ -127,7 +127,7 @@ test('a start that is repeated after the end, and a file that is imported again,
   expect(await attemptsOf(run)).toMatchObject([{ status: 'finished' }]);
 });
 
-test('a job that is queued again and says that it began no later is told that no policy acts on its steps, as is the run', async () => {
+test('a job that is queued again and says that it began no later is warned that no policy acts on its steps, and the run says so', async () => {
   const run = await finishedRun();
   const socket = await emitter();
   await send(socket, 'run:start', startOf(run));
@@ -143,7 +143,7 @@ test('a job that is queued again and says that it began no later is told that no
   ]);
 });
 
-test('an emitter of an attempt that another has followed is told so when it comes back', async () => {
+test('an emitter of an attempt that another has followed is warned when it comes back', async () => {
   const { run, socket } = await server.emitter();
   await send(socket, 'run:start', startOf(run, 2));
   const ghost = await emitter();
@@ -165,7 +165,7 @@ test('two emitters of one attempt: their fields merge', async () => {
   expect(await attemptsOf(run)).toMatchObject([{ conflicts: 0 }]);
 });
 
-test('two emitters that send different values of the same fields are both told, and the run says so', async () => {
+test('two emitters that send different values of the same fields are both warned, and the run says so', async () => {
   const { run, socket } = await server.emitter();
   const other = await emitter();
   await send(other, 'run:start', startOf(run));

@@ -16,7 +16,7 @@ afterAll(async () => {
 
 const STOP = { action: { kind: 'stop' }, by: 'ada', reason: 'enough' } as const;
 
-/** What a socket is told, each answered in the same way; null leaves it unanswered. */
+/** Commands that a socket receives, each answered in the same way; null leaves it unanswered. */
 function commandsOf(socket: Socket, answer: unknown = { ok: true }): Command[] {
   const commands: Command[] = [];
   socket.on('command', (command, ack) => {
@@ -37,11 +37,11 @@ async function comeBack(run: string, attempt = 1): Promise<Command[]> {
 
 test('a command reaches the emitter of the run and no other, and is acknowledged', async () => {
   const [wanted, other] = await Promise.all([server.emitter(), server.emitter()]);
-  const [heard, unheard] = [commandsOf(wanted.socket), commandsOf(other.socket)];
+  const [received, others] = [commandsOf(wanted.socket), commandsOf(other.socket)];
   const given = await server.gateway.command({ run: wanted.run, ...STOP });
   expect(given).toMatchObject({ status: 'acknowledged', attempt: 1, kind: 'stop' });
-  expect(heard).toEqual([{ id: given.id, run: wanted.run, kind: 'stop', by: 'ada', reason: 'enough' }]);
-  expect(unheard).toEqual([]);
+  expect(received).toEqual([{ id: given.id, run: wanted.run, kind: 'stop', by: 'ada', reason: 'enough' }]);
+  expect(others).toEqual([]);
 });
 
 test('an unknown run is refused', async () => {
@@ -55,13 +55,13 @@ test('what nobody has acknowledged goes out again when the emitter comes back, a
   const giving = server.gateway.command({ run, ...STOP, action });
   await new Promise((resolve) => socket.once('command', resolve));
   socket.disconnect();
-  const heard = await comeBack(run);
+  const received = await comeBack(run);
   const { id } = await giving;
   await vi.waitFor(
     async () => expect(await findCommand(server.db, { run, id })).toMatchObject({ status: 'acknowledged' }),
     20_000,
   );
-  expect(heard).toEqual([{ id, run, ...action, by: 'ada', reason: 'enough' }]);
+  expect(received).toEqual([{ id, run, ...action, by: 'ada', reason: 'enough' }]);
   const again = await comeBack(run);
   await server.gateway.command({ run, ...STOP });
   expect(again.map(({ kind }) => kind)).toEqual(['stop']);
@@ -69,46 +69,46 @@ test('what nobody has acknowledged goes out again when the emitter comes back, a
 
 test('several that wait go out in the order in which they were given', async () => {
   const { run, socket } = await server.emitter();
-  socket.disconnect();
+  await server.disconnect(socket);
   const kinds = ['checkpoint', 'stop'] as const;
   for (const kind of kinds) {
     expect(await server.gateway.command({ run, ...STOP, action: { kind } })).toMatchObject({ status: 'pending' });
   }
-  const heard = await comeBack(run);
-  await vi.waitFor(() => expect(heard.map(({ kind }) => kind)).toEqual(kinds), 20_000);
+  const received = await comeBack(run);
+  await vi.waitFor(() => expect(received.map(({ kind }) => kind)).toEqual(kinds), 20_000);
 });
 
-test('a refusal is kept as the reason why nothing came of it', async () => {
+test('a refusal is kept as the reason why it failed', async () => {
   const { run, socket } = await server.emitter();
   commandsOf(socket, { error: 'there is no such command here', field: 'kind', retry: false });
   const given = await server.gateway.command({ run, ...STOP });
   expect(given).toMatchObject({ status: 'failed', error: 'there is no such command here' });
 });
 
-test('the emitter of an older attempt is not told', async () => {
+test('the emitter of an older attempt receives no command', async () => {
   const { run, socket } = await server.emitter();
   const old = commandsOf(socket);
-  const heard = await comeBack(run, 2);
+  const received = await comeBack(run, 2);
   await server.gateway.command({ run, ...STOP });
-  expect(heard).toHaveLength(1);
+  expect(received).toHaveLength(1);
   expect(old).toEqual([]);
 });
 
-test('a trainer tells what came of a command, and viewers hear that something did', async () => {
+test('a trainer reports the result of a command, and viewers receive that there is one', async () => {
   const { run, socket } = await server.emitter();
   commandsOf(socket);
   const viewer = server.client('/live');
   await connected(viewer);
   const { id } = await server.gateway.command({ run, ...STOP, action: { kind: 'checkpoint' } });
-  const told = new Promise((resolve) => viewer.once('command', resolve));
+  const announced = new Promise((resolve) => viewer.once('command', resolve));
   expect(await send(socket, 'command:done', { run, id, result: 'kept at step 7' })).toEqual({ ok: true });
   expect(await findCommand(server.db, { run, id })).toMatchObject({ status: 'done', result: 'kept at step 7' });
-  expect(await told).toEqual({ run });
+  expect(await announced).toEqual({ run });
   expect(await send(socket, 'command:done', { run, id: randomUUID() })).toMatchObject({ field: 'id', retry: false });
   expect(await send(socket, 'command:done', { run: randomUUID(), id })).toMatchObject({ field: 'id' });
 });
 
-test('the emitter of an older attempt cannot say what came of a command to the newest', async () => {
+test('the emitter of an older attempt cannot report the result of a command for the newest', async () => {
   const { run, socket } = await server.emitter();
   const second = server.client('/ingest');
   await connected(second);
@@ -121,15 +121,15 @@ test('the emitter of an older attempt cannot say what came of a command to the n
 
 test('an alert is answered as the policy of the run says, once, and the history says by what and why', async () => {
   const socket = server.client('/ingest');
-  const heard = commandsOf(socket);
+  const received = commandsOf(socket);
   await connected(socket);
   const run = randomUUID();
   const policy = { critical: { kind: 'stop' } };
   await send(socket, 'run:start', { ...startOf(run), policy });
   const steps = stepsFrom(0, 20, (step) => (step >= 10 ? Number.NaN : 2));
   await send(socket, 'steps', encodeSteps({ run, attempt: 1, steps }));
-  await vi.waitFor(() => expect(heard).toHaveLength(1), 20_000);
-  expect(heard).toMatchObject([
+  await vi.waitFor(() => expect(received).toHaveLength(1), 20_000);
+  expect(received).toMatchObject([
     { run, kind: 'stop', by: 'non-finite', reason: expect.stringMatching(/^critical non-finite at step 10: /) },
   ]);
   await send(socket, 'run:finish', { run, attempt: 1, status: 'stopped' });

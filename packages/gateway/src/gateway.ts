@@ -3,7 +3,7 @@ import type { Database } from '@evenkeel/db';
 import type { Ingest, Log } from '@evenkeel/ingest';
 import type { EventPort, Principal } from '@evenkeel/protocol';
 import type { Server } from 'socket.io';
-import { IngestDoor } from './ingest-door.ts';
+import { IngestNamespace } from './ingest-namespace.ts';
 import { Live } from './live.ts';
 
 interface GatewayOptions {
@@ -25,7 +25,7 @@ export class Gateway {
 
   constructor({ io, db, log, ingest, events, viewerOf }: GatewayOptions) {
     io.use((_socket, next) => next(new Error('connect to the namespace /ingest or /live')));
-    new IngestDoor({ namespace: io.of('/ingest'), ingest, log });
+    new IngestNamespace({ namespace: io.of('/ingest'), ingest, log });
     this.#live = new Live({ namespace: io.of('/live'), db, log, events, viewerOf });
   }
 

@@ -44,13 +44,15 @@ const frameOf = (run: string, first: number, count = 1) =>
   encodeSteps({ run, attempt: 1, steps: stepsFrom(first, count) });
 
 const HEALTHY = { live: 'ok', ready: 'ok', reasons: [] };
+/** Soon: a probe that a busy machine does not answer within a second says so, and the next one is of the database. */
+const reports = (server: TestGateway, expected: unknown) => expect.poll(() => healthOf(server)).toEqual(expected);
 const failing = (reason: string) => ({ live: 'ok', ready: 'failing', reasons: [reason] });
 
 describe.skipIf(!SERVER)('health on PostgreSQL', () => {
   test('a read-only database is not ready, with and without steps coming, and the server stays alive', async () => {
     const { server, other, name, skip } = await onPostgres();
     const { run, socket } = await server.emitter();
-    expect(await healthOf(server)).toEqual(HEALTHY);
+    await reports(server, HEALTHY);
     const setReadOnly = async (value: 'on' | 'off') => {
       await other.query('set default_transaction_read_only = off');
       await other.query(`alter database ${name} set default_transaction_read_only = ${value}`);
@@ -69,10 +71,10 @@ describe.skipIf(!SERVER)('health on PostgreSQL', () => {
       .toEqual(failing('the database is read-only'));
     const refused = await send(socket, 'steps', frameOf(run, 0));
     expect(refused).toMatchObject({ retry: true });
-    expect(await healthOf(server)).toEqual(failing('the database is read-only'));
+    await reports(server, failing('the database is read-only'));
     await setReadOnly('off');
     await expect.poll(() => send(socket, 'steps', frameOf(run, 0))).toEqual({ ok: true });
-    expect(await healthOf(server)).toEqual(HEALTHY);
+    await reports(server, HEALTHY);
     const { ingest } = await server.gateway.ready();
     expect(ingest).toMatchObject({ unacknowledgedBatches: 0, lastCommit: { stored: true } });
   });
@@ -82,20 +84,20 @@ describe.skipIf(!SERVER)('health on PostgreSQL', () => {
     const { run, socket } = await server.emitter();
     await other.query('begin; lock table run in exclusive mode');
     const locked = failing('a table that steps are stored in is locked');
-    expect(await healthOf(server)).toEqual(locked);
+    await reports(server, locked);
     const ack = send(socket, 'steps', frameOf(run, 0));
     await expect.poll(() => server.gateway.live().ingest.commitInFlightMs).not.toBeNull();
     expect(server.gateway.live().ingest).toMatchObject({ unacknowledgedBatches: 1 });
-    expect(await healthOf(server)).toEqual(locked);
+    await reports(server, locked);
     skip(20);
     expect(await healthOf(server)).toMatchObject({
       live: 'ok',
       ready: 'failing',
-      reasons: [expect.stringMatching(/^a commit of steps has waited for the database for 2\d seconds$/)],
+      reasons: [expect.stringMatching(/^a commit of steps has waited for the database for [2-9]\d seconds$/)],
     });
     await other.query('rollback');
     expect(await ack).toEqual({ ok: true });
-    expect(await healthOf(server)).toEqual(HEALTHY);
+    await reports(server, HEALTHY);
   });
 
   test('a database that fails just after it stored steps, or was probed, is reported within two seconds', async () => {
@@ -104,7 +106,7 @@ describe.skipIf(!SERVER)('health on PostgreSQL', () => {
     for (const isStoring of [true, false]) {
       if (isStoring) expect(await send(socket, 'steps', frameOf(run, 0))).toEqual({ ok: true });
       else skip(60);
-      expect(await healthOf(server)).toEqual(HEALTHY);
+      await reports(server, HEALTHY);
       await other.query('begin; lock table run in exclusive mode');
       skip(1);
       expect(await healthOf(server)).toMatchObject({ live: 'ok', ready: 'failing' });
@@ -124,15 +126,15 @@ describe.skipIf(!SERVER)('health on PostgreSQL', () => {
     expect(await Promise.all([1, 2, 3].map(() => healthOf(server)))).toEqual([silent, silent, silent]);
     release();
     await Promise.all(transactions);
-    await expect.poll(() => healthOf(server)).toEqual(HEALTHY);
+    await reports(server, HEALTHY);
     const { rows } = await other.query('select xact_rollback from pg_stat_database where datname = current_database()');
     expect(Number(rows[0].xact_rollback)).toBeLessThanOrEqual(3);
   });
 });
 
 test('an embedded database with a backlog stays live and ready, as long as commits come to an end', async () => {
-  let skipped = 0;
-  await using server = await startTestGateway({ now: () => new Date(Date.now() + skipped) });
+  let clock = Date.now(); // stands still: however slow the machine is, the last commit has just come to its end
+  await using server = await startTestGateway({ now: () => new Date(clock) });
   const { run, socket } = await server.emitter();
   const acks = Array.from({ length: 12 }, (_, at) => socket.emitWithAck('steps', frameOf(run, 1_024 * at, 1_024)));
   await expect.poll(() => server.gateway.live().ingest.lastCommit).not.toBeNull();
@@ -148,8 +150,8 @@ test('an embedded database with a backlog stays live and ready, as long as commi
   }
   expect(await all).toEqual(acks.map(() => ({ ok: true })));
   expect(seen).toEqual(seen.map(() => HEALTHY));
-  skipped = 3_600_000; // an hour without steps
-  expect(await healthOf(server)).toEqual(HEALTHY);
+  clock += 3_600_000; // an hour without steps
+  await reports(server, HEALTHY);
 });
 
 test('a server in which no commit comes to an end for minutes, though batches wait, is not alive', async () => {
@@ -168,10 +170,10 @@ test('a server in which no commit comes to an end for minutes, though batches wa
   skipped = 601_000;
   expect(await healthOf(server)).toMatchObject({
     live: 'failing',
-    reasons: [expect.stringMatching(/^no commit of steps has ended for 60\d seconds, though batches wait$/)],
+    reasons: [expect.stringMatching(/^no commit of steps has ended for 6\d\d seconds, though batches wait$/)],
   });
   release();
   await transaction;
   expect(await ack).toEqual({ ok: true });
-  expect(await healthOf(server)).toEqual(HEALTHY);
+  await reports(server, HEALTHY);
 });

@@ -1,4 +1,4 @@
-import { recentSteps } from '@evenkeel/db';
+import { getRun, recentSteps } from '@evenkeel/db';
 import { type Ack, encodeSteps } from '@evenkeel/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BEGAN, send, startTestGateway, stepsFrom, type TestGateway } from './testing.ts';
@@ -47,7 +47,7 @@ test('what one connection has unacknowledged is bounded: more is refused with a 
   expect(await send(socket, 'steps', { run, attempt: 1, steps: [{ step: 15, time: BEGAN }] })).toEqual({ ok: true });
 });
 
-test('a connection that goes on sending what is refused is cut off unread, and what it had taken is stored', async () => {
+test('a connection that goes on sending what is refused is cut off unread, and what was not decoded is not stored', async () => {
   const { run, socket } = await server.emitter();
   let release = () => {};
   const held = new Promise<void>((resolve) => {
@@ -57,13 +57,17 @@ test('a connection that goes on sending what is refused is cut off unread, and w
   const cut = new Promise((resolve) => socket.once('disconnect', resolve));
   const before = server.bytesRead();
   const padding = 'x'.repeat(1024 * 1024);
-  for (let step = 0; step < 120; step++)
+  for (let step = 0; step < 120; step++) {
     socket.emit('steps', { run, attempt: 1, steps: [{ step, time: BEGAN }], padding });
+    if (step === 2) socket.emit('run:finish', { run, attempt: 1, status: 'finished' });
+  }
   await cut;
   expect(server.bytesRead() - before).toBeLessThan(60 * padding.length);
   release();
   await transaction;
-  await expect.poll(async () => (await recentSteps(server.db, { run, limit: 99 })).length).toBe(15);
+  await server.gateway.settled();
+  expect((await recentSteps(server.db, { run, limit: 99 })).map(({ step }) => step)).toEqual([0]);
+  expect(await getRun(server.db, run)).toMatchObject({ status: 'running' }); // its end comes again, after its steps
 });
 
 test('what would lie too deep in JSON to be counted is refused', async () => {

@@ -21,23 +21,24 @@ import type { Namespace, Socket } from 'socket.io';
 /** How long steps gather before they go out in one frame per run, in milliseconds. */
 const STEPS_TICK = 50;
 const BOARD_TICK = 500;
+const CONSOLE_TICK = 500;
 /** Frames a viewer may leave unacknowledged before it is skipped ahead. */
 const UNACKNOWLEDGED_FRAMES = 16;
-/** Runs one viewer may watch at once. */
+/** The max number of runs that one viewer watches at once. */
 const WATCHED_RUNS = 100;
 
-/** The message that an event of a run becomes: its row on the board has changed, or viewers read something of it again. */
+/** The message that an event of a run becomes, beside steps and console output: its row on the board has changed, or viewers read something of it again. */
 const MESSAGES = {
   'run started': 'board',
   'run ended': 'board',
-  'forecast noted': 'board',
+  'forecast stored': 'board',
   'run described': 'run',
   'step removed': 'run',
   'run archived': 'run',
   'run deleted': 'run',
   'command acknowledged': 'command',
   'command settled': 'command',
-} as const satisfies Record<Extract<ServerEvent, { run: string }>['kind'], string>;
+} as const satisfies Record<Exclude<Extract<ServerEvent, { run: string }>['kind'], 'console stored'>, string>;
 
 interface Viewer {
   unacknowledged: number;
@@ -56,7 +57,7 @@ interface LiveOptions {
 
 /**
  * Fans committed steps out to viewers, coalesced: one frame per run and tick, never one per step.
- * What a viewer does not acknowledge is not buffered for it; it is skipped ahead and told to read the backlog.
+ * What a viewer does not acknowledge is not buffered for it; it is skipped ahead and asked to read the backlog.
  */
 export class Live {
   readonly #options: LiveOptions;
@@ -66,6 +67,9 @@ export class Live {
   readonly #changed = new Set<string>();
   #stepsTimer: NodeJS.Timeout | null = null;
   #boardTimer: NodeJS.Timeout | null = null;
+  /** Runs of which lines were stored since the last tick. */
+  readonly #consoles = new Set<string>();
+  #consoleTimer: NodeJS.Timeout | null = null;
   #board: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -83,6 +87,7 @@ export class Live {
     this.#unsubscribe();
     clearTimeout(this.#stepsTimer ?? undefined);
     clearTimeout(this.#boardTimer ?? undefined);
+    clearTimeout(this.#consoleTimer ?? undefined);
     this.#closed = true;
     await this.#board;
   }
@@ -94,6 +99,7 @@ export class Live {
       namespace.emit('alert', event.alert);
     } else if (event.kind === 'steps stored') this.#stepsStored(event.batch);
     else if (event.kind === 'command given') namespace.emit('command', { run: event.command.run });
+    else if (event.kind === 'console stored') this.#consoleStored(event.run);
     else if ('run' in event) {
       const message = MESSAGES[event.kind];
       if (message === 'board') this.#runChanged(event.run);
@@ -108,6 +114,17 @@ export class Live {
     batches.push(batch);
     this.#steps.set(batch.run, batches);
     this.#stepsTimer ??= setTimeout(() => this.#sendSteps(), STEPS_TICK);
+  }
+
+  /** Viewers read the lines themselves, at their own pace. */
+  #consoleStored(run: string): void {
+    if (!this.#options.namespace.adapter.rooms.has(run)) return;
+    this.#consoles.add(run);
+    this.#consoleTimer ??= setTimeout(() => {
+      this.#consoleTimer = null;
+      for (const stored of this.#consoles) this.#options.namespace.to(stored).emit('console', { run: stored });
+      this.#consoles.clear();
+    }, CONSOLE_TICK);
   }
 
   #runChanged(run: string): void {
@@ -141,7 +158,7 @@ export class Live {
     this.#stepsTimer = null;
     for (const [run, batches] of this.#steps) {
       const viewers = this.#options.namespace.adapter.rooms.get(run) ?? new Set();
-      for (const frame of coalesce(batches)) {
+      for (const frame of mergeBatches(run, batches)) {
         const bytes = Buffer.from(encodeSteps(frame).buffer);
         for (const id of viewers) this.#sendFrame(id, run, bytes);
       }
@@ -188,7 +205,7 @@ export class Live {
 }
 
 /** Joins a tick's batches of one run: one frame per attempt, within a batch's limit; reports of one step are merged. */
-function coalesce(batches: readonly StepBatch[]): StepBatch[] {
+function mergeBatches(run: string, batches: readonly StepBatch[]): StepBatch[] {
   const attempts = new Map<number, Map<number, StepEvent>>();
   for (const { attempt, steps } of batches) {
     const bySteps = attempts.get(attempt) ?? new Map<number, StepEvent>();
@@ -198,7 +215,6 @@ function coalesce(batches: readonly StepBatch[]): StepBatch[] {
     }
     attempts.set(attempt, bySteps);
   }
-  const run = batches[0]?.run ?? '';
   return [...attempts].flatMap(([attempt, bySteps]) =>
     slices([...bySteps.values()], MAX_BATCH_STEPS / 8).map((steps) => ({ run, attempt, steps })),
   );

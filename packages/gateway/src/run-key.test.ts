@@ -127,7 +127,7 @@ test('a run of a revoked key is taken over by any other, and its former connecti
   const former = await emitterOf(secret);
   const run = await aRun(former);
   const refused = new Promise((resolve) => former.once('connect_error', resolve));
-  await revokeApiKey(server.db, id, new Date()); // by another process: this server has not been told
+  await revokeApiKey(server.db, id, new Date()); // by another process: this server does not know yet
   expect(await send(other, 'run:start', startOf(run))).toMatchObject(OK);
   expect(await refused).toMatchObject({ data: { field: 'key' } });
   expect(await send(other, 'run:start', startOf(run, 2))).toMatchObject(OK);

@@ -81,7 +81,7 @@ test('false stalled alerts: none after the server stood still for 90 s, and a ru
 
 test('a reconnect restarts the clock: no stalled alert though the emitter was away for 50 s of 70', async () => {
   const { run, socket } = await healthyRun();
-  socket.disconnect();
+  await server.disconnect(socket);
   await pass(50);
   socket.connect();
   await connected(socket);
@@ -119,7 +119,7 @@ test('a run whose batch is refused for now is not silent', async () => {
 
 test('a run whose emitter went just before the server stood still becomes lost a minute after, not at once', async () => {
   const { run, socket } = await healthyRun();
-  socket.disconnect();
+  await server.disconnect(socket);
   await sweepAfter(90);
   expect(await seen(run)).toEqual(RUNNING);
   await pass(50);
@@ -156,7 +156,7 @@ describe.skipIf(!inject('postgresUrl'))('while PostgreSQL was away for 90 s', ()
     const setAway = await onPostgres();
     const healthy = await healthyRun();
     const silent = await healthyRun();
-    silent.socket.disconnect();
+    await server.disconnect(silent.socket);
     await pass(10);
     await setAway(true);
     const frame = frameOf(healthy.run, 20, 1);

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo, Socket as NetSocket } from 'node:net';
 import { type Database, openDatabase } from '@evenkeel/db';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { type HealthReport, Ingest, LocalEventPort } from '@evenkeel/ingest';
 import { startOf } from '@evenkeel/ingest/testing';
 import { type Ack, ANONYMOUS, MAX_FRAME_BYTES, PROTOCOL_VERSION } from '@evenkeel/protocol';
@@ -35,22 +37,29 @@ export interface TestGateway extends AsyncDisposable {
   errors: string[];
   /** A client of a namespace; connects by itself. */
   client(namespace: '/ingest' | '/live' | '/', auth?: Record<string, unknown>): Socket;
+  /** Disconnects an emitter; resolves once the gateway has noticed. */
+  disconnect(emitter: Socket): Promise<void>;
   /** An emitter that is connected and has started a run. */
   emitter(run?: string): Promise<{ run: string; socket: Socket }>;
 }
 
 export const HANDSHAKE = { protocol: PROTOCOL_VERSION, client: 'test' };
 
+/** What answers requests of HTTP beside the gateway, such as the API of a client that asks for more than sockets. */
+type Answering = (parts: { db: Database; ingest: Ingest; events: LocalEventPort }) => RequestListener;
+
 export async function startTestGateway({
   now = () => new Date(),
-  target = { inMemory: true },
+  target,
+  answering = () => (_, response) => response.end(),
 }: {
   now?: () => Date;
   target?: Parameters<typeof openDatabase>[0];
+  answering?: Answering;
 } = {}): Promise<TestGateway> {
-  const db = await openDatabase(target);
+  const db = await (target ? openDatabase(target) : openTestDatabase());
   const errors: string[] = [];
-  const http = createServer((_, response) => response.end());
+  const http = createServer();
   const connections: NetSocket[] = [];
   http.on('connection', (connection) => connections.push(connection));
   const io = new Server(http, { maxHttpBufferSize: MAX_FRAME_BYTES, transports: ['websocket'] });
@@ -59,6 +68,7 @@ export async function startTestGateway({
   };
   const events = new LocalEventPort(log);
   const ingest = new Ingest({ db, now, log, events });
+  http.on('request', answering({ db, ingest, events }));
   const gateway = new Gateway({ io, db, log, ingest, events, viewerOf: () => ANONYMOUS });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -87,6 +97,13 @@ export async function startTestGateway({
     },
     errors,
     client,
+    disconnect: async (emitter) => {
+      const theirs = io.of('/ingest').sockets.get(emitter.id ?? '');
+      if (!theirs) throw new Error('this emitter is not connected');
+      const gone = once(theirs, 'disconnect');
+      emitter.disconnect();
+      await gone;
+    },
     emitter: async (run = randomUUID()) => {
       const socket = client('/ingest');
       await connected(socket);
@@ -112,5 +129,5 @@ export function connected(socket: Socket): Promise<void> {
 }
 
 export function send(socket: Socket, event: string, payload: unknown): Promise<Ack> {
-  return socket.timeout(20_000).emitWithAck(event, payload);
+  return socket.timeout(60_000).emitWithAck(event, payload);
 }

@@ -82,7 +82,7 @@ export class SenderCommands {
    */
   async acknowledge(key: Pick<Command, 'run' | 'id'>): Promise<void> {
     this.#checkStarted(await findCommand(this.#options.db, key));
-    await this.#note(key, { ok: true });
+    await this.#recordAnswer(key, { ok: true });
   }
 
   /**
@@ -120,21 +120,21 @@ export class SenderCommands {
   #send(given: Command, deliver: Deliver): void {
     const { log, track } = this.#options;
     deliver(given).then(
-      (answer) => track(this.#noteAnswer(given, answer)),
+      (answer) => track(this.#tryToRecord(given, answer)),
       (error) => log('error', `delivering a command of run ${given.run} failed`, error),
     );
   }
 
-  async #noteAnswer(given: Command, answer: Ack | null): Promise<void> {
+  async #tryToRecord(given: Command, answer: Ack | null): Promise<void> {
     try {
-      if (answer) await this.#note(given, answer);
+      if (answer) await this.#recordAnswer(given, answer);
     } catch (error) {
-      this.#options.log('error', `noting the answer to a command of run ${given.run} failed`, error);
+      this.#options.log('error', `recording the answer to a command of run ${given.run} failed`, error);
     }
   }
 
-  /** What the trainer asks to have again later stays pending: it goes out with the attempt's next start. */
-  async #note({ run, id }: Pick<Command, 'run' | 'id'>, answer: Ack): Promise<void> {
+  /** A command that the trainer asks to receive again later stays pending: it goes out with the attempt's next start. */
+  async #recordAnswer({ run, id }: Pick<Command, 'run' | 'id'>, answer: Ack): Promise<void> {
     const { db, now, events, onPutOff } = this.#options;
     if ('ok' in answer) {
       await acknowledgeCommand(db, { run, id }, now());

@@ -15,7 +15,7 @@ interface CommitWatchOptions {
   onGap: () => void;
 }
 
-/** What the last commits of steps came to. At most one is in flight. */
+/** The results of the last commits of steps. At most one is in flight. */
 export class CommitWatch {
   readonly #options: CommitWatchOptions;
   /** When the commit in flight began; null where there is none. */

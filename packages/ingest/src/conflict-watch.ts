@@ -19,7 +19,7 @@ interface Watched {
   steps: Map<number, Map<string, Written>>;
   /** How many values those are. */
   values: number;
-  /** What each writer has not been told yet. */
+  /** Conflicts that each writer has not received yet. */
   notices: Map<string, Conflict[]>;
 }
 
@@ -76,7 +76,7 @@ export class ConflictWatch {
     return found;
   }
 
-  /** The conflicts that a writer has not been told of, some of them where they are many. */
+  /** Conflicts that a writer has not received yet, some of them where they are many. */
   notices({ run, attempt }: Pick<StepBatch, 'run' | 'attempt'>, writer: string): Conflict[] {
     const watched = this.#attempts.get(`${run} ${attempt}`);
     const notices = watched?.notices.get(writer) ?? []; // none as a rule

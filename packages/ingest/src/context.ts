@@ -1,9 +1,11 @@
 import {
+  appendConsole,
   describeUnderWay,
   finishRun,
-  noteConflicts,
-  noteInert,
   type OpenedAttempt,
+  recordConflicts,
+  recordInert,
+  recordReport,
   reportDropped,
   type StoredSteps,
   type TakenBatch,
@@ -14,11 +16,13 @@ import {
   type Conflict,
   type Principal,
   RefusedError,
+  type RunConsole,
   type RunDescribe,
   type RunDropped,
   type RunFinish,
   type StartRequest,
 } from '@evenkeel/protocol';
+import pLimit from 'p-limit';
 import { type CommandsOptions, type Deliver, SenderCommands } from './commands.ts';
 import type { ConflictWatch } from './conflict-watch.ts';
 import type { Intake } from './intake.ts';
@@ -28,8 +32,11 @@ import { type InTurn, StartedRun } from './started-run.ts';
 
 /** Runs that one sender may have started and not finished. */
 const RUNS_PER_SENDER = 1_000;
+/** Messages of console output that one sender may have unacknowledged. */
+const CONSOLE_MESSAGES_PER_SENDER = 8;
+const TOO_MUCH_CONSOLE = `more than ${CONSOLE_MESSAGES_PER_SENDER} messages of console output are not acknowledged yet: wait for their answers`;
 
-/** What a door knows of one that sends: a connection, a client of an HTTP API, a folder that is read. */
+/** The sender of a context: a connection, a client of an HTTP API, a folder that is read. */
 export interface Sender {
   principal: Principal;
   /** Left out where nothing can be delivered: commands then wait until they are asked for. */
@@ -69,12 +76,15 @@ export class IngestContext {
   readonly commands: SenderCommands;
   readonly #options: ContextOptions;
   readonly #sender: Sender;
-  /** Tells it from other senders of this process. */
+  /** Unique among the senders of this process. */
   readonly id = String(++opened);
   /** The runs that it has started; steps wait for the start to be stored. */
   readonly #runs = new Map<string, StartedRun>();
+  /** One message after the other, so that a line's newest text is stored last. */
+  readonly #consoleInTurn = pLimit(1);
   #isClosed = false;
   #isRevoked = false;
+  #isCutOff = false;
 
   constructor(options: ContextOptions, sender: Sender) {
     this.principal = sender.principal;
@@ -142,6 +152,30 @@ export class IngestContext {
     });
   }
 
+  /** Stores lines of the program's console output, beside its steps, which do not wait for them. */
+  console(output: RunConsole): Promise<Accepted> {
+    return this.#verb(async () => {
+      const started = this.#started(output.run);
+      const { activeCount, pendingCount } = this.#consoleInTurn;
+      if (activeCount + pendingCount >= CONSOLE_MESSAGES_PER_SENDER) throw new RefusedError('', TOO_MUCH_CONSOLE, true);
+      return this.#consoleInTurn(() => this.#console(started, output));
+    });
+  }
+
+  /** Records in the run's history what its program reports, such as an alert of its own. */
+  report({ run, attempt: number, reason }: { run: string; attempt: number; reason: string }): Promise<Accepted> {
+    return this.#verb(async () => {
+      const started = this.#started(run);
+      await started.opened;
+      this.#options.onContact(run);
+      const { db, now, events } = this.#options;
+      const attempt = await started.attemptOf(number);
+      await recordReport(db, { run, attempt, by: authorOf(this.principal, null), reason }, now());
+      events.publish({ kind: 'run described', run });
+      return ACCEPTED;
+    });
+  }
+
   /** Ends an attempt, after all steps that were sent before. */
   finish(sent: RunFinish): Promise<Accepted> {
     return this.#verb(async () => {
@@ -149,6 +183,8 @@ export class IngestContext {
       const started = this.#started(sent.run);
       await started.opened;
       await intake.settled(this.id);
+      // Steps that were sent before it may have been refused: they come again, and the end after them.
+      if (this.#isCutOff) throw new RefusedError('', 'this connection has sent too much: try again', true);
       const finish = { ...sent, attempt: await started.attemptOf(sent.attempt) };
       const at = now();
       const hasEnded = await inTurn(() => finishRun(db, finish, at));
@@ -174,8 +210,9 @@ export class IngestContext {
     this.#options.onClosed(this);
   }
 
-  /** Its door is to read no more of it. */
+  /** Nothing more of the sender is read. */
   cutOff(): void {
+    this.#isCutOff = true;
     this.#sender.onFlood?.();
   }
 
@@ -188,7 +225,7 @@ export class IngestContext {
   }
 
   #verb(act: () => Promise<Accepted>): Promise<Accepted> {
-    // whoever sends it again comes with another key, or is told for good that this one is revoked
+    // whoever sends it again comes with another key, or is refused for good
     if (this.#isRevoked) return Promise.reject(new RefusedError('key', UNKNOWN, true));
     const done = act();
     this.#options.track(done);
@@ -243,12 +280,13 @@ export class IngestContext {
     const started = this.#started(sent.run);
     onContact(sent.run);
     const attempt = await started.attemptForSteps(sent.attempt);
-    const batch = { ...sent, attempt };
+    const steps = started.names ? await started.names.map(sent.steps) : sent.steps;
+    const batch = { ...sent, steps, attempt };
     const dropped = await store(batch);
     if (dropped instanceof RefusedError) throw dropped;
     const conflicts = this.#compare(batch, started.writer(this.id));
     const warning = await started.whyInert(attempt);
-    if (warning !== null) this.#noteInert(started, batch, warning);
+    if (warning !== null) this.#recordInert(started, batch, warning);
     return {
       ok: true,
       ...(dropped.length > 0 && { dropped }),
@@ -258,31 +296,42 @@ export class IngestContext {
     };
   }
 
-  #noteInert(started: StartedRun, { run, attempt }: TakenBatch, reason: string): void {
-    const { db, now, log, events, track } = this.#options;
-    if (!started.noteInert()) return;
-    const noted = noteInert(db, { run, attempt, by: authorOf(this.principal, null), reason }, now())
-      .then(() => events.publish({ kind: 'run described', run }))
-      .catch((error) => log('error', `noting that no policy acts on steps of run ${run} failed`, error));
-    track(noted);
+  async #console(started: StartedRun, { run, attempt: number, lines }: RunConsole): Promise<Accepted> {
+    await started.opened;
+    if (this.#isRevoked) throw new RefusedError('key', UNKNOWN, true); // since it came
+    const { db, events, onContact } = this.#options;
+    onContact(run);
+    const attempt = await started.attemptOf(number);
+    await appendConsole(db.background, { run, attempt, lines }, started.sessionOrNull);
+    events.publish({ kind: 'console stored', run });
+    return { ok: true, ...(attempt !== number && { attempt }) };
   }
 
-  /** @returns the conflicts that this sender has not been told of. */
+  #recordInert(started: StartedRun, { run, attempt }: TakenBatch, reason: string): void {
+    const { db, now, log, events, track } = this.#options;
+    if (!started.isFirstInert()) return;
+    const recorded = recordInert(db, { run, attempt, by: authorOf(this.principal, null), reason }, now())
+      .then(() => events.publish({ kind: 'run described', run }))
+      .catch((error) => log('error', `recording that no policy acts on steps of run ${run} failed`, error));
+    track(recorded);
+  }
+
+  /** @returns the conflicts that this sender has not received yet. */
   #compare(batch: TakenBatch, writer: string): Conflict[] {
     const { conflicts, track } = this.#options;
     const found = conflicts.compare(batch, writer);
     const [first] = found;
-    if (first) track(this.#noteConflicts(batch, first, found.length));
+    if (first) track(this.#recordConflicts(batch, first, found.length));
     return conflicts.notices(batch, writer);
   }
 
-  async #noteConflicts({ run, attempt }: TakenBatch, first: Conflict, count: number): Promise<void> {
+  async #recordConflicts({ run, attempt }: TakenBatch, first: Conflict, count: number): Promise<void> {
     const { db, now, log, events } = this.#options;
     try {
-      await noteConflicts(db, { run, attempt, count, ...first, by: authorOf(this.principal, null) }, now());
+      await recordConflicts(db, { run, attempt, count, ...first, by: authorOf(this.principal, null) }, now());
       events.publish({ kind: 'run described', run });
     } catch (error) {
-      log('error', `noting conflicts of run ${run} failed`, error);
+      log('error', `recording conflicts of run ${run} failed`, error);
     }
   }
 

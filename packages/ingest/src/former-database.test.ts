@@ -35,7 +35,7 @@ function asJson(value: unknown): unknown {
 }
 
 type Query = { columns: number };
-type Answer = { run: { customNames: string[] }; charts: { query: Query }[] };
+type Answer = { run: { customNames: string[]; heardAt: string }; charts: { query: Query }[] };
 
 const SERIES = ['loss', 'tevMean', 'tevStd', 'gradVar', 'gradNorm', 'lr', 'custom:evalLoss', 'custom:rare'] as const;
 
@@ -52,8 +52,8 @@ async function chartsOf(db: Database, run: string, query: Query) {
 async function expectAsBefore(db: Database): Promise<void> {
   for (const [run, answer] of Object.entries<Answer>(answers)) {
     const limit = 1_000;
-    const { customNames, ...about } = answer.run;
-    const before = { ...answer, run: about };
+    const { customNames, heardAt, ...about } = answer.run;
+    const before = { ...answer, run: { ...about, lastSeenAt: heardAt } }; // as it is called since
     const now = {
       run: await getRun(db, run),
       charts: await Promise.all(before.charts.map(({ query }) => chartsOf(db, run, query))),

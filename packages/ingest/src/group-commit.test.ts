@@ -159,3 +159,32 @@ test('many waiting runs: quick commits make room for more of each, slow ones mak
   await sendAll();
   expect(sizes.at(-1)).toBeLessThanOrEqual(512);
 });
+
+test('few waiting runs: the first commits of a process are small, whatever waits, and grow while they are quick', async () => {
+  let perStep = 1 / 100;
+  const { sizes, commits } = timedCommits((steps) => perStep * steps);
+  await commits.add(batch('a', 4_096));
+  expect(sizes.slice(0, 5)).toEqual([64, 128, 256, 512, 512]);
+  perStep = 1;
+  await commits.add(batch('a', 4_096));
+  expect(sizes.at(-2)).toBe(64);
+});
+
+test('the price of any commit makes groups no smaller: of a slow database more of them would only take longer', async () => {
+  const { sizes, commits } = timedCommits((steps) => 300 + steps / 100);
+  await commits.add(batch('a', 4_096));
+  expect(sizes.slice(0, 5)).toEqual([64, 128, 256, 512, 512]);
+});
+
+test('a run that has one step waiting waits for one turn of a greedy one, not for a full commit', async () => {
+  const groups: string[] = [];
+  let calm: Promise<StoredSteps> | null = null;
+  const commits = new GroupCommit(async (slices) => {
+    groups.push(slices.map(({ run, steps }) => `${run} ${steps.length}`).join(', '));
+    if (groups.length === 5) calm = commits.add(batch('b', 1));
+    return slices.map(() => []);
+  }, silent);
+  await commits.add(batch('a', 4_096));
+  expect(await calm).toEqual([]);
+  expect(groups.slice(3, 7)).toEqual(['a 512', 'a 512', 'a 64, b 1', 'a 512']);
+});

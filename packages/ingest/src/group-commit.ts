@@ -3,28 +3,24 @@ import { DropCount, RefusedError, type StepEvent } from '@evenkeel/protocol';
 import type { Log } from './log.ts';
 import { TurnQueue } from './turn-queue.ts';
 
-/** Stores all batches in one transaction, and tells what became of each. */
+/** Stores all batches in one transaction, and returns the result of each. */
 export type StoreBatches = (batches: TakenBatch[]) => Promise<StoredSteps[]>;
 
 /**
- * What one commit stores: whoever sends a batch waits for the commit in flight and for its own, however much others
- * have waiting. Measured with 12 layers on two cores: 512 steps take 21 ms on PGlite and 13 ms on PostgreSQL, of which
- * 18 and 8 ms are the price of any commit; 4,096 steps take 100 and 70 ms.
+ * Steps of one commit where few runs wait: whoever sends a batch waits for the commit in flight and for its own, however
+ * much others have waiting. Measured with 12 layers on two cores: 512 steps take 21 ms on PGlite and 13 ms on PostgreSQL,
+ * of which 18 and 8 ms are the price of any commit. The first commits of a process take five times as long: nothing is
+ * compiled yet.
  */
-const GROUP_STEPS = 512;
+const FEW_RUNS: GroupBounds = { min: 64, max: 512, quickMs: 25, slowMs: 40 };
+/** Where so many runs wait, the price of a commit is shared by more steps: 4,096 take 100 ms on PGlite, 70 on PostgreSQL. */
+const MANY_RUNS_FROM = 4;
+const MANY_RUNS: GroupBounds = { min: 512, max: 4_096, quickMs: 100, slowMs: 200 };
 /** Numbers for each of its steps, on average: a commit of wide steps holds fewer of them. */
 const STEP_NUMBERS = 64;
-/**
- * Where many runs wait, a commit has more room: its price is then shared by more steps. The room grows while commits of
- * full groups are quick, in milliseconds, and shrinks when they are slow.
- */
-const MANY_RUNS = 4;
-const MAX_GROUP_STEPS = 4_096;
-const QUICK_MS = 100;
-const SLOW_MS = 200;
 /** What one run puts into a group at its turn: emit's batch while the server keeps up. */
 const TURN_STEPS = 64;
-/** Past this many waiting numbers new batches are told to come back: memory stays bounded when the disk is slow. */
+/** Past this many waiting numbers new batches are refused, to be sent again: memory stays bounded when the disk is slow. */
 const WAITING_NUMBERS = 20_000_000;
 /** SQLSTATE classes of data that the database rejects, and will reject again: data exception, constraint violation. */
 const DATA_REJECTED = /^2[23]/;
@@ -47,8 +43,9 @@ interface Part {
 
 /**
  * Gathers the batches of all runs while the previous commit is in flight, then stores them in one statement: in turn by
- * run, and in order within a run. A large batch is stored by several commits; one that fails midway leaves the first of
- * its steps stored, which does no harm, as it merges with them when it comes again.
+ * run, and in order within a run. A run that has nothing left waits for one turn of each of the others, not for more. A
+ * large batch is stored by several commits; one that fails midway leaves the first of its steps stored, which does no
+ * harm, as it merges with them when it comes again.
  * A batch is durable once its promise has resolved with what was left out of it.
  */
 export class GroupCommit {
@@ -56,8 +53,8 @@ export class GroupCommit {
   readonly #log: Log;
   readonly #clock: () => number;
   readonly #queue = new TurnQueue<Waiting>();
-  /** What a group may hold where many runs wait. */
-  #maxSteps = GROUP_STEPS;
+  readonly #fewRuns = new GroupSize(FEW_RUNS);
+  readonly #manyRuns = new GroupSize(MANY_RUNS);
   #waitingNumbers = 0;
   #draining: Promise<void> | null = null;
 
@@ -92,10 +89,13 @@ export class GroupCommit {
 
   async #drain(): Promise<void> {
     await null; // let what arrives in the same turn join the first group
-    for (let group = this.#takeGroup(); group.length > 0; group = this.#takeGroup()) {
+    for (;;) {
+      const size = this.#queue.keys < MANY_RUNS_FROM ? this.#fewRuns : this.#manyRuns;
+      const { group, isFull } = this.#takeGroup(size.steps);
+      if (group.length === 0) break;
       const began = this.#clock();
       const answers = await this.#commit(group.map(sliceOf));
-      this.#adapt(group, this.#clock() - began);
+      size.adapt(isFull, this.#clock() - began);
       for (const [at, { waiting, until }] of group.entries()) this.#settle(waiting, until, answerAt(answers, at));
     }
     this.#draining = null;
@@ -110,21 +110,15 @@ export class GroupCommit {
     settle(isRefused ? result : dropped.values());
   }
 
-  #adapt(group: readonly Part[], elapsedMs: number): void {
-    const steps = group.reduce((sum, { from, until }) => sum + until - from, 0);
-    if (elapsedMs > SLOW_MS) this.#maxSteps = Math.max(this.#maxSteps / 2, GROUP_STEPS);
-    else if (elapsedMs < QUICK_MS && steps >= this.#maxSteps)
-      this.#maxSteps = Math.min(2 * this.#maxSteps, MAX_GROUP_STEPS);
-  }
-
-  #takeGroup(): Part[] {
+  #takeGroup(maxSteps: number): { group: Part[]; isFull: boolean } {
     const parts = new Map<Waiting, Part>();
-    const maxSteps = this.#queue.keys < MANY_RUNS ? GROUP_STEPS : this.#maxSteps;
     const maxNumbers = STEP_NUMBERS * maxSteps;
+    const runs = new Set<string>();
     let [steps, numbers] = [0, 0];
     while (steps < maxSteps && numbers < maxNumbers) {
       const waiting = this.#queue.next();
-      if (!waiting) break;
+      if (!waiting || (runs.size > this.#queue.keys && runs.has(waiting.batch.run))) break;
+      runs.add(waiting.batch.run);
       const from = waiting.taken;
       numbers += take(waiting, Math.min(TURN_STEPS, maxSteps - steps), maxNumbers - numbers);
       steps += waiting.taken - from;
@@ -133,7 +127,7 @@ export class GroupCommit {
       this.#queue.pass(batch.run);
       if (waiting.taken === batch.steps.length) this.#queue.remove(batch.run, waiting);
     }
-    return [...parts.values()];
+    return { group: [...parts.values()], isFull: steps >= maxSteps || numbers >= maxNumbers };
   }
 
   async #commit(slices: TakenBatch[]): Promise<StoredSteps[]> {
@@ -154,13 +148,50 @@ export class GroupCommit {
   }
 }
 
+/** Steps of a commit, and the milliseconds beyond the price of any commit within which it is quick, or after which slow. */
+interface GroupBounds {
+  min: number;
+  max: number;
+  quickMs: number;
+  slowMs: number;
+}
+
+/** The price of any commit is that of the shortest; by so much it is forgotten with each, as databases get slower too. */
+const PRICE_DRIFT = 1.01;
+
+/** How many steps a commit may hold: twice as many after each full one that was quick, half as many after a slow one. */
+class GroupSize {
+  readonly #bounds: GroupBounds;
+  #steps: number;
+  #priceMs = Number.POSITIVE_INFINITY;
+
+  constructor(bounds: GroupBounds) {
+    this.#bounds = bounds;
+    this.#steps = bounds.min;
+  }
+
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** What is slow whatever a commit holds, such as a remote database, makes no group smaller: there would only be more. */
+  adapt(isFull: boolean, elapsedMs: number): void {
+    const { min, max, quickMs, slowMs } = this.#bounds;
+    this.#priceMs = Math.min(elapsedMs, PRICE_DRIFT * this.#priceMs);
+    if (!isFull) return;
+    const stepsMs = elapsedMs - this.#priceMs;
+    if (stepsMs > slowMs) this.#steps = Math.max(this.#steps / 2, min);
+    else if (stepsMs < quickMs) this.#steps = Math.min(2 * this.#steps, max);
+  }
+}
+
 /** Takes the next steps of a batch, until either bound is reached, and returns their numbers. */
-function take(waiting: Waiting, mostSteps: number, mostNumbers: number): number {
+function take(waiting: Waiting, maxSteps: number, maxNumbers: number): number {
   let numbers = 0;
-  for (const step of waiting.batch.steps.slice(waiting.taken, waiting.taken + mostSteps)) {
+  for (const step of waiting.batch.steps.slice(waiting.taken, waiting.taken + maxSteps)) {
     waiting.taken += 1;
     numbers += numbersIn(step);
-    if (numbers >= mostNumbers) break;
+    if (numbers >= maxNumbers) break;
   }
   return numbers;
 }

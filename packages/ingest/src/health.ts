@@ -7,7 +7,7 @@ import type { Log } from './log.ts';
 // A database that fails is reported within two seconds: what is known of it is half a second old at
 // most, and a probe that is not answered for a second says that it does not answer.
 
-/** What a commit came to says whether steps can be stored for so long, in milliseconds; later the database is probed. */
+/** The result of a commit says whether steps can be stored for so long, in milliseconds; later the database is probed. */
 const RECENT_MS = 500;
 /** A commit that is in flight for longer stores nothing. */
 const COMMIT_MS = 10_000;

@@ -6,13 +6,13 @@ import {
   getRun,
   listAlerts,
   listCommands,
-  openDatabase,
   readHistory,
   recentSteps,
   removeStep,
   revokeApiKey,
   writeRules,
 } from '@evenkeel/db';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
 import {
   type Ack,
   ANONYMOUS,
@@ -26,7 +26,7 @@ import {
   type ServerEvent,
   startRequest,
 } from '@evenkeel/protocol';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Sender } from './context.ts';
 import { Ingest } from './ingest.ts';
 import { BEGAN, startOf, stepsFrom } from './testing.ts';
@@ -51,7 +51,7 @@ class CopyingPort implements EventPort {
 
   /** Kinds of the events so far; forecasts come by a timer. */
   kinds(): string[] {
-    return this.published.map(({ kind }) => kind).filter((kind) => kind !== 'forecast noted');
+    return this.published.map(({ kind }) => kind).filter((kind) => kind !== 'forecast stored');
   }
 }
 
@@ -60,20 +60,19 @@ let db: Database;
 let ingest: Ingest;
 const events = new CopyingPort();
 const problems: string[] = [];
-beforeAll(async () => {
-  db = await openDatabase({ inMemory: true });
+// New for each test: where one makes a key, senders without one are revoked by the next sweep.
+beforeEach(async () => {
+  events.published.length = 0;
+  db = await openTestDatabase();
   const log = (level: string, message: string, error?: unknown) => {
     if (level === 'error') problems.push(`${message}: ${error}`);
   };
   ingest = new Ingest({ db, now: () => new Date(), log, events });
 });
-afterAll(async () => {
+afterEach(async () => {
   await ingest.close();
   await db.close();
   expect(problems).toEqual([]);
-});
-beforeEach(() => {
-  events.published.length = 0;
 });
 
 /** A sender that has started a run. */
@@ -136,14 +135,16 @@ test('a run lives from start to end without any socket', async () => {
   expect(stored[7]).toMatchObject({ step: 7, loss: 2, custom: { evalLoss: 1 } });
   const { run: _run, ...rest } = described;
   expect(await getRun(db, run)).toMatchObject({ ...rest, status: 'failed', reason: 'it burns', lastStep: 39 });
-  expect(events.kinds()).toEqual([
+  const kinds = events.kinds();
+  const opened = kinds.indexOf('alert opened'); // the judge comes after the first commit, at its own pace
+  expect(kinds.toSpliced(opened, 1)).toEqual([
     'run started',
     'run described',
     'steps stored',
     'steps stored',
-    'alert opened',
     'run ended',
   ]);
+  expect(opened).toBeGreaterThan(kinds.indexOf('steps stored'));
   const batches = events.published.flatMap((event) => (event.kind === 'steps stored' ? [event.batch] : []));
   expect(batches[1]?.steps).toEqual([{ step: 7, time: BEGAN + 7, custom: { evalLoss: 1 } }]);
 });
@@ -282,6 +283,7 @@ test('who sends is known by its key: runs are its own, its name is in the histor
   for (const secret of [undefined, 'ek_guess']) {
     await expect(ingest.authenticate(secret)).rejects.toMatchObject({ field: 'key', retry: false });
   }
+  expect(await ingest.authenticateRequest(own.secret)).toEqual(own.principal);
   let revoked = 0;
   const onRevoked = () => {
     revoked++;
@@ -294,6 +296,7 @@ test('who sends is known by its key: runs are its own, its name is in the histor
   await revokeApiKey(db, own.id, new Date());
   events.publish({ kind: 'keys changed' });
   await expect.poll(() => revoked).toBe(1);
+  await expect(ingest.authenticateRequest(own.secret)).rejects.toMatchObject({ field: 'key' });
   const again = { field: 'key', retry: true };
   await expect(context.steps({ run, attempt: 1, steps: stepsFrom(0, 1) })).rejects.toMatchObject(again);
   await expect(context.commands.pending({ run, attempt: 1 })).rejects.toMatchObject(again);

@@ -33,7 +33,7 @@ import { GroupCommit } from './group-commit.ts';
 import { Health, type HealthReport } from './health.ts';
 import { Intake } from './intake.ts';
 import { Judge } from './judge.ts';
-import { authenticate, readAdmitted } from './keys.ts';
+import { authenticate, KnownSenders, readAdmitted } from './keys.ts';
 import type { Log } from './log.ts';
 import { Reception } from './reception.ts';
 import { withoutDropped } from './without-dropped.ts';
@@ -51,6 +51,8 @@ const LOST_AFTER_MS = 60_000;
 const OPENED_AT_ONCE = 4;
 /** How long the giver of a command waits for the trainer to acknowledge it. */
 const COMMAND_ANSWER_MS = 5_000;
+/** How long who asks for commands waits for the judging of what it has sent. */
+const JUDGED_MS = 5_000;
 
 export interface IngestOptions {
   db: Database;
@@ -61,7 +63,7 @@ export interface IngestOptions {
 
 /**
  * The core without sockets: takes what trainers send, whichever way it comes, stores, judges and rolls it up, and
- * publishes what happened. A door opens a context for each of its senders and calls the verbs of that.
+ * publishes what happened. An entry point, such as the gateway, opens a context for each of its senders and calls its verbs.
  */
 export class Ingest {
   readonly #options: IngestOptions;
@@ -72,6 +74,7 @@ export class Ingest {
   readonly #commits: GroupCommit;
   readonly #judge: Judge;
   readonly #contexts = new Set<IngestContext>();
+  readonly #senders = new KnownSenders();
   readonly #contextOptions: ContextOptions;
   readonly #answers = new Map<string, () => void>();
   readonly #toRollUp = new Set<string>();
@@ -109,7 +112,7 @@ export class Ingest {
     this.#timers = [
       setInterval(() => this.#startSweep(), SWEEP_MS),
       setInterval(() => this.#startRollingUp(), ROLL_UP_MS),
-      setInterval(() => this.#judge.noteForecasts(), FORECAST_MS),
+      setInterval(() => this.#judge.saveForecasts(), FORECAST_MS),
       setInterval(() => this.#judge.judgeDue(), JUDGE_MS),
     ];
     this.#background = this.#resume();
@@ -121,6 +124,14 @@ export class Ingest {
    */
   authenticate(key: string | undefined): Promise<Principal> {
     return authenticate(this.#options.db, key, this.#options.now());
+  }
+
+  /**
+   * The same for one request of many, without asking the database each time. Keys that this process changes count at once;
+   * those that another one changes after ten seconds, as for connections.
+   */
+  authenticateRequest(key: string | undefined): Promise<Principal> {
+    return this.#senders.authenticate(key, () => this.authenticate(key));
   }
 
   /** A context for one sender, until it is closed. A run that it has started counts as connected until then. */
@@ -152,6 +163,17 @@ export class Ingest {
     return findCommand(db, row);
   }
 
+  /**
+   * Resolves when what is stored of a run is judged, but for steps that may not be complete yet, or after a moment: for a
+   * sender that asks for commands seldom.
+   */
+  async judged(run: string): Promise<void> {
+    const isJudged = new AbortController();
+    const late = setTimeout(JUDGED_MS, undefined, { signal: isJudged.signal }).catch(() => undefined);
+    await Promise.race([this.#judge.judged(run), late]);
+    isJudged.abort();
+  }
+
   /** Whether the server is worth keeping alive: failing where only a restart helps. Asks no database. */
   live(): HealthReport {
     return this.#health.live();
@@ -175,7 +197,7 @@ export class Ingest {
     await this.#retuning;
   }
 
-  /** Finishes what is in flight: verbs, commits, judging and rollups. Doors must be closed before. */
+  /** Finishes what is in flight: verbs, commits, judging and rollups. Entry points must be closed before. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await this.#workDone(); // steps that are not whole yet are left to the next process
@@ -235,7 +257,10 @@ export class Ingest {
   #receive(event: ServerEvent): void {
     if (event.kind === 'rules changed') this.#startRetuning(event.project);
     if (event.kind === 'step removed') this.#judge.revise(event);
-    if (event.kind === 'keys changed') this.#track(this.#checkKeysSafely());
+    if (event.kind === 'keys changed') {
+      this.#senders.forget();
+      this.#track(this.#checkKeysSafely());
+    }
     if (event.kind === 'command given') {
       for (const { commands } of this.#contexts) commands.deliver(event.attempt, event.command);
     }
@@ -276,6 +301,7 @@ export class Ingest {
 
   #startSweep(): void {
     this.#reception.tick();
+    this.#senders.forget();
     if (this.#isSweeping) return;
     this.#isSweeping = true;
     this.#inBackground('the sweep for silent runs', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Intake } from './intake.ts';
 
 const LIMITS = {
-  connectionRefusals: 16,
+  connectionRefusals: 3,
   connectionBatches: 3,
   connectionBytes: 1_000,
   decodedBytes: 100,
@@ -49,4 +49,20 @@ test('a refused batch is not decoded, and takes nothing from what others may hav
   release();
   await Promise.all(stored);
   expect(started.sort()).toEqual(['a', 'a', 'a', 'b', 'c', 'd']);
+});
+
+test('a connection that is cut off has what it had waiting refused, and others do not wait for it', async () => {
+  const { intake, add, started, release } = newIntake();
+  const decoded = add('a', 900);
+  const waiting = [add('a', 50), add('a', 50)];
+  const refused = [1, 2, 3].map(() => add('a', 50));
+  for (const batch of refused) await expect(batch).rejects.toMatchObject({ message: /wait for their acks/ });
+  for (const batch of waiting) await expect(batch).rejects.toMatchObject({ retry: true, message: /has sent too much/ });
+  const later = add('a', 50); // of what was read already; it waits for the decoded one as any other would
+  const other = add('b', 900);
+  await expect.poll(() => started).toEqual(['a', 'b']);
+  release();
+  await Promise.all([decoded, later, other]);
+  expect(started).toEqual(['a', 'b', 'a']);
+  expect(intake.backlog).toEqual({ batches: 0, bytes: 0, oldest: null });
 });

@@ -19,11 +19,11 @@ const LIMITS: IntakeLimits = {
   connectionBatches: 1_024,
   connectionBytes: 16 * 1024 * 1024,
   connectionRefusals: 16,
-  decodedBytes: 2 * 1024 * 1024,
+  decodedBytes: 512 * 1024,
   allBytes: 128 * 1024 * 1024,
 };
 /** Past so many times `allBytes` nothing is accepted: closed connections may leave messages behind. */
-const MOST_TIMES = 2;
+const MAX_TIMES = 2;
 
 /** Decodes a message at once, and resolves when what it holds is stored. */
 type Store<Result> = () => Promise<Result>;
@@ -34,6 +34,8 @@ interface Message {
   /** When it came, in milliseconds since 1970. */
   since: number;
   start: () => void;
+  refuse: (error: RefusedError) => void;
+  isDecoded: boolean;
 }
 
 interface Unacknowledged {
@@ -99,9 +101,17 @@ export class Intake {
     held.batches += 1;
     held.bytes += bytes;
     this.#bytes += bytes;
-    const message = { connection, bytes, since: this.#now(), start: () => {} };
-    const stored = new Promise<Result>((resolve) => {
+    const message: Message = {
+      connection,
+      bytes,
+      since: this.#now(),
+      start: () => {},
+      refuse: () => {},
+      isDecoded: false,
+    };
+    const stored = new Promise<Result>((resolve, reject) => {
       message.start = () => resolve(store());
+      message.refuse = reject;
     }).finally(() => this.#release(message, held));
     this.#messages.set(message, stored);
     this.#waiting.add(connection, message);
@@ -121,15 +131,22 @@ export class Intake {
     const isTooMuch = held && (held.batches >= connectionBatches || held.bytes + bytes > connectionBytes);
     if (isTooMuch) {
       held.refused += 1;
-      if (held.refused === connectionRefusals) this.#onFlood(connection);
+      if (held.refused === connectionRefusals) this.#cutOff(connection);
       throw new RefusedError(
         '',
         `this connection has ${held.batches} batches unacknowledged, which is too much: wait for their acks, then try again`,
         true,
       );
     }
-    if (this.#bytes + bytes > (held ? 1 : MOST_TIMES) * allBytes)
+    if (this.#bytes + bytes > (held ? 1 : MAX_TIMES) * allBytes)
       throw new RefusedError('', 'the server has too many batches waiting: try again', true);
+  }
+
+  /** What it has waiting is refused too: nobody would receive the acks, and storing it is a load for all others. */
+  #cutOff(connection: string): void {
+    this.#onFlood(connection);
+    const error = new RefusedError('', 'this connection has sent too much: try again', true);
+    for (const message of this.#waiting.removeAll(connection)) message.refuse(error);
   }
 
   async #decode(): Promise<void> {
@@ -138,6 +155,7 @@ export class Intake {
     for (let message = this.#next(); message; message = this.#next()) {
       const { connection, bytes } = message;
       const held = this.#connections.get(connection);
+      message.isDecoded = true;
       if (held) held.decoded += bytes;
       this.#waiting.remove(connection, message);
       this.#waiting.pass(connection);
@@ -160,7 +178,7 @@ export class Intake {
     this.#bytes -= bytes;
     held.batches -= 1;
     held.bytes -= bytes;
-    held.decoded -= bytes;
+    if (message.isDecoded) held.decoded -= bytes;
     if (held.batches === 0) this.#connections.delete(connection);
     void this.#decode();
   }

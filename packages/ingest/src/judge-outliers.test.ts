@@ -1,14 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type Database,
-  getRun,
-  insertSteps,
-  listAlerts,
-  listCommands,
-  openDatabase,
-  removeStep,
-  startRun,
-} from '@evenkeel/db';
+import { type Database, getRun, insertSteps, listAlerts, listCommands, removeStep, startRun } from '@evenkeel/db';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -22,7 +14,7 @@ const BATCH_MS = 3_000;
 let db: Database;
 const problems: string[] = [];
 beforeAll(async () => {
-  db = await openDatabase({ inMemory: true });
+  db = await openTestDatabase();
 });
 afterAll(async () => {
   expect(problems).toEqual([]);
@@ -117,7 +109,7 @@ test('a judge that was killed with a wrong number as the last that it has judged
   const before = open();
   await store(sent.slice(0, 101));
   before.observe({ run, attempt: 1, steps: sent.slice(0, 101) });
-  before.forget(run); // as it falls silent: it was judged to 5,000, and that is noted
+  before.forget(run); // as it falls silent: it was judged to 5,000, and that is stored
   await before.close();
   await store(sent.slice(101));
   const after = open();
@@ -176,7 +168,7 @@ test('the alerts of a run are those of the same run without a wrong step, wherev
     ),
     { numRuns: 25 },
   );
-}, 60_000);
+});
 
 test('no policy answers what is found again in steps that were judged before a person removed one', async () => {
   const broken = steps(range(0, 400), []).map((step) => {

@@ -1,14 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type Database,
-  finishRun,
-  getRun,
-  insertSteps,
-  listAlerts,
-  openDatabase,
-  readSignals,
-  startRun,
-} from '@evenkeel/db';
+import { type Database, finishRun, getRun, insertSteps, listAlerts, readSignals, startRun } from '@evenkeel/db';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import { STEP_RULE_NAMES, Trial } from '@evenkeel/stability';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -18,13 +10,13 @@ import { startOf, stepsFrom } from './testing.ts';
 
 let db: Database;
 beforeAll(async () => {
-  db = await openDatabase({ inMemory: true });
+  db = await openTestDatabase();
 });
 afterAll(() => db.close());
 
 interface Part {
   steps: StepEvent[];
-  /** Whether the attempt is told to be over once it has sent them. */
+  /** Whether the attempt is reported as ended once it has sent them. */
   ends?: boolean;
 }
 

@@ -5,12 +5,12 @@ import {
   insertSteps,
   listAlerts,
   markJudged,
-  openDatabase,
   readForecasts,
   resolveAlert,
   startRun,
   writeRules,
 } from '@evenkeel/db';
+import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { parse, runStart, type StepEvent } from '@evenkeel/protocol';
 import { Detector } from '@evenkeel/stability';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ import { startOf, stepsFrom } from './testing.ts';
 let db: Database;
 const problems: string[] = [];
 beforeAll(async () => {
-  db = await openDatabase({ inMemory: true });
+  db = await openTestDatabase();
 });
 afterAll(async () => {
   expect(problems).toEqual([]);
@@ -223,7 +223,7 @@ test('a judge that is killed between any two batches raises and resolves what on
 
   const killed = await startedRun();
   for (let at = 0; at < batches; at++) {
-    // Never closed: what it has not noted by itself is lost with it.
+    // Never closed: what it has not stored by itself is lost with it.
     const judge = newJudge();
     judge.observe(await store(killed, ramp(25 * at, 25)));
     await judge.settled(killed);
@@ -248,7 +248,7 @@ test('an attempt goes on with what is known of the one before, also after a rest
   expect(alert?.window[0]).toBeLessThan(200);
 });
 
-test('an alert that is open when another attempt begins resolves, and is raised anew by that attempt’s own steps', async () => {
+test('an alert that is open when another attempt begins resolves, and is raised again by that attempt’s own steps', async () => {
   for (const restarts of [false, true]) {
     const run = await startedRun();
     const first = newJudge();
@@ -288,7 +288,7 @@ test('an alert of an attempt that ended resolves when the next begins, whatever 
 
 test('an alert that a killed judge opened and one with other limits would not have is resolved', async () => {
   const run = await startedRun();
-  const killed = newJudge(); // never closed: what it has not noted is lost with it
+  const killed = newJudge(); // never closed: what it has not stored is lost with it
   killed.observe(await store(run, ramp(0, 240)));
   await killed.settled(run);
   expect(await story(run)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical open$/)]);
@@ -306,12 +306,12 @@ test('an alert that a killed judge opened and one with other limits would not ha
   expect(await story(run)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical resolved$/)]);
 });
 
-test('the risk is noted where it changes, the same with a restart in between, and is that of the detector', async () => {
+test('the risk is stored where it changes, the same with a restart in between, and is that of the detector', async () => {
   const whole = await startedRun();
   const steady = newJudge();
   steady.observe(await store(whole, ramp(0, 300)));
   await steady.close();
-  const noted = await readForecasts(db, { run: whole, columns: 1_000 });
+  const stored = await readForecasts(db, { run: whole, columns: 1_000 });
 
   const detector = new Detector();
   const said = new Map<number, Detector['forecast']>();
@@ -319,17 +319,17 @@ test('the risk is noted where it changes, the same with a restart in between, an
     detector.observe(step);
     said.set(step.step, detector.forecast);
   }
-  expect(noted.length).toBeGreaterThan(10);
-  for (const [at, { step, risk, divergenceStep }] of noted.entries()) {
+  expect(stored.length).toBeGreaterThan(10);
+  for (const [at, { step, risk, divergenceStep }] of stored.entries()) {
     expect({ risk, divergenceStep }).toEqual({
       risk: said.get(step)?.risk,
       divergenceStep: said.get(step)?.divergenceStep,
     });
-    const until = noted[at + 1]?.step ?? 300;
+    const until = stored[at + 1]?.step ?? 300;
     for (let later = step; later < until; later++)
       expect(Math.abs((said.get(later)?.risk ?? 0) - risk)).toBeLessThan(0.02);
   }
-  expect((await getRun(db, whole))?.risk).toBe(noted.at(-1)?.risk);
+  expect((await getRun(db, whole))?.risk).toBe(stored.at(-1)?.risk);
 
   const killed = await startedRun();
   for (const first of [0, 150]) {
@@ -338,10 +338,10 @@ test('the risk is noted where it changes, the same with a restart in between, an
     await judge.close();
   }
   const after = await readForecasts(db, { run: killed, columns: 1_000 });
-  expect(after.filter(({ step }) => step !== 150)).toEqual(noted.filter(({ step }) => step !== 150));
+  expect(after.filter(({ step }) => step !== 150)).toEqual(stored.filter(({ step }) => step !== 150));
 });
 
-test('the rules of a run are those of its project, also when they are told while it runs, and after a restart', async () => {
+test('the rules of a run are those of its project, also when they change while it runs, and after a restart', async () => {
   const run = await startedRun();
   const judge = newJudge();
   judge.observe(await store(run, stepsFrom(0, 10)));
@@ -364,7 +364,7 @@ test('the rules of a run are those of its project, also when they are told while
   expect(await alertSteps(run)).toEqual([30]);
 });
 
-test('a run that falls silent is told as stalled, by the server’s clock, and resolved by its next step', async () => {
+test('a run that falls silent is reported as stalled, by the server’s clock, and resolved by its next step', async () => {
   const run = await startedRun();
   let seconds = 0;
   const judge = newJudge(() => new Date(Date.UTC(2026, 0, 1) + 1_000 * seconds));

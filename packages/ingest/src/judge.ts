@@ -5,7 +5,6 @@ import {
   judgedTo,
   listAlerts,
   markJudged,
-  noteForecasts,
   raiseAlert,
   recentSteps,
   resolveAlerts,
@@ -14,6 +13,7 @@ import {
   rewindJudged,
   rulesOfRun,
   type StepKey,
+  saveForecasts,
 } from '@evenkeel/db';
 import type { Alert, EventPort, StepBatch, StepEvent } from '@evenkeel/protocol';
 import {
@@ -37,14 +37,14 @@ import { RunQueues } from './run-queues.ts';
 
 /** Steps that are judged without a break: messages of others come in between, about every millisecond. */
 const JUDGED_AT_ONCE = 128;
-/** How many steps may be judged before it is noted how far; what is not noted is judged again after a crash. */
+/** Steps that may be judged before the progress is stored; what lies after it is judged again after a crash. */
 const MARK_EVERY_STEPS = 2_048;
 /**
  * Steps that are read to go on after a restart: what may have been stored but not judged, and, where the detector's
  * memory is of another version, what it has to see again.
  */
 const REBUILD_STEPS = 10_000;
-/** A risk that has changed by less is not noted anew: a healthy run's hardly ever is. */
+/** A forecast whose risk has changed by less is not stored: that of a healthy run hardly ever is. */
 const RISK_RESOLUTION = 0.02;
 
 export interface JudgeOptions {
@@ -71,10 +71,10 @@ interface Case {
   /** How many steps were judged since the database was given the detector's memory. */
   unmarked: number;
   /** The end of the newest step by the trainer's clock, and when it came by ours; null before the first. */
-  heard: { time: number; at: number } | null;
-  /** The risk that was told last in this attempt; null before the first. */
+  lastSeen: { time: number; at: number } | null;
+  /** The last risk that was forecast in this attempt; null before the first. */
   risk: number | null;
-  /** What is told and not noted yet. */
+  /** Forecasts that are not stored yet. */
   points: readonly ForecastPoint[];
   /** Alerts that steps may have raised which are judged again after a crash. */
   raised: readonly Alert[];
@@ -103,8 +103,8 @@ interface RebuildOptions {
 export class Judge {
   readonly #options: JudgeOptions;
   readonly #queues: RunQueues<Case>;
-  /** Runs with forecasts that are not noted yet. */
-  readonly #unnoted = new Set<string>();
+  /** Runs with forecasts that are not stored yet. */
+  readonly #unsaved = new Set<string>();
   /** When the first waiting step of a run is complete at the latest, in milliseconds since 1970. */
   readonly #due = new Map<string, number>();
 
@@ -114,7 +114,7 @@ export class Judge {
   }
 
   /**
-   * Judges a stored batch, after all earlier ones of its run. What an attempt has told before is not judged again: sent
+   * Judges a stored batch, after all earlier ones of its run. What an attempt has sent before is not judged again: sent
    * twice, it may not raise what somebody has resolved, nor rewind the detector to where it knows too little.
    */
   observe({ run, attempt, steps }: StepBatch): void {
@@ -125,6 +125,11 @@ export class Judge {
       const current = attempt > known.attempt ? await this.#next(run, known, attempt) : known;
       return this.#take(run, { ...current, isIdle: false }, steps, now);
     });
+  }
+
+  /** Resolves when the steps of a run that were observed so far are judged, but for those that may not be complete yet. */
+  judged(run: string): Promise<void> {
+    return this.#queues.done(run);
   }
 
   /** Judges what a former process stored and did not judge. */
@@ -166,9 +171,9 @@ export class Judge {
     for (const run of this.#queues.runs()) {
       this.#queues.add(run, async (waiting) => {
         const known = waiting && (await this.#judgeComplete(run, waiting, now));
-        if (!known?.heard) return known && this.#leaveIdle(run, known);
+        if (!known?.lastSeen) return known && this.#leaveIdle(run, known);
         // counted by our clock alone: the trainer's may be wrong
-        const { time, at } = known.heard;
+        const { time, at } = known.lastSeen;
         const verdicts = known.detector.elapse(time + now - Math.max(at, silenceFrom(run)));
         for (const verdict of verdicts) await this.#carryOut(run, known, verdict);
         return this.#leaveIdle(run, verdicts.length > 0 ? await this.#mark(run, known) : known);
@@ -176,7 +181,7 @@ export class Judge {
     }
   }
 
-  /** The rules of a project are told anew: its runs are judged by them from their next step on. */
+  /** The rule settings of a project have changed: its runs are judged by them from their next step on. */
   retune(project: string, rules: RuleSettings): void {
     for (const run of this.#queues.runs()) {
       this.#queues.add(run, async (waiting) => {
@@ -197,7 +202,7 @@ export class Judge {
     });
   }
 
-  /** Resolves when everything observed so far has been judged, and that has been noted. */
+  /** Resolves when everything observed so far has been judged, and the progress is stored. */
   async close(): Promise<void> {
     for (const run of this.#queues.runs()) {
       this.#queues.add(run, async (known) => {
@@ -227,13 +232,13 @@ export class Judge {
   async #next(run: string, former: Case, attempt: number): Promise<Case> {
     const known = await this.#judgeAll(run, former);
     const assembler = new StepAssembler(known.assembler.habits);
-    const nothing = { judged: null, unmarked: 0, heard: null, risk: null, raised: [], staleUntil: null };
+    const nothing = { judged: null, unmarked: 0, lastSeen: null, risk: null, raised: [], staleUntil: null };
     return { ...known, ...nothing, attempt, assembler, bounds: NO_STEPS, removed: [], hasBegun: false };
   }
 
   /** An attempt goes on with what the detector remembers of the one before, also after a crash. */
-  async #begin(run: string, unnoted: Case, first: number): Promise<Case> {
-    const known = await this.#note(run, unnoted);
+  async #begin(run: string, unsaved: Case, first: number): Promise<Case> {
+    const known = await this.#save(run, unsaved);
     const { detector, attempt } = known;
     detector.newAttempt(first);
     await this.#resolveStaleAlerts(run, attempt, detector.openRules());
@@ -263,8 +268,8 @@ export class Judge {
       if (!isTaken) late.push(step);
       else if (newest === null || step.step >= newest.step) newest = step;
     }
-    const heard = newest ? { time: newest.time, at: now } : known.heard;
-    return this.#judgeLate(run, await this.#judgeComplete(run, { ...known, heard }, now), late);
+    const lastSeen = newest ? { time: newest.time, at: now } : known.lastSeen;
+    return this.#judgeLate(run, await this.#judgeComplete(run, { ...known, lastSeen }, now), late);
   }
 
   /** What looked like outliers are steps: they are read again, since they were not kept. */
@@ -319,7 +324,7 @@ export class Judge {
   /** The process stops: what waits for its parts is judged, and again by the next process, which may have all of them. */
   async #suspend(run: string, known: Case): Promise<void> {
     const marked = await this.#mark(run, known);
-    await this.#note(run, await this.#judgeUnmarked(run, marked, known.assembler.takeAll()));
+    await this.#save(run, await this.#judgeUnmarked(run, marked, known.assembler.takeAll()));
   }
 
   async #leaveIdle(run: string, known: Case): Promise<Case | null> {
@@ -345,15 +350,15 @@ export class Judge {
   ): Promise<Case | null> {
     const { db } = this.#options;
     const known = await this.#readJudged(run);
-    const told = await rulesOfRun(db, run);
-    if (!known || !told || known.bounds.first === null) return null;
-    const steps = await recentSteps(db, { run, limit: REBUILD_STEPS });
+    const set = await rulesOfRun(db, run);
+    if (!known || !set || known.bounds.first === null) return null;
+    const steps = await recentSteps(db, { run, limit: REBUILD_STEPS, asOf: known.attempt });
     const now = this.#nowMs(); // among the steps are some that came while they were read
     const { first } = known.bounds;
     const newest = steps.at(-1);
     const start = indexFrom(steps, Math.max(first, (known.judgedTo ?? Number.NEGATIVE_INFINITY) + 1));
     const own = indexFrom(steps, first);
-    const detector = await detectorOf(known.detector as DetectorState | null, told.rules, {
+    const detector = await detectorOf(known.detector as DetectorState | null, set.rules, {
       before: steps.slice(0, own),
       first,
       judged: steps.slice(own, start),
@@ -364,10 +369,21 @@ export class Judge {
     const assembler = new StepAssembler();
     assembler.resume(steps.slice(own, start));
     const raised = await listAlerts(db, { run, limit: 1_000 });
-    const heard = newest ? { time: newest.time, at: now } : null;
+    const lastSeen = newest ? { time: newest.time, at: now } : null;
     const rebuilt: Case = {
-      ...{ project: told.project, detector, attempt, hasBegun: true, assembler, bounds, removed, judged },
-      ...{ heard: former?.heard ?? heard, risk: known.risk, points: [], unmarked: 0, isIdle: former?.isIdle ?? false },
+      project: set.project,
+      detector,
+      attempt,
+      hasBegun: true,
+      assembler,
+      bounds,
+      removed,
+      judged,
+      lastSeen: former?.lastSeen ?? lastSeen,
+      risk: known.risk,
+      points: [],
+      unmarked: 0,
+      isIdle: former?.isIdle ?? false,
       raised: raised.filter((alert) => alert.attempt === attempt),
       staleUntil: newest?.step ?? null,
       isRevised,
@@ -412,36 +428,36 @@ export class Judge {
       const point = changeOf(known.detector, points.at(-1)?.risk ?? known.risk);
       if (point) points.push(point);
     }
-    if (points.length > 0) this.#unnoted.add(run);
-    const unnoted = {
+    if (points.length > 0) this.#unsaved.add(run);
+    const unsaved = {
       ...known,
       judged: newest.step,
       unmarked: known.unmarked + steps.length,
       risk: points.at(-1)?.risk ?? known.risk,
       points: [...known.points, ...points],
     };
-    const judged = isNews ? await this.#note(run, unnoted) : unnoted; // who opens an alert sees what was forecast until then
+    const judged = isNews ? await this.#save(run, unsaved) : unsaved; // who opens an alert sees what was forecast until then
     const isSettled = judged.staleUntil !== null && newest.step >= judged.staleUntil;
     return isSettled ? this.#endStaleness(run, judged) : judged;
   }
 
-  /** Notes what has been forecast since the last time: seldom, so that no alert waits behind it. */
-  noteForecasts(): void {
-    for (const run of this.#unnoted) {
-      this.#unnoted.delete(run);
-      this.#queues.add(run, (known) => known && this.#note(run, known));
+  /** Stores what has been forecast since the last time: seldom, so that no alert waits behind it. */
+  saveForecasts(): void {
+    for (const run of this.#unsaved) {
+      this.#unsaved.delete(run);
+      this.#queues.add(run, (known) => known && this.#save(run, known));
     }
   }
 
-  async #note(run: string, known: Case): Promise<Case> {
+  async #save(run: string, known: Case): Promise<Case> {
     if (known.points.length === 0) return known;
-    await noteForecasts(this.#options.db, { run, attempt: known.attempt, points: known.points });
-    this.#options.events.publish({ kind: 'forecast noted', run });
+    await saveForecasts(this.#options.db, { run, attempt: known.attempt, points: known.points });
+    this.#options.events.publish({ kind: 'forecast stored', run });
     return { ...known, points: [] };
   }
 
-  async #mark(run: string, unnoted: Case): Promise<Case> {
-    const known = await this.#note(run, unnoted);
+  async #mark(run: string, unsaved: Case): Promise<Case> {
+    const known = await this.#save(run, unsaved);
     const { attempt, judged, detector } = known;
     if (judged !== null) await markJudged(this.#options.db, { run, attempt, step: judged, detector: detector.state() });
     return { ...known, unmarked: 0 };
@@ -456,10 +472,10 @@ export class Judge {
       return;
     }
     const { from, since, step, ...seen } = verdict.finding;
-    if (raised.some((alert) => covers(alert, attempt, verdict.finding))) return;
-    const finding = { ...seen, attempt, step: since, window: [from, step] satisfies [number, number] };
+    if (raised.some((known) => covers(known, attempt, verdict.finding))) return;
+    const alert = { ...seen, attempt, step: since, window: [from, step] satisfies [number, number] };
     const isPast = isRevised && staleUntil !== null && step <= staleUntil;
-    const news = await raiseAlert(db, run, finding, now(), { isPast });
+    const news = await raiseAlert(db, run, alert, now(), { isPast });
     if (!news) return;
     events.publish({ kind: `alert ${news.change}`, alert: news.alert });
     if (news.command) events.publish({ kind: 'command given', attempt, command: toCommand(news.command) });
@@ -488,15 +504,15 @@ async function replay(detector: Detector, steps: readonly StepEvent[]): Promise<
   }
 }
 
-/** Whether an alert tells of a finding already, be it resolved since or not. */
+/** Whether an alert is of a finding already, be it resolved since or not. */
 function covers(alert: Alert, attempt: number, { rule, since, severity }: Finding): boolean {
   const isSame = alert.rule === rule && alert.attempt === attempt && alert.step === since;
   return isSame && (alert.severity === 'critical' || severity === 'warning');
 }
 
-/** What is forecast now, where that differs from the risk that is noted already. */
-function changeOf({ forecast }: Detector, noted: number | null): ForecastPoint | null {
-  if (!forecast || (noted !== null && Math.abs(forecast.risk - noted) < RISK_RESOLUTION)) return null;
+/** What is forecast now, where that differs from the last risk. */
+function changeOf({ forecast }: Detector, last: number | null): ForecastPoint | null {
+  if (!forecast || (last !== null && Math.abs(forecast.risk - last) < RISK_RESOLUTION)) return null;
   const { step, risk, divergenceStep, interval } = forecast;
   return { step, risk, divergenceStep, divergenceInterval: interval && [interval[0], interval[1]] };
 }

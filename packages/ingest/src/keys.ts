@@ -12,6 +12,28 @@ export async function authenticate(db: Database, secret: string | undefined, now
   return ANONYMOUS;
 }
 
+/** Who has presented which key: for doors whose clients present theirs with every request. */
+export class KnownSenders {
+  #known = new Map<string | undefined, Promise<Principal>>();
+
+  /**
+   * As {@link authenticate}; whoever was found is known until `forget`.
+   * @param find asks the database.
+   */
+  authenticate(secret: string | undefined, find: () => Promise<Principal>): Promise<Principal> {
+    const known = this.#known;
+    const found = known.get(secret) ?? find();
+    known.set(secret, found);
+    found.catch(() => known.delete(secret)); // a key that is refused may be created yet, and guesses would fill the memory
+    return found;
+  }
+
+  /** Keys may have been created or revoked; what is being asked until now is not kept either. */
+  forget(): void {
+    this.#known = new Map();
+  }
+}
+
 /** As soon as a key exists, whoever sends needs a valid one. @returns whether this principal may still send. */
 export async function readAdmitted(db: Database): Promise<(principal: Principal) => boolean> {
   const keys = await listApiKeys(db);

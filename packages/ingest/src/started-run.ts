@@ -1,5 +1,6 @@
 import { type Database, type OpenedAttempt, openAfter, openAttempt } from '@evenkeel/db';
 import { authorOf, type Principal, RefusedError, type StartRequest } from '@evenkeel/protocol';
+import { NameMap } from './name-map.ts';
 
 /** Steps that come this long after another emitter has ended the attempt, in milliseconds, are not the last of it. */
 const STRAGGLER_MS = 60_000;
@@ -21,17 +22,20 @@ interface StartedRunOptions {
 /** A run that was started on a connection: which attempt its steps are of. */
 export class StartedRun {
   readonly #options: StartedRunOptions;
+  /** Null where its emitter names fields as they are called here. */
+  readonly names: NameMap | null;
   /** Rejects where the start is refused. */
   #opened: Promise<OpenedAttempt>;
   /** The numbers by which its emitter may call the attempt. */
   readonly #names = new Set<number>();
   /** When another emitter ended the attempt, in milliseconds since 1970; null where none did. */
   #endedAt: number | null = null;
-  #isInertNoted = false;
+  #isInertRecorded = false;
 
   constructor(options: StartedRunOptions) {
     const { db, now, request, inTurn } = options;
     this.#options = options;
+    this.names = request.mapNames ? new NameMap(db, request.run) : null;
     if (typeof request.attempt === 'number') this.#names.add(request.attempt);
     this.#opened = this.#named(inTurn(() => openAttempt(db, request, now(), this.#key)));
     this.#opened.catch(() => {}); // whoever waits for it handles that
@@ -54,6 +58,11 @@ export class StartedRun {
     const { session } = this.#options.request;
     if (session === null) throw new RefusedError('session', 'the run was started without one: name it in run:start');
     return session;
+  }
+
+  /** The same, or null where it does not. */
+  get sessionOrNull(): string | null {
+    return this.#options.request.session;
   }
 
   /** The attempt that a number means on this connection. */
@@ -81,10 +90,10 @@ export class StartedRun {
     return `${stored}: it has ended, and their job did not begin after that (startedAt is no later than its last step)`;
   }
 
-  /** Whether this is the first time that this is to be noted. */
-  noteInert(): boolean {
-    const isFirst = !this.#isInertNoted;
-    this.#isInertNoted = true;
+  /** Whether this is the first inert batch of the run on this connection: only that one is recorded. */
+  isFirstInert(): boolean {
+    const isFirst = !this.#isInertRecorded;
+    this.#isInertRecorded = true;
     return isFirst;
   }
 

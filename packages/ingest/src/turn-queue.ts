@@ -34,4 +34,11 @@ export class TurnQueue<Item> {
     if (at >= 0) line?.splice(at, 1);
     if (line?.length === 0) this.#lines.delete(key);
   }
+
+  /** Takes all items of a key out. */
+  removeAll(key: string): Item[] {
+    const line = this.#lines.get(key) ?? [];
+    this.#lines.delete(key);
+    return line;
+  }
 }

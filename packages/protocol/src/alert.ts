@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { attemptNumber, runId } from './run.ts';
+import { stepNumber } from './step.ts';
 
 /**
  * The name of a rule: lower-case words joined by `-`. Which rules there are is not part of the protocol: a client shows an
@@ -10,15 +11,19 @@ export const ruleName = z
   .max(64)
   .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'expected lower-case words joined by -');
 
+/** From the mildest to the worst. */
 export const SEVERITIES = ['warning', 'critical'] as const;
+/** The severity of an alert: one of {@link SEVERITIES}. */
 export const severity = z.enum(SEVERITIES);
+/** See {@link SEVERITIES}. */
 export type Severity = z.infer<typeof severity>;
 
+/** In the order in which an alert passes through them; it may skip `acknowledged`. */
 export const ALERT_STATUSES = ['open', 'acknowledged', 'resolved'] as const;
+/** Whether an alert is new, seen by a person, or over: one of {@link ALERT_STATUSES}. */
 export const alertStatus = z.enum(ALERT_STATUSES);
+/** See {@link ALERT_STATUSES}. */
 export type AlertStatus = z.infer<typeof alertStatus>;
-
-const stepNumber = z.number().int().min(0);
 
 /** Opened by a rule for a run. A run has at most one unresolved alert of each rule. */
 export const alert = z.object({
@@ -27,25 +32,26 @@ export const alert = z.object({
   rule: ruleName,
   severity,
   status: alertStatus,
-  /** Whose steps it was raised by. */
+  /** The attempt whose steps raised it. */
   attempt: attemptNumber,
   /** The step at which it opened. */
   step: stepNumber,
-  /** What follows is of when it opened, or, where it has become worse since, of then. One sentence for a person. */
+  /** One sentence for a person. This and the fields below are of when it opened, or of when it became critical. */
   message: z.string(),
   /** The numbers behind the message, by name. */
   evidence: z.record(z.string(), z.number()),
   /** The steps that the rule looked at: first and last. */
   window: z.tuple([stepNumber, stepNumber]),
-  /** Of divergence within 100 steps, and the step it is expected at; null where the rule does not forecast. */
+  /** Probability of divergence within 100 steps, and the step it is expected at; null where the rule does not forecast. */
   risk: z.number().nullable(),
   divergenceStep: z.number().int().nullable(),
   openedAt: z.date(),
   acknowledgedAt: z.date().nullable(),
   resolvedAt: z.date().nullable(),
-  /** What a person has written about it, who (null where that was not told) and when; all null where nobody has. */
+  /** The note of a person, its author (null where unknown) and its time; all null where there is none. */
   note: z.string().nullable(),
   notedBy: z.string().nullable(),
   notedAt: z.date().nullable(),
 });
+/** An alert as the server holds it, its times as dates. See {@link alert}. */
 export type Alert = z.infer<typeof alert>;

@@ -227,7 +227,7 @@ describe('a damaged frame is refused by its field', () => {
     ['custom[1]', 'a name that is not UTF-8', byte(NAMES + 5, 0xff)],
     ['custom[1]', 'a name that runs beyond the end', u16(NAMES + 3, 60_000)],
     ['steps[0].presence', 'an unknown bit', u32(STEP + 16, 2 ** (HIGHEST_BIT + 1))],
-    ['', 'bytes left over', u16(STEP + 16, 1 << 8)],
+    ['', 'extra bytes', u16(STEP + 16, 1 << 8)],
     ['steps[0].layerGradVar', 'an array that runs beyond the end', u16(LAYERS, 500)],
     ['steps[0].custom', 'more scalars than names', u16(CUSTOM, 3)],
     ['steps[0].custom', 'a scalar without a name', u16(CUSTOM + 2, 2)],

@@ -66,9 +66,9 @@ export function decodeSteps(frame: Uint8Array): StepBatch {
   if (!version) {
     throw new RefusedError('version', `batch of codec version ${number}, this side reads 1 to ${NEWEST}`);
   }
-  const count = within(reader.u16('count'), 1, MAX_BATCH_STEPS, 'count');
+  const count = inRange(reader.u16('count'), 1, MAX_BATCH_STEPS, 'count');
   const run = reader.uuid('run');
-  const attempt = within(reader.u32('attempt'), 1, MAX_ATTEMPT, 'attempt');
+  const attempt = inRange(reader.u32('attempt'), 1, MAX_ATTEMPT, 'attempt');
   const names = readNames(reader, version);
   const steps: StepEvent[] = [];
   for (let at = 0; at < count; at++) {
@@ -151,7 +151,7 @@ function writeCustom(writer: Writer, custom: Record<string, number>, names: Cust
 }
 
 function readNames(reader: Reader, { maxNames, maxNameLength }: Version): string[] {
-  const count = within(reader.u16('custom'), 0, maxNames, 'custom');
+  const count = inRange(reader.u16('custom'), 0, maxNames, 'custom');
   const names = Array.from({ length: count }, (_, at) => reader.name(`custom[${at}]`, maxNameLength));
   if (new Set(names).size !== count) throw new RefusedError('custom', 'the same name stands twice');
   return names;
@@ -175,14 +175,14 @@ function readStep(reader: Reader, { presenceBytes, minStep }: Version, names: re
 
 function readArray(reader: Reader, name: StepArray): number[] {
   const [min, max] = arrayLengths(name, MAX_LAYERS);
-  const length = within(reader.u16(name), min, max, reader.path(name));
+  const length = inRange(reader.u16(name), min, max, reader.path(name));
   const values = new Array<number>(length);
   for (let at = 0; at < length; at++) values[at] = reader.f32(name);
   return values;
 }
 
 function readCustom(reader: Reader, names: readonly string[]): Record<string, number> {
-  const count = within(reader.u16('custom'), 0, names.length, reader.path('custom'));
+  const count = inRange(reader.u16('custom'), 0, names.length, reader.path('custom'));
   const custom: Record<string, number> = {};
   for (let at = 0; at < count; at++) {
     const name = names[reader.u16('custom')];
@@ -192,7 +192,7 @@ function readCustom(reader: Reader, names: readonly string[]): Record<string, nu
   return custom;
 }
 
-function within(value: number, min: number, max: number, field: string): number {
+function inRange(value: number, min: number, max: number, field: string): number {
   if (value >= min && value <= max) return value;
   throw new RefusedError(
     field,
@@ -280,13 +280,13 @@ class Reader {
 
   between(field: string, min: number, max: number): number {
     const value = this.f64(field);
-    return value >= min && value <= max ? value : within(value, min, max, this.path(field));
+    return value >= min && value <= max ? value : inRange(value, min, max, this.path(field));
   }
 
   integer(field: string, min: number, max: number): number {
     const value = this.f64(field);
     if (!Number.isInteger(value)) throw this.refusal(field, `must be a whole number, not ${value}`);
-    return value >= min && value <= max ? value : within(value, min, max, this.path(field));
+    return value >= min && value <= max ? value : inRange(value, min, max, this.path(field));
   }
 
   uuid(field: string): string {
@@ -301,11 +301,11 @@ class Reader {
     const name = decodeUtf8(this.bytes.subarray(start, start + length), field);
     if (name.includes('\0')) throw new RefusedError(field, 'contains a NUL character');
     if (name === UNNAMEABLE) throw new RefusedError(field, `"${UNNAMEABLE}" cannot be a name`);
-    within([...name].length, 1, maxLength, `${field}.length`); // in code points, as the schemas count
+    inRange([...name].length, 1, maxLength, `${field}.length`); // in code points, as the schemas count
     return name;
   }
 
-  /** @throws RefusedError where bytes are left over. */
+  /** @throws RefusedError where bytes follow the last step. */
   end(): void {
     const left = this.bytes.byteLength - this.at;
     if (left > 0) throw new RefusedError('', `${left} bytes too many`);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { replaceNonFinite } from './json.ts';
 import { MAX_CONFIG_LENGTH } from './limits.ts';
 import { RefusedError } from './refusal.ts';
 import { isStorable } from './text.ts';
@@ -27,8 +28,8 @@ function untagPlain(key: string, value: unknown): unknown {
   return text !== null && Number.isSafeInteger(Number(text)) ? Number(text) : value;
 }
 
-/** A string, or a number: text within a string is none. */
-const JSON_TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
+/** A string (its end may be missing: else each quote in it is tried), or a number: text within a string is none. */
+const JSON_TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"?|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
 
 /** JSON in which the integers that its readers would round are objects, as in a configuration. */
 export function tagIntegers(json: string): string {
@@ -36,6 +37,11 @@ export function tagIntegers(json: string): string {
     const isRounded = /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token));
     return isRounded ? JSON.stringify({ [TAG]: token }) : token;
   });
+}
+
+/** JSON in which the bare NaN and infinities that Python writes are objects, likewise. */
+export function tagNonFinite(text: string): string {
+  return replaceNonFinite(text, (word) => JSON.stringify({ [TAG]: word }));
 }
 
 /** Nesting of a configuration; far below what a JSON parser or PostgreSQL can bear. */
@@ -46,9 +52,13 @@ export const config = z
   .custom<Record<string, unknown>>(isObject, 'expected an object')
   .transform((value, context): Record<string, unknown> => {
     const json = toJson(value);
-    const problem = json === null ? 'cannot be written as JSON' : configProblem(json);
-    if (json === null || problem) {
-      context.addIssue(problem ?? '');
+    if (json === null) {
+      context.addIssue('cannot be written as JSON');
+      return z.NEVER;
+    }
+    const problem = configProblem(json);
+    if (problem) {
+      context.addIssue(problem);
       return z.NEVER;
     }
     return JSON.parse(json, untagPlain);

@@ -2,6 +2,7 @@ import type { DroppedValue } from './refusal.ts';
 
 /** Fields and reasons that are counted one by one. */
 const COUNTED_FIELDS = 1_000;
+/** The field under which a {@link DropCount} counts what goes beyond its limit. */
 export const OTHER_FIELDS = 'other fields';
 
 /** Counts what was left out of steps, by field and reason. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { decodeSteps, encodeSteps } from './codec.ts';
 import { command, commandDone } from './command.ts';
+import { runConsole } from './console.ts';
 import { ack, parse } from './refusal.ts';
 import { runDescribe, runFinish, startRequest } from './run.ts';
 import { stepBatch } from './step.ts';
@@ -17,6 +18,7 @@ const SCHEMAS: Record<string, z.ZodType> = {
   describe: runDescribe,
   steps: stepBatch,
   batch: stepBatch,
+  console: runConsole,
   finish: runFinish,
   ack,
   command,

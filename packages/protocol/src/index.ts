@@ -1,11 +1,14 @@
 export * from './alert.ts';
 export * from './codec.ts';
 export * from './command.ts';
-export { mergeConfig, numberOf, tagNumber } from './config.ts';
+export { mergeConfig, numberOf, tagIntegers, tagNonFinite, tagNumber } from './config.ts';
+export * from './config-filter.ts';
+export * from './console.ts';
 export * from './drop-count.ts';
-export * from './json.ts';
+export { isJson, quoteNonFinite } from './json.ts';
 export * from './limits.ts';
 export * from './live.ts';
+export * from './metric-names.ts';
 export * from './policy.ts';
 export * from './principal.ts';
 export * from './recording.ts';

@@ -20,3 +20,20 @@ function isJsonObject(value: object): boolean {
   if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false;
   return Object.values(value).every(isJson);
 }
+
+/** A string (its end may be missing: else each quote in it is tried), or a word that JSON does not know: text within a string is none. */
+const STRING_OR_WORD = /"[^"\\]*(?:\\.[^"\\]*)*"?|-?Infinity|NaN/g;
+
+/**
+ * Makes JSON of a text in which NaN and infinities are bare words, as Python writes them.
+ * @param write what stands for such a word, as JSON.
+ */
+export function replaceNonFinite(text: string, write: (word: string) => string): string {
+  if (!text.includes('NaN') && !text.includes('Infinity')) return text;
+  return text.replaceAll(STRING_OR_WORD, (token) => (token.startsWith('"') ? token : write(token)));
+}
+
+/** The same, with the words as strings, which `wireNumber` reads. */
+export function quoteNonFinite(text: string): string {
+  return replaceNonFinite(text, (word) => `"${word}"`);
+}

@@ -36,7 +36,7 @@ const EXAMPLE: StepBatch = {
   ],
 };
 
-/** A value of each of these fields, told by its bit. */
+/** A value of each of these fields, chosen by its bit. */
 function valuesOf(fields: readonly (typeof STEP_FIELDS)[number][]): Partial<StepEvent> {
   return Object.fromEntries(
     fields.map(({ name, kind, bit }) => {

@@ -55,7 +55,7 @@ test('no line that is cut short is one', () => {
 
 test('a run line needs an id alone; what it does not name is left out', () => {
   const described = { attempt: 1, config: {}, owner: null, tags: [], notes: '', layers: [] };
-  expect(readRecordedLine('{"type":"run","id":"A007","colour":"red"}')).toEqual({
+  expect(readRecordedLine('{"type":"run","id":"A007","color":"red"}')).toEqual({
     type: 'run',
     id: 'A007',
     ...described,

@@ -22,11 +22,15 @@ const recordedFinish = runEnd.extend({
   endedAt: time.nullish(),
 });
 
+/** A line of a recording, parsed: the run. */
 export type RecordedRun = z.output<typeof recordedRun>;
 /** A run as a recorder may describe it: what has a default may be absent. */
 export type RecordedRunInput = z.input<typeof recordedRun>;
+/** A line of a recording, parsed: one step. */
 export type RecordedStep = z.output<typeof recordedStep>;
+/** A line of a recording, parsed: the end of the run. */
 export type RecordedFinish = z.output<typeof recordedFinish>;
+/** Any line of a recording, parsed; `type` says which. */
 export type RecordedLine = RecordedRun | RecordedStep | RecordedFinish;
 
 const SCHEMAS = { run: recordedRun, step: recordedStep, finish: recordedFinish };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a server answers to a message that it did not take. */
+/** The answer of a server to a message that it refused. */
 export const refusal = z.object({
   /** One sentence for a person. */
   error: z.string(),
@@ -9,6 +9,7 @@ export const refusal = z.object({
   /** Whether the same message can succeed later. A message refused with `false` must not be resent. */
   retry: z.boolean(),
 });
+/** A parsed {@link refusal}. */
 export type Refusal = z.infer<typeof refusal>;
 
 /** A value that was left out of steps that were stored otherwise. */
@@ -20,6 +21,7 @@ export const droppedValue = z.object({
   /** In how many steps. */
   count: z.number().int().min(1),
 });
+/** A parsed {@link droppedValue}. */
 export type DroppedValue = z.infer<typeof droppedValue>;
 
 /** A value of a step for which another emitter of the same attempt sent a different one; the later one is kept. */
@@ -28,6 +30,7 @@ export const conflict = z.object({
   field: z.string(),
   step: z.number().int(),
 });
+/** A parsed {@link conflict}. */
 export type Conflict = z.infer<typeof conflict>;
 
 /** The newest attempt of a run. */
@@ -38,23 +41,26 @@ const newestAttempt = z.object({
   status: z.string(),
 });
 
+/** The answer of a server to a message that it took, once what it does is durable. */
 export const accepted = z.object({
   ok: z.literal(true),
-  /** What was left out; absent where nothing was. */
+  /** Values that were dropped; absent where none was. */
   dropped: z.array(droppedValue).optional(),
   /** The attempt that was started, or that steps were stored as, where that is not the one they name. */
   attempt: z.number().int().optional(),
   /** In the answer to `run:start`. */
   newest: newestAttempt.optional(),
-  /** A sentence for a person: what became of it that a sender may not expect. */
+  /** A sentence for a person, where the message had an effect that its sender may not expect. */
   warning: z.string().optional(),
-  /** Absent where there is none; the first of many. */
+  /** Conflicts with another emitter, the first of them where they are many; absent where there is none. */
   conflicts: z.array(conflict).optional(),
 });
+/** A parsed {@link accepted}. */
 export type Accepted = z.infer<typeof accepted>;
 
 /** The answer to every message on `/ingest`. */
 export const ack = z.union([accepted, refusal]);
+/** A parsed {@link ack}. */
 export type Ack = Accepted | Refusal;
 
 /** Thrown wherever a message does not keep to the protocol; becomes a {@link Refusal} on the wire. */
@@ -81,8 +87,9 @@ export class RefusedError extends Error {
 export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new RefusedError(fieldPath(issue?.path ?? []), issue?.message ?? 'invalid');
+  const [issue] = result.error.issues;
+  if (!issue) throw result.error;
+  throw new RefusedError(fieldPath(issue.path), issue.message);
 }
 
 /** `['steps', 3, 'loss']` → `steps[3].loss` */

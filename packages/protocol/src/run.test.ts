@@ -30,7 +30,7 @@ describe('run:start', () => {
   });
 
   test('what the protocol does not name is left out', () => {
-    expect(parse(runStart, { ...START, colour: 'red' })).not.toHaveProperty('colour');
+    expect(parse(runStart, { ...START, color: 'red' })).not.toHaveProperty('color');
   });
 
   test('at the limits', () => {

@@ -18,23 +18,29 @@ import { name, text } from './text.ts';
 
 /** A run's id: a UUID made by the client, version 7 so that ids sort by age. */
 export const runId = z.uuid().toLowerCase();
+/** The number of an attempt, from 1. */
 export const attemptNumber = z.number().int().min(1).max(MAX_ATTEMPT);
 /** Milliseconds since 1970. */
 export const time = z.number().min(0).max(MAX_TIME);
 
+/** `lost` is a run that the server has lost contact with; the others are reported by its trainer. */
 export const RUN_STATUSES = ['running', 'finished', 'stopped', 'failed', 'lost'] as const;
+/** The status of a run: one of {@link RUN_STATUSES}. */
 export const runStatus = z.enum(RUN_STATUSES);
+/** See {@link RUN_STATUSES}. */
 export type RunStatus = z.infer<typeof runStatus>;
 
-/** The statuses a client may end a run with; `lost` is the server's word. */
+/** The statuses a client may end a run with; `lost` is set by the server alone. */
 export const endStatus = runStatus.exclude(['running', 'lost']);
+/** A parsed {@link endStatus}. */
 export type EndStatus = z.infer<typeof endStatus>;
 
 /** Notes are Markdown. */
 export const runNotes = text(MAX_NOTES_LENGTH);
+/** Tags of a run: {@link MAX_TAGS} at most, none empty. */
 export const runTags = z.array(text(MAX_TAG_LENGTH).min(1)).max(MAX_TAGS);
 
-/** What describes a run, apart from its life. */
+/** The description of a run: all that is not its state. */
 export const runDescription = z.object({
   project: name,
   name,
@@ -53,6 +59,7 @@ export const runStart = runDescription.extend({
   startedAt: time,
   policy: policy.default(policy.parse({})),
 });
+/** A parsed {@link runStart}, defaults filled in. */
 export type RunStart = z.infer<typeof runStart>;
 
 const ATTEMPT_CHOICE = `expected a whole number from 1 to ${MAX_ATTEMPT.toLocaleString('en')}, "next" or "resume"`;
@@ -64,14 +71,17 @@ export const startRequest = runStart
     attempt: z.union([attemptNumber, z.enum(['next', 'resume'])], ATTEMPT_CHOICE),
     /** The same each time the client starts the same attempt again, so that no repetition opens another. */
     session: z.uuid().toLowerCase().nullable().default(null),
+    /** Whether names of custom scalars that trackers use for a field of a step, such as `train/loss`, stand for it. */
+    mapNames: z.boolean().default(false),
   })
   .refine(({ attempt, session }) => typeof attempt === 'number' || session !== null, {
     path: ['session'],
     message: 'needed to ask for the next attempt or to resume: a UUID that the client makes once',
   });
+/** A parsed {@link startRequest}, defaults filled in. */
 export type StartRequest = z.infer<typeof startRequest>;
 
-/** `run:describe`: what a trainer says of a run that is under way. What is left out stays as it is. */
+/** `run:describe`: changes the description of a running run. Fields that are absent stay as they are. */
 export const runDescribe = z
   .object({
     run: runId,
@@ -87,6 +97,7 @@ export const runDescribe = z
     path: ['config'],
     message: 'none of config, tags, name and notes was given',
   });
+/** A parsed {@link runDescribe}. */
 export type RunDescribe = z.infer<typeof runDescribe>;
 
 /** `run:finish`: ends an attempt, and with it the run until the next attempt. Idempotent. */
@@ -95,13 +106,15 @@ export const runFinish = z.object({
   attempt: attemptNumber,
   status: endStatus,
   reason: text(MAX_REASON_LENGTH).nullable().default(null),
-  /** When the attempt ended, where that is not now: an import tells of what is long over. */
+  /** When the attempt ended, where that is not now: an import reports a run that ended long ago. */
   endedAt: time.optional(),
 });
+/** A parsed {@link runFinish}. */
 export type RunFinish = z.infer<typeof runFinish>;
 
-/** How an attempt ends, without which it is. */
+/** How an attempt ends, without the run and the attempt. */
 export const runEnd = runFinish.omit({ run: true, attempt: true });
+/** A parsed {@link runEnd}. */
 export type RunEnd = z.infer<typeof runEnd>;
 
 const reportedDrop = droppedValue.extend({
@@ -116,4 +129,5 @@ export const runDropped = z.object({
   attempt: attemptNumber,
   dropped: z.array(reportedDrop).max(MAX_DROPPED),
 });
+/** A parsed {@link runDropped}. */
 export type RunDropped = z.infer<typeof runDropped>;

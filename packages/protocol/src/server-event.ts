@@ -3,8 +3,9 @@ import type { Command } from './command.ts';
 import type { RunStatus } from './run.ts';
 import type { StepBatch } from './step.ts';
 
-/** What can become of an alert: each is an event, and a row of its history. */
+/** Changes of an alert: each is an event, and a row of its history. */
 export const ALERT_CHANGES = ['opened', 'escalated', 'acknowledged', 'resolved', 'noted'] as const;
+/** See {@link ALERT_CHANGES}. */
 export type AlertChange = (typeof ALERT_CHANGES)[number];
 
 /**
@@ -15,6 +16,8 @@ export type ServerEvent =
   /** An attempt has begun, or its trainer has come back to it. */
   | { kind: 'run started'; run: string; attempt: number }
   | { kind: 'run described'; run: string }
+  /** Lines of its console output were stored. */
+  | { kind: 'console stored'; run: string }
   /** A person has removed a step of an attempt, or brought it back. */
   | { kind: 'step removed'; run: string; attempt: number; step: number; removed: boolean }
   | { kind: 'run archived'; run: string; archived: boolean }
@@ -31,7 +34,7 @@ export type ServerEvent =
   /** It is done, or has failed. */
   | { kind: 'command settled'; run: string; id: string }
   /** The risk of a run is another than before. */
-  | { kind: 'forecast noted'; run: string }
+  | { kind: 'forecast stored'; run: string }
   | { kind: 'rules changed'; project: string }
   /** An ingest key was created or revoked. */
   | { kind: 'keys changed' };

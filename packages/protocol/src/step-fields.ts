@@ -1,5 +1,5 @@
 /**
- * One named value of a step. Both numbers are its own for ever: a field that goes leaves its numbers unused, and a new
+ * One named value of a step. Both numbers are its own forever: a field that goes leaves its numbers unused, and a new
  * one takes the next, so that no older frame and no stored chart changes its meaning.
  */
 interface StepField {
@@ -43,6 +43,7 @@ export const STEP_FIELDS = [
 export const CUSTOM_BIT = 10;
 /** Under which rollups hold the time of a step, and the tokens seen by then. */
 export const TIME_METRIC = 0;
+/** The number under which rollups hold the tokens seen by a step. */
 export const TOKENS_METRIC = metricOf('tokens');
 /** The number of a run's first custom scalar in rollups; the others follow in the order in which they were first seen. */
 export const FIRST_CUSTOM_METRIC = 1000;
@@ -52,15 +53,21 @@ type ScalarField = Extract<Field, { kind: 'scalar' | 'count' }>;
 type ArrayField = Extract<Field, { kind: 'array' }>;
 type ChartedField = Extract<Field, { charted: true }>;
 
+/** The name of a field that holds one number. */
 export type StepScalar = ScalarField['name'];
+/** The name of a field that holds an array. */
 export type StepArray = ArrayField['name'];
 /** A scalar of which every run has a chart. */
 export type ChartMetric = ChartedField['name'];
 
+/** Rows of {@link STEP_FIELDS} that hold one number, counts included. */
 export const SCALAR_FIELDS = STEP_FIELDS.filter((field): field is ScalarField => field.kind !== 'array');
+/** Rows of {@link STEP_FIELDS} that hold an array. */
 export const ARRAY_FIELDS = STEP_FIELDS.filter((field): field is ArrayField => field.kind === 'array');
+/** Rows of {@link STEP_FIELDS} of which every run has a chart. */
 export const CHARTED_FIELDS = STEP_FIELDS.filter((field): field is ChartedField => field.charted);
 
+/** Names of {@link ARRAY_FIELDS}. */
 export const STEP_ARRAYS: readonly StepArray[] = ARRAY_FIELDS.map(({ name }) => name);
 
 function metricOf(name: Field['name']): number {

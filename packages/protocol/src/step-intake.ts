@@ -21,6 +21,7 @@ export const DROP_REASONS = {
   'too many names': `a run has at most ${MAX_CUSTOM_SCALARS} custom scalars`,
   'not an object': 'is no object',
 } as const;
+/** See {@link DROP_REASONS}. */
 export type DropReason = keyof typeof DROP_REASONS;
 
 /** Receives each value that is left out. A field is a name of `STEP_FIELDS`, `step`, `custom` or `custom.NAME`. */
@@ -45,7 +46,7 @@ export function takeStep(input: unknown, { layers, now }: StepContext, dropped: 
     return null;
   }
   const given = input as Record<string, unknown>;
-  if (!isWithin(given.step, MIN_STEP, MAX_STEP) || !Number.isInteger(given.step)) {
+  if (!isInRange(given.step, MIN_STEP, MAX_STEP) || !Number.isInteger(given.step)) {
     dropped('step', 'not a whole number');
     return null;
   }
@@ -65,12 +66,12 @@ export function takeStep(input: unknown, { layers, now }: StepContext, dropped: 
 
 function takeTime(value: unknown, now: () => number, dropped: OnDropped): number {
   if (value == null) return now();
-  if (isWithin(value, MIN_STEP_TIME, MAX_TIME)) return value;
-  dropped('time', isWithin(value, 0, MIN_STEP_TIME) ? 'not in milliseconds' : 'not a number');
+  if (isInRange(value, MIN_STEP_TIME, MAX_TIME)) return value;
+  dropped('time', isInRange(value, 0, MIN_STEP_TIME) ? 'not in milliseconds' : 'not a number');
   return now();
 }
 
-function isWithin(value: unknown, min: number, max: number): value is number {
+function isInRange(value: unknown, min: number, max: number): value is number {
   return typeof value === 'number' && value >= min && value <= max;
 }
 
@@ -134,7 +135,7 @@ function takeCustom(value: unknown, dropped: OnDropped): Record<string, number> 
   return Object.keys(taken).length > 0 ? taken : null;
 }
 
-/** Plain names are told at once: a schema takes longer than all the rest of a step. */
+/** Plain names are recognized without the schema, which takes longer than all the rest of a step. */
 function isScalarName(name: string): boolean {
   if (/^[\w./ -]{1,500}$/.test(name)) return name !== UNNAMEABLE;
   return scalarName.safeParse(name).success;

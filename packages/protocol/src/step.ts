@@ -13,7 +13,8 @@ import { text } from './text.ts';
 
 // JSON has no word for these three, so they travel as strings, as in a recorded run.
 const NON_FINITE = { NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, '-Infinity': Number.NEGATIVE_INFINITY };
-const anyNumber = z.custom<number>((value) => typeof value === 'number', 'expected a number');
+/** A number, also one that `z.number()` refuses: NaN and the infinities. */
+export const anyNumber = z.custom<number>((value) => typeof value === 'number', 'expected a number');
 /** A number as JSON carries it: itself, or the name of what JSON has no word for. */
 export const wireNumber = z.union(
   [anyNumber, z.enum(['NaN', 'Infinity', '-Infinity']).transform((word) => NON_FINITE[word])],
@@ -31,6 +32,7 @@ export const UNNAMEABLE = '__proto__';
 /** The name of a custom scalar. */
 export const scalarName = text(MAX_SCALAR_NAME_LENGTH).min(1);
 
+/** The number of an optimizer update: an integer from {@link MIN_STEP} to {@link MAX_STEP}. */
 export const stepNumber = z.number().int().min(MIN_STEP).max(MAX_STEP);
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).nullish();
@@ -66,6 +68,7 @@ export const stepEvent = z.object({
     .refine((scalars) => Object.keys(scalars).length <= MAX_CUSTOM_SCALARS, `more than ${MAX_CUSTOM_SCALARS} names`)
     .nullish(),
 });
+/** A parsed {@link stepEvent}. */
 export type StepEvent = z.output<typeof stepEvent>;
 
 /** `steps`: step events of one attempt of one run, stored whole or not at all. */
@@ -74,6 +77,7 @@ export const stepBatch = z.object({
   attempt: attemptNumber,
   steps: z.array(stepEvent).min(1).max(MAX_BATCH_STEPS),
 });
+/** A parsed {@link stepBatch}. */
 export type StepBatch = z.output<typeof stepBatch>;
 
 /**

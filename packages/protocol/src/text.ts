@@ -11,6 +11,7 @@ export const text = (max: number) =>
     .max(max)
     .refine((value) => !unstorable.test(value), 'contains a NUL character or half a surrogate pair');
 
+/** A name of 1 to {@link MAX_NAME_LENGTH} characters that every part of Evenkeel can store. */
 export const name = text(MAX_NAME_LENGTH).min(1);
 
 /** Whether every string in a JSON value, keys included, can be stored. */

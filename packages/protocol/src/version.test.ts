@@ -9,7 +9,7 @@ test('the same version is taken', () => {
 test.each([
   [PROTOCOL_VERSION - 1, 'client'],
   [PROTOCOL_VERSION + 1, 'server'],
-])('version %d is refused, and told to upgrade the %s', (version, side) => {
+])('version %d is refused, with a message to upgrade the %s', (version, side) => {
   const expected = { field: 'protocol', retry: false, message: expect.stringMatching(`upgrade the ${side}$`) };
   expect(() => checkProtocolVersion(version)).toThrow(expect.objectContaining(expected));
 });

@@ -13,6 +13,7 @@ export const ingestHandshake = z.object({
   /** An ingest key; needed as soon as the server has one. */
   key: z.string().max(200).optional(),
 });
+/** A parsed {@link ingestHandshake}. */
 export type IngestHandshake = z.infer<typeof ingestHandshake>;
 
 /** @throws RefusedError where the two sides speak different versions. */

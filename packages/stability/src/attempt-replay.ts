@@ -6,14 +6,15 @@ import type { AnyRuleSettings } from './rules/settings.ts';
 import type { Signals } from './signals.ts';
 import { RewindPoints, type StartedAttempt } from './timeline.ts';
 
+/** An attempt whose recorded steps are replayed. */
 export interface ReplayedAttempt extends StartedAttempt {
-  /** Whether its end was reported: who watched it then let go of it. */
+  /** Whether its end was reported; the live judge forgets an attempt when it ends. */
   hasEnded: boolean;
 }
 
 /**
- * A detector that is shown a run's recorded attempts as the live judge is shown them. An attempt that begins while the
- * one before is being watched goes on from what was seen last; one that follows an end, from what is left of the
+ * Replays a run's recorded attempts through a detector, as the live judge sees them. An attempt that begins while the
+ * one before is still watched continues from the newest state; one that follows an end continues from the state of the
  * timeline before its first step.
  */
 export class AttemptReplay {
@@ -40,7 +41,7 @@ export class AttemptReplay {
   /** Takes the next step: those of an attempt in order, attempt after attempt, superseded ones too. */
   observe(attempt: number, signals: Signals): Verdict[] {
     if (attempt !== this.#attempt?.number) this.#begin(attempt);
-    this.#rewindPoints.reach(signals.step, () => this.#detector.state());
+    this.#rewindPoints.advanceTo(signals.step, () => this.#detector.state());
     return this.#detector.observe(signals);
   }
 

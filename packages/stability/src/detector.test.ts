@@ -23,7 +23,7 @@ function story(verdicts: readonly Verdict[]): string[] {
   );
 }
 
-/** Only one rule, as told. */
+/** Only one rule, with these settings. */
 function only<Name extends RuleName>(name: Name, settings: RuleSettings[Name] = {}): Detector {
   const off = Object.fromEntries(RULE_NAMES.map((other) => [other, { enabled: false }]));
   return new Detector({ ...off, [name]: { ...settings, enabled: true } });
@@ -60,7 +60,7 @@ describe('tev-growth', () => {
     expect(critical?.message).toContain('risk of divergence within 100 steps');
   });
 
-  test('opens at the risks it is told', () => {
+  test('opens at the risks that are set', () => {
     const [early] = findings(judge(ramp(), only('tev-growth', { warning: 0.2, critical: 0.3 })));
     const [usual] = findings(judge(ramp(), only('tev-growth')));
     expect(early?.step).toBeLessThan(usual?.step as number);
@@ -79,7 +79,7 @@ describe('tev-growth', () => {
 describe('an alert', () => {
   const spike = (step: number) => ({ step, loss: 9 });
 
-  test('that resolved stays shut for the cool-down, then opens again', () => {
+  test('that resolved opens again only after the cooldown', () => {
     const detector = () => only('loss-spike', { resolveSteps: 10, cooldownSteps: 50 });
     const calm = (from: number, to: number) => losses(to - from, from);
     const start = [...losses(100), spike(100), ...calm(101, 140)];
@@ -163,13 +163,13 @@ describe('loss-spike', () => {
   });
 
   test('a loss that rises and stays is critical after 40 steps, one that comes back is not', () => {
-    const learnt = Array.from({ length: 100 }, (_, step) => ({ step, loss: 6 - step / 50 }));
+    const learned = Array.from({ length: 100 }, (_, step) => ({ step, loss: 6 - step / 50 }));
     const lost = (count: number) => Array.from({ length: count }, (_, at) => ({ step: 100 + at, loss: 5.5 }));
-    const verdicts = judge([...learnt, ...lost(60)], only('loss-spike'));
+    const verdicts = judge([...learned, ...lost(60)], only('loss-spike'));
     expect(story(verdicts)).toEqual(['opened critical 144']); // the fifth of nine is the median; 40 steps on
     expect(findings(verdicts)).toMatchObject([{ divergenceStep: 104, from: 104 }]);
     const back = Array.from({ length: 100 }, (_, at) => ({ step: 138 + at, loss: 4 }));
-    expect(judge([...learnt, ...lost(38), ...back], only('loss-spike'))).toEqual([]);
+    expect(judge([...learned, ...lost(38), ...back], only('loss-spike'))).toEqual([]);
   });
 });
 
@@ -268,7 +268,7 @@ describe('stalled', () => {
     expect(detector.elapse(last + 2 * HOUR + 1000)).toEqual([]);
   });
 
-  test('knows nothing of a run that has taken few steps, or tells no time', () => {
+  test('knows nothing of a run that has taken few steps, or whose steps carry no time', () => {
     const young = only('stalled');
     judge(steps.slice(0, 3), young);
     expect(young.elapse(HOUR)).toEqual([]);

@@ -1,6 +1,6 @@
 import type { Explanation, Severity } from './rules/rule.ts';
 
-/** What a rule saw when its alert opened or became worse. */
+/** The reason of an alert that opened or became worse. */
 export interface Finding extends Explanation {
   /** The rule's name. */
   rule: string;
@@ -11,7 +11,7 @@ export interface Finding extends Explanation {
   since: number;
 }
 
-/** What happens to the one alert that a rule may have open for a run. */
+/** A change of the one alert that a rule may have open for a run. */
 export type Verdict =
   | { kind: 'opened' | 'escalated'; finding: Finding }
   | { kind: 'resolved'; rule: string; step: number; since: number; message: string };

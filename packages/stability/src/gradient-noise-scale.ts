@@ -1,8 +1,10 @@
-/** What one step's micro-batches told, as in a step event, and how many sequences they held. */
+/** Statistics of one step's micro-batches, as in a step event, and how many sequences they held. */
 export interface MicroBatches {
+  /** Trace of the covariance of the micro-batch gradient, in nats². */
   gradVar: number;
+  /** L2 norm of the mean gradient ‖ḡ‖, in nats. */
   gradNorm: number;
-  /** K */
+  /** K: micro-batches in the step. */
   count: number;
   /** b: sequences in one micro-batch. */
   size: number;
@@ -11,7 +13,7 @@ export interface MicroBatches {
 /**
  * The simple noise scale tr(Σ) / |G|², in sequences (McCandlish et al., arXiv 1812.06162, section 2.2 and appendix A.1).
  * tr(Σ) of one sequence is `b · gradVar`; |G|² without bias is `‖ḡ‖² − gradVar / K`. Null where that is not positive:
- * the gradient then drowns in noise, and one step cannot tell the scale.
+ * noise then dominates the gradient, and one step is not enough to estimate the scale.
  */
 export function gradientNoiseScale({ gradVar, gradNorm, count, size }: MicroBatches): number | null {
   const signal = gradNorm ** 2 - gradVar / count;

@@ -4,13 +4,13 @@ export interface ParameterTensor {
   size: number;
 }
 
-/** What the micro-batches of one step tell. Null where there were too few of them to tell it. */
+/** Statistics of the micro-batches of one step. Null where there were too few of them. */
 export interface GradientStatistics {
-  /** Trace of the covariance of the micro-batch gradient, estimated without bias (K − 1); needs K ≥ 2. */
+  /** In nats²: trace of the covariance of the micro-batch gradient, estimated without bias (K − 1); needs K ≥ 2. */
   gradVar: number | null;
   /** The part of `gradVar` that each layer holds; they sum to it. */
-  layerGradVar: number[] | null;
-  /** L2 norm of the mean gradient, over all parameters; needs K ≥ 1. */
+  layerGradVar: number[] | null; // [layers]
+  /** In nats: L2 norm of the mean gradient, over all parameters; needs K ≥ 1. */
   gradNorm: number | null;
 }
 

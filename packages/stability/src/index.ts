@@ -3,7 +3,7 @@ export { AttemptReplay, type ReplayedAttempt } from './attempt-replay.ts';
 export { Detector, type DetectorState } from './detector.ts';
 export { divergedAt } from './divergence.ts';
 export type { Finding, Verdict } from './finding.ts';
-export { fitForecast, type LabelledRun } from './forecast/fit.ts';
+export { fitForecast, type LabeledRun } from './forecast/fit.ts';
 export { type Forecast, Forecaster, type ForecasterState } from './forecast/forecaster.ts';
 export { fitLogistic, logit } from './forecast/logistic.ts';
 export { type ForecastModel, HORIZON_STEPS } from './forecast/model.ts';
@@ -22,6 +22,7 @@ export {
 export { DEFAULT_RULE_SETTINGS, disabledRules, type RuleSettings, ruleSettings } from './rules/settings.ts';
 export { tevGrowthBy } from './rules/tev-growth.ts';
 export { SIGNAL_NAMES, type SignalName, type Signals } from './signals.ts';
+export { mean, median, spread, upperMedian } from './statistics.ts';
 export { ASSEMBLY_MS, StepAssembler } from './step-assembler.ts';
 export {
   extendBounds,

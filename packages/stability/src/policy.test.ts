@@ -33,7 +33,7 @@ test('an attempt that has ended, or that another has followed, is not answered',
   expect(answer({ attempt: 1 })).toBeNull();
 });
 
-test('what the alert of another rule has caused is not caused again, unless it came to nothing', () => {
+test('a command that the alert of another rule has caused is not caused again, unless it failed or expired', () => {
   const caused = { alert: 'b', kind: 'stop', factor: null, status: 'done' };
   expect(answer({}, {}, [caused])).toBeNull();
   expect(answer({}, {}, [{ ...caused, status: 'pending' }])).toBeNull();

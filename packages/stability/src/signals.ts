@@ -1,16 +1,22 @@
-/** What is read of a step; a protocol step event is one. TEV alone is enough to be judged by. */
+/** The values of a step that rules judge by; a protocol step event is one. TEV alone is enough. */
 export interface Signals {
   step: number;
   /** When the step ended, in milliseconds since 1970. */
   time?: number | null | undefined;
+  /** In nats. */
   loss?: number | null | undefined;
+  /** μ_TEV and σ_TEV, without unit; see `tokenEmbeddingVariability`. */
   tevMean?: number | null | undefined;
   tevStd?: number | null | undefined;
+  /** Trace of the covariance of the micro-batch gradient, in nats²; see `GradientVariance`. */
   gradVar?: number | null | undefined;
+  /** L2 norm of the mean gradient, in nats. */
   gradNorm?: number | null | undefined;
+  /** The learning rate of the step. */
   lr?: number | null | undefined;
 }
 
+/** The name of a signal, as the protocol calls it. */
 export type SignalName = Exclude<keyof Signals, 'step' | 'time'>;
 
 /** Each is a scalar of the protocol's table of step fields, as the tests of the database check. */
@@ -22,4 +28,5 @@ const SIGNALS: Record<SignalName, null> = {
   gradNorm: null,
   lr: null,
 };
+/** All signals, in a fixed order. */
 export const SIGNAL_NAMES = Object.keys(SIGNALS) as SignalName[];

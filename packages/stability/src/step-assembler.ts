@@ -1,6 +1,6 @@
 import { SIGNAL_NAMES, type Signals } from './signals.ts';
 
-/** Parts of a step that come later than this after its first part, in milliseconds, find it judged. */
+/** Milliseconds after its first part that a step waits for others at most before it is judged. */
 export const ASSEMBLY_MS = 2_000;
 /** A part that came further ahead, in milliseconds, shows that the clock was set back since. */
 const MAX_AHEAD_MS = 60_000;

@@ -19,6 +19,7 @@ export interface Jump {
   back: readonly number[];
 }
 
+/** The bounds of an attempt without steps. */
 export const NO_STEPS: StepBounds = { first: null, last: null, outliers: [], jumps: [] };
 
 /** A step is an outlier at once where it is ahead by more than this, and by more than so many times the span of all others. */
@@ -47,7 +48,22 @@ const MAX_OVERTAKEN = 100;
  */
 export function extendBounds(known: StepBounds, steps: readonly number[], ignored: readonly number[] = []): StepBounds {
   const added = ignored.length > 0 ? steps.filter((step) => !ignored.includes(step)) : steps;
-  return added.reduce(take, known);
+  const ahead = goingOn(known, added);
+  const last = added[ahead - 1] ?? known.last;
+  return added.slice(ahead).reduce(take, { ...known, last });
+}
+
+/** How many of the steps, from the first on, just go on from those before, as nearly all do: they move the last alone. */
+function goingOn({ last: before, outliers, jumps }: StepBounds, steps: readonly number[]): number {
+  if (before === null || outliers.length > 0 || jumps.length > 0) return 0;
+  let last = before;
+  let at = 0;
+  for (const step of steps) {
+    if (step <= last || step - last > MAX_OVERTAKEN) break;
+    last = step;
+    at += 1;
+  }
+  return at;
 }
 
 /**
@@ -92,14 +108,14 @@ function advance(known: StepBounds, span: { first: number; last: number }, step:
   const { last } = span;
   const isJump = step - last > MAX_OVERTAKEN;
   if (isJump && known.outliers.includes(step)) return known; // it was sent again
-  if (step > reachOf(span)) return wait(known, last, step);
+  if (step > maxPlausible(span)) return wait(known, last, step);
   const passed = known.outliers.filter((each) => each < step);
   const outliers = known.outliers.filter((each) => each > step);
   return count({ ...known, last: step, outliers }, isJump ? last : null, [...passed, step]);
 }
 
 /** The greatest step that is no outlier at once. */
-function reachOf({ first, last }: { first: number; last: number }): number {
+function maxPlausible({ first, last }: { first: number; last: number }): number {
   if (last - first < MIN_SPAN) return Number.POSITIVE_INFINITY;
   return last + Math.max(MIN_JUMP, JUMP_SPANS * (last - first));
 }

@@ -80,7 +80,7 @@ test('who reads attempt after attempt stands, at every later one, on the timelin
         seen = points.begin({ number: at + 1, firstStep: first }, () => seen) ?? seen;
         expect(seen).toEqual(timeline.steps().flatMap(({ step }) => (step < first ? [step] : [])));
         for (let step = first; step < first + steps; step++) {
-          points.reach(step, () => seen);
+          points.advanceTo(step, () => seen);
           seen = [...seen, step];
           timeline.add(at + 1, { step });
         }

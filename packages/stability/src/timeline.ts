@@ -123,7 +123,7 @@ export class RewindPoints<State> {
    */
   begin({ number, firstStep }: StartedAttempt, save: () => State): State | null {
     const isAfterAll = this.#last === null || firstStep > this.#last;
-    if (isAfterAll) this.reach(firstStep, save); // later attempts may begin in the gap
+    if (isAfterAll) this.advanceTo(firstStep, save); // later attempts may begin in the gap
     const known = this.#kept.find((kept) => kept.firstStep === firstStep);
     this.#kept = this.#kept.filter((kept) => kept.firstStep <= firstStep);
     const later = this.#attempts.filter((attempt) => attempt.number > number && attempt.firstStep >= firstStep);
@@ -133,7 +133,7 @@ export class RewindPoints<State> {
   }
 
   /** A step is about to be taken: keeps the state for the later attempts that begin at it, or between it and the last. */
-  reach(step: number, save: () => State): void {
+  advanceTo(step: number, save: () => State): void {
     while ((this.#ahead.at(-1) ?? Number.POSITIVE_INFINITY) <= step) {
       this.#kept.push({ firstStep: this.#ahead.pop() as number, state: save() });
     }

@@ -9,8 +9,8 @@ const ONE = [{ number: 1, firstStep: 0, hasEnded: false }];
 function losses(from: number, until: number, rises: number): Signals[] {
   return Array.from({ length: until - from }, (_, at) => {
     const step = from + at;
-    const learnt = 2 + 3 * Math.exp(-step / 50) + 0.01 * (step % 2);
-    return { step, loss: step >= rises ? learnt + 2 : learnt };
+    const learned = 2 + 3 * Math.exp(-step / 50) + 0.01 * (step % 2);
+    return { step, loss: step >= rises ? learned + 2 : learned };
   });
 }
 
@@ -25,7 +25,7 @@ test('an alert is noted once, where it opened, with the worst that it became', (
   expect(alerts).toEqual([{ rule: 'loss-spike', severity: 'critical', attempt: 1, step: 400 }]);
 });
 
-test('what the rules are told changes what they find, and not whether the run has diverged', () => {
+test('the settings of rules change what they find, and not whether the run has diverged', () => {
   const trial = shown(losses(0, 500, 400), { 'loss-spike': { enabled: false } });
   expect(trial.alerts).toEqual([]);
   // The median of 9 losses has risen with the fifth that did.

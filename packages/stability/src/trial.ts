@@ -7,7 +7,7 @@ import type { AnyRuleSettings } from './rules/settings.ts';
 import type { Signals } from './signals.ts';
 import { RewindPoints } from './timeline.ts';
 
-/** An alert that a run would have been given. */
+/** An alert that would have been raised. */
 export interface TriedAlert {
   /** The rule's name. */
   rule: string;
@@ -52,7 +52,7 @@ export class Trial {
   observe(attempt: number, signals: Signals): void {
     for (const verdict of this.#replay.observe(attempt, signals)) this.#record(attempt, verdict);
     if (attempt !== this.#attempt) this.#begin(attempt);
-    this.#rewindPoints.reach(signals.step, () => this.#divergence.state());
+    this.#rewindPoints.advanceTo(signals.step, () => this.#divergence.state());
     this.#divergence.observe(signals);
   }
 

@@ -45,7 +45,7 @@ export class Watch {
     const state = this.#state;
     if (state.calmSince !== null && state.calmSince >= step) state.calmSince = null;
     if (state.open === null || state.since < step) {
-      // A cool-down that began after the step has not begun any more.
+      // A cooldown that began after the step has not begun any more.
       if (state.open === null && state.since >= step) state.quietUntil = Math.min(state.quietUntil, step);
       return null;
     }

@@ -3,7 +3,7 @@ import type { Attention } from './config.ts';
 import { INITIAL_STD, type Layer } from './layer.ts';
 import { linear, product, rmsNorm, spectrallyScaled } from './ops.ts';
 
-// What distinguishes the attentions: how queries, keys and values come from the residual stream.
+// The attention variants differ in how queries, keys and values are computed from the residual stream.
 // Shapes: N = B · T positions, d model dimension, H heads, h = d / H, G = B · H groups, r rank.
 
 /** A map of the residual stream's positions. x [N, d] → [N, d'] */
@@ -14,7 +14,7 @@ export type HeadNorm = (x: tf.Tensor3D) => tf.Tensor3D;
 
 interface AttentionConfig {
   attention: Attention;
-  /** r, of `mlra` alone. */
+  /** r, only of `mlra`. */
   rank: number | null;
   dim: number;
   heads: number;
@@ -59,12 +59,12 @@ export function affine(
   const weight = layer.matrix(`${name}.weight`, from, to, std);
   const bias = layer.vector(`${name}.bias`, to, 0);
   if (attention !== 'sigma-reparam') return (x) => linear(x, weight, bias);
-  const scale = layer.vector(`${name}.scale`, 1, 1); // γ, which starts at 1 as its paper has it
+  const scale = layer.vector(`${name}.scale`, 1, 1); // γ, initialized to 1 as in the paper
   const { u, v } = layer.spectralNorm(`${name}.weight`, weight);
   return (x) => linear(x, spectrallyScaled(weight, scale, u, v), bias);
 }
 
-/** What queries, or keys, go through before they meet. */
+/** The norm of queries, or of keys: identity but for `qk-norm`. */
 export function headNorm(layer: Layer, name: string, { attention, dim, heads }: AttentionConfig): HeadNorm {
   if (attention !== 'qk-norm') return (x) => x;
   const gain = layer.vector(`${name}.gain`, dim / heads, 1);

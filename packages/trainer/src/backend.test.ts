@@ -3,11 +3,12 @@ import { afterEach, expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 import { chooseBackend } from './backend.ts';
 
-/** Stands for packages that need not be installed; all others are loaded for real. */
+/** Fakes for peer dependencies; those that the tests do not install are absent, all else is loaded for real. */
 const withPackages = (packages: Record<string, () => unknown>) => async (specifier: string) => {
   const load = packages[specifier];
   if (load) return load();
-  if (!(specifier in manifest.peerDependencies)) return import(specifier);
+  const isInstalled = specifier in manifest.devDependencies || !(specifier in manifest.peerDependencies);
+  if (isInstalled) return import(specifier);
   throw Object.assign(new Error(`Cannot find package '${specifier}' imported from here`), {
     code: 'ERR_MODULE_NOT_FOUND',
   });
@@ -70,7 +71,14 @@ test.each([
   );
 });
 
-test('a native backend that is installed but broken is told apart from one that is absent', async () => {
+test('auto takes cpu where the package of the wasm backend is not installed, and wasm says how to install it', async () => {
+  const absent = failing("Cannot find package '@tensorflow/tfjs-backend-wasm'", 'ERR_MODULE_NOT_FOUND');
+  const load = withPackages({ '@tensorflow/tfjs-backend-wasm': absent });
+  expect((await chooseBackend('auto', load)).name).toBe('cpu');
+  await expect(chooseBackend('wasm', load)).rejects.toThrow(`npm install ${peers('@tensorflow/tfjs-backend-wasm')}`);
+});
+
+test('a native backend that is installed but broken is distinguished from one that is absent', async () => {
   const broken = withPackages({
     '@tensorflow/tfjs-node': failing("Cannot find module '../lib/napi-v8/tfjs_binding.node'", 'MODULE_NOT_FOUND'),
   });
@@ -87,7 +95,7 @@ test('auto takes tfjs-node-gpu where it uses a GPU', async () => {
   expect(await chooseBackend('auto', load)).toEqual({ name: 'node-gpu', reason: 'the fastest' });
 });
 
-test('tfjs-node-gpu without a GPU does not pass for node-gpu', async () => {
+test('tfjs-node-gpu without a GPU is not taken for node-gpu', async () => {
   const load = withPackages({ '@tensorflow/tfjs-node-gpu': native(false) });
   const miss = 'the node-gpu backend finds no GPU that its TensorFlow can use';
   await expect(chooseBackend('node-gpu', load)).rejects.toThrow(miss);

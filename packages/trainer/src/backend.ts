@@ -1,41 +1,43 @@
 import util from 'node:util';
+import { registerWasmKernels } from '@evenkeel/wasm-kernels';
 import * as tf from '@tensorflow/tfjs';
 import { BACKENDS, type BackendName } from './config.ts';
+import { isAbsent } from './optional-packages.ts';
 import { UsageError } from './usage-error.ts';
-import { registerWasmKernels } from './wasm-kernels.ts';
 
 export interface Backend {
   name: BackendName;
-  /** Why this one, for a person. */
+  /** Why this backend, in words for people. */
   reason: string;
 }
 
 /** Loads a package that may be absent. */
 type Import = (specifier: string) => Promise<unknown>;
 
-/** The specifier is a variable so that neither compiler nor bundler asks for a package that nobody has to install. */
+/** The specifier is a variable, so that neither compiler nor bundler requires packages that may be absent. */
 const importPackage: Import = (specifier) => import(specifier);
 
-/** What nobody has to install, with the versions of package.json's peer dependencies. */
+/** Packages that may be absent, with the versions of the peer dependencies in package.json. */
 const OPTIONAL_PACKAGES = {
   'node-gpu': { '@tensorflow/tfjs-node-gpu': tf.version_core },
   node: { '@tensorflow/tfjs-node': tf.version_core },
   webgpu: { webgpu: '0.6.2', '@tensorflow/tfjs-backend-webgpu': tf.version_core },
+  wasm: { '@tensorflow/tfjs-backend-wasm': tf.version_core },
 } as const;
 type OptionalBackend = keyof typeof OPTIONAL_PACKAGES;
 
 /**
- * Makes a backend TensorFlow.js's current one: the one asked for, or with `auto` the fastest that is there.
- * @throws UsageError where the one asked for is not there.
+ * Makes a backend the current one of TensorFlow.js: the one asked for, or with `auto` the fastest that works.
+ * @throws UsageError where it does not work.
  */
 export async function chooseBackend(wanted: BackendName | 'auto', load: Import = importPackage): Promise<Backend> {
-  tf.enableProdMode(); // keeps the cpu backend from advertising tfjs-node
-  if (wanted !== 'auto') return { name: wanted, reason: told('asked for', await start(wanted, load)) };
+  tf.enableProdMode(); // keeps the cpu backend from printing an advertisement
+  if (wanted !== 'auto') return { name: wanted, reason: withAdapter('asked for', await start(wanted, load)) };
   const misses: string[] = [];
   for (const name of BACKENDS) {
     try {
       const adapter = await start(name, load, refuseSoftware);
-      return { name, reason: told(misses.length > 0 ? misses.join('; ') : 'the fastest', adapter) };
+      return { name, reason: withAdapter(misses.length > 0 ? misses.join('; ') : 'the fastest', adapter) };
     } catch (error) {
       misses.push(error instanceof AbsentError ? `${error.specifier} is not installed` : (error as Error).message);
     }
@@ -43,7 +45,7 @@ export async function chooseBackend(wanted: BackendName | 'auto', load: Import =
   throw new UsageError(`--backend: none works: ${misses.join('; ')}`);
 }
 
-function told(reason: string, adapter: Adapter | null): string {
+function withAdapter(reason: string, adapter: Adapter | null): string {
   return adapter ? `${reason}; it computes on ${describe(adapter)}` : reason;
 }
 
@@ -57,10 +59,10 @@ class AbsentError extends UsageError {
   }
 }
 
-/** Whether a WebGPU adapter will do: throws a UsageError where not. */
+/** Throws a UsageError where a WebGPU adapter is not good enough. */
 type Accept = (adapter: Adapter) => void;
 
-/** Answers what a backend computes on, where it tells. */
+/** Starts a backend; resolves to the adapter of `webgpu`, null for the others. */
 async function start(name: BackendName, load: Import, accept: Accept = () => {}): Promise<Adapter | null> {
   if (name === 'node-gpu' || name === 'node') {
     await startNative(name, load);
@@ -73,7 +75,7 @@ async function start(name: BackendName, load: Import, accept: Accept = () => {})
 }
 
 async function use(registered: string): Promise<void> {
-  // setBackend answers false instead of throwing where a backend does not start
+  // setBackend returns false instead of throwing where a backend does not start
   if (!(await tf.setBackend(registered))) throw new UsageError(`the ${registered} backend does not start`);
   await tf.ready();
 }
@@ -87,29 +89,24 @@ async function loadOptional(backend: OptionalBackend, specifier: string, load: I
   }
 }
 
-function isAbsent(error: unknown, specifier: string): boolean {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${specifier}'`);
-}
-
-/** What both native packages register their backend as. */
+/** The name under which both native packages register their backend. */
 const TENSORFLOW = 'tensorflow';
 
 async function startNative(name: 'node-gpu' | 'node', load: Import): Promise<void> {
   // tfjs-node 4.22 calls a function that Node 23 removed
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
-  // a tfjs-node-gpu that found no GPU computes as tfjs-node does
+  // tfjs-node-gpu without a GPU computes like tfjs-node
   const isLoaded = name === 'node' && tf.findBackendFactory(TENSORFLOW);
   if (!isLoaded) await loadOptional(name, `@tensorflow/tfjs-${name}`, load);
   await use(TENSORFLOW);
-  // without a GPU that it can use, tfjs-node-gpu computes on the CPU and says nothing
+  // without a usable GPU, tfjs-node-gpu computes on the CPU without a warning
   const { isUsingGpuDevice } = tf.backend() as tf.KernelBackend & { isUsingGpuDevice: boolean };
   if (name === 'node-gpu' && !isUsingGpuDevice) {
     throw new UsageError('the node-gpu backend finds no GPU that its TensorFlow can use');
   }
 }
 
-/** The part in use here of the package `webgpu`, which is Dawn, Chromium's WebGPU, for Node. */
+/** The part in use here of the package `webgpu`: Dawn, Chromium's WebGPU, for Node. */
 interface Dawn {
   create(options: string[]): Gpu;
   globals: object;
@@ -119,14 +116,14 @@ interface Gpu {
 }
 interface Adapter {
   vendor: string;
-  /** Which GPU and which driver; may be empty. */
+  /** The GPU and its driver; may be empty. */
   description: string;
-  /** Dawn says so of every adapter that Vulkan or Direct3D gives for a CPU: SwiftShader, lavapipe, WARP. */
+  /** True of every adapter that runs on the CPU: SwiftShader, lavapipe, WARP. */
   isFallbackAdapter: boolean;
 }
 
 function describe({ description, vendor, isFallbackAdapter }: Adapter): string {
-  return `${description || vendor || 'a nameless GPU'}${isFallbackAdapter ? ', a GPU in software' : ''}`;
+  return `${description || vendor || 'an unnamed GPU'}${isFallbackAdapter ? ', a GPU in software' : ''}`;
 }
 
 /** Shaders on the CPU are many times slower than the wasm backend. */
@@ -138,12 +135,12 @@ function refuseSoftware(adapter: Adapter): void {
 async function loadWebGpu(load: Import, accept: Accept): Promise<Adapter> {
   const { create, globals } = (await loadOptional('webgpu', 'webgpu', load)) as Dawn;
   const host = globalThis as { navigator?: { gpu?: Gpu } };
-  const gpu = host.navigator?.gpu ?? create([]); // one for all: what it made lasts only as long as it is held
-  // as the backend asks for it, so that it is the same one
+  const gpu = host.navigator?.gpu ?? create([]); // shared, since its adapters live only as long as it is referenced
+  // with the backend's own options, so that it gets the same adapter
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new UsageError('webgpu finds no GPU with a driver for Vulkan, Metal or Direct3D 12');
   accept(adapter.info);
-  // where the backend looks for a browser's
+  // the backend looks for a browser's globals
   Object.assign(globalThis, globals);
   host.navigator ??= {};
   Object.assign(host.navigator, { gpu });
@@ -151,11 +148,10 @@ async function loadWebGpu(load: Import, accept: Accept): Promise<Adapter> {
   return adapter.info;
 }
 
-let wasmLoaded = false;
+let kernelsRegistered = false;
 
 async function loadWasm(load: Import): Promise<void> {
-  if (wasmLoaded) return;
-  await load('@tensorflow/tfjs-backend-wasm');
-  registerWasmKernels();
-  wasmLoaded = true;
+  await loadOptional('wasm', '@tensorflow/tfjs-backend-wasm', load);
+  if (!kernelsRegistered) registerWasmKernels();
+  kernelsRegistered = true;
 }

@@ -29,7 +29,7 @@ const named = (name: string, values: number[], shape: number[]) => ({
   variable: tf.tidy(() => tf.variable(tf.tensor(values, shape))),
 });
 
-test('what is written is read, bit for bit', async () => {
+test('what is read is what was written, bit for bit', async () => {
   const values = [0.1, -0, Number.NaN, Number.POSITIVE_INFINITY, 1e-45, 3];
   const variables = [named('block 1/w', values, [2, 3]), named('b', [7], [1])];
   await writeCheckpoint(path, ABOUT, variables);
@@ -41,6 +41,11 @@ test('what is written is read, bit for bit', async () => {
   const bits = ({ variable }: (typeof variables)[number]) =>
     new Uint32Array(variable.dataSync<'float32'>().slice().buffer);
   expect(others.map(bits)).toEqual(variables.map(bits));
+});
+
+test('a checkpoint from before a setting was renamed is read under its new name', async () => {
+  await writeCheckpoint(path, { ...ABOUT, settings: { optimiser: 'sgd', lr: 0.1 } }, []);
+  expect((await readCheckpoint(path)).about.settings).toEqual({ optimizer: 'sgd', lr: 0.1 });
 });
 
 test('the file is of the safetensors format', async () => {
@@ -57,7 +62,7 @@ test('the file is of the safetensors format', async () => {
   expect(file.length).toBe(8 + length + 12);
 });
 
-test('a checkpoint that cannot be written leaves the former one, and nothing else', async () => {
+test('a checkpoint that cannot be written leaves the previous one, and nothing else', async () => {
   await writeCheckpoint(path, ABOUT, [named('w', [1], [1])]);
   const broken = named('w', [2], [1]);
   broken.variable.dispose();
@@ -78,10 +83,10 @@ test.each([
   ['an empty file', async () => writeFile(path, '')],
   ['a file cut short', async () => truncate(path, 400)],
   ['a file without its last byte', async () => truncate(path, (await readFile(path)).length - 1)],
-])('%s is refused, and named', async (_, spoil) => {
+])('%s is refused, and named', async (_, damage) => {
   await writeCheckpoint(path, ABOUT, [named('w', Array(100).fill(1), [100])]);
-  await spoil();
-  await expect(readCheckpoint(path)).rejects.toThrow(`--resume: ${path} is no checkpoint of "evenkeel train"`);
+  await damage();
+  await expect(readCheckpoint(path)).rejects.toThrow(`--resume: ${path} is not a checkpoint of "evenkeel train"`);
 });
 
 test('a missing file is named', async () => {
@@ -92,7 +97,7 @@ test('a checkpoint of another model is refused before anything is changed', asyn
   await writeCheckpoint(path, ABOUT, [named('a', [1], [1]), named('w', [1, 2], [2])]);
   const checkpoint = await readCheckpoint(path);
   const [a, w] = [named('a', [5], [1]), named('w', [1, 2, 3], [3])];
-  expect(() => restore(checkpoint, [a, w])).toThrow('another model or optimiser: w is of shape [2] instead of [3]');
+  expect(() => restore(checkpoint, [a, w])).toThrow('another model or optimizer: w is of shape [2] instead of [3]');
   expect(() => restore(checkpoint, [a, named('x', [1], [1])])).toThrow('x is missing');
   expect([...a.variable.dataSync()]).toEqual([5]);
 });

@@ -5,27 +5,27 @@ import { z } from 'zod';
 import type { NamedVariable } from './layer.ts';
 import { UsageError } from './usage-error.ts';
 
-// A checkpoint is a safetensors file, which any framework reads: a little-endian u64 with the length of a JSON header,
-// the header (per tensor its type, shape and place; what we know of the run under "__metadata__", as strings), and the
-// numbers. See github.com/huggingface/safetensors, section "Format".
+// A checkpoint is a safetensors file, which any framework can read: a little-endian u64 with the length of a JSON header,
+// the header (type, shape and offsets of each tensor; facts of the run under "__metadata__", as strings), and the values.
+// See github.com/huggingface/safetensors, section "Format".
 
 const FORMAT = 'evenkeel-checkpoint-1';
-/** Far more than a header of ours, so that a file of another kind is not taken for a giant one. */
+/** Far more than our headers need: limits what is read of a file of another kind. */
 const MAX_HEADER_BYTES = 16 * 1024 * 1024;
 
 const about = z.object({
   run: runId,
   attempt: z.coerce.number().int().min(1),
-  /** Steps made: the next step's number. */
+  /** Steps done: the number of the next step. */
   steps: z.coerce.number().int().min(0),
-  /** What commands have multiplied the schedule's learning rate by. */
+  /** The factor of the schedule's learning rate, which commands reduce. */
   lrFactor: z.coerce.number().positive().default(1),
-  /** Of the text, see {@link Corpus}. */
+  /** The fingerprint of the text, see {@link Corpus}. */
   text: z.string(),
   /** The settings of the run by the names of the flags, as JSON. */
-  settings: z.preprocess((json) => parseJson(String(json)), z.record(z.string(), z.unknown())),
+  settings: z.preprocess((json) => parseJson(String(json)), z.record(z.string(), z.unknown())).transform(withNewNames),
 });
-/** What a checkpoint knows of its run. */
+/** The facts of the run in a checkpoint. */
 export type CheckpointAbout = z.output<typeof about>;
 
 const header = z.object({ __metadata__: z.looseObject({ format: z.literal(FORMAT) }) }).catchall(
@@ -43,7 +43,7 @@ export interface Checkpoint {
   tensors: Tensors;
 }
 
-/** Writes a checkpoint whole or not at all: whoever is killed meanwhile leaves the former one. */
+/** Writes a checkpoint atomically: a process that is killed meanwhile leaves the previous one. */
 export async function writeCheckpoint(
   path: string,
   { settings, ...facts }: CheckpointAbout,
@@ -58,7 +58,7 @@ export async function writeCheckpoint(
     at += bytes;
   }
   const json = Buffer.from(JSON.stringify(head));
-  const text = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]); // the numbers start aligned
+  const text = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]); // aligns the values
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
   const temporary = `${path}.${process.pid}.tmp`;
@@ -73,7 +73,7 @@ export async function writeCheckpoint(
 
 async function writeParts(path: string, head: Uint8Array, variables: readonly NamedVariable[]): Promise<void> {
   await using file = await open(path, 'w');
-  // appendFile, since write may write less than it is given, on a full disk for one
+  // appendFile, since write may write less than it is given, such as on a full disk
   await file.appendFile(head);
   for (const { variable } of variables) await file.appendFile(bytesOf(await variable.data<'float32'>()));
   await file.sync();
@@ -81,17 +81,17 @@ async function writeParts(path: string, head: Uint8Array, variables: readonly Na
 
 /**
  * Reads what {@link writeCheckpoint} wrote.
- * @throws UsageError where there is no such file, or it is no checkpoint.
+ * @throws UsageError where there is no such file, or it is not a checkpoint.
  */
 export function readCheckpoint(path: string): Promise<Checkpoint> {
   return reading(path, async (file) => {
     const { about, places, start } = await readHeader(file);
     const tensors: Tensors = new Map();
-    // one by one: a model's state may be larger than a buffer can be
+    // one by one: a model's state may exceed the size limit of a buffer
     for (const [name, { shape, data_offsets }] of places) {
       const values = new Float32Array(tf.util.sizeFromShape(shape));
       const [from, to] = data_offsets;
-      if (to - from !== values.byteLength) throw new RefusedError(name, 'its place is not of its shape');
+      if (to - from !== values.byteLength) throw new RefusedError(name, 'its offsets do not match its shape');
       await readFully(file, bytesOf(values), start + from, name);
       tensors.set(name, { shape, values });
     }
@@ -99,7 +99,7 @@ export function readCheckpoint(path: string): Promise<Checkpoint> {
   });
 }
 
-/** The same of what a checkpoint knows of its run alone. */
+/** Reads only the facts of the run. */
 export function readCheckpointAbout(path: string): Promise<CheckpointAbout> {
   return reading(path, async (file) => (await readHeader(file)).about);
 }
@@ -110,7 +110,9 @@ async function reading<T>(path: string, read: (file: FileHandle) => Promise<T>):
     return await read(file);
   } catch (error) {
     if (error instanceof RefusedError) {
-      throw new UsageError(`--resume: ${path} is no checkpoint of "evenkeel train": ${error.field}: ${error.message}`);
+      throw new UsageError(
+        `--resume: ${path} is not a checkpoint of "evenkeel train": ${error.field}: ${error.message}`,
+      );
     }
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
@@ -132,21 +134,21 @@ async function readHeader(file: FileHandle) {
 async function readFully(file: FileHandle, into: Uint8Array, position: number, field: string): Promise<void> {
   for (let at = 0; at < into.length; ) {
     const { bytesRead } = await file.read(into, at, into.length - at, position + at);
-    if (bytesRead === 0) throw new RefusedError(field, 'the file ends before it does');
+    if (bytesRead === 0) throw new RefusedError(field, 'the file ends within it');
     at += bytesRead;
   }
 }
 
 /**
- * Gives variables the values of a checkpoint.
- * @throws UsageError where the checkpoint is of another model or optimiser.
+ * Sets variables to the values of a checkpoint.
+ * @throws UsageError where the checkpoint is of another model or optimizer; no variable has changed then.
  */
 export function restore({ tensors }: Checkpoint, variables: readonly NamedVariable[]): void {
   for (const { name, variable } of variables) {
     const tensor = tensors.get(name);
     if (!tensor || String(tensor.shape) !== String(variable.shape)) {
       const found = tensor ? `of shape [${tensor.shape}] instead of [${variable.shape}]` : 'missing';
-      throw new UsageError(`--resume: the checkpoint is of another model or optimiser: ${name} is ${found}`);
+      throw new UsageError(`--resume: the checkpoint is of another model or optimizer: ${name} is ${found}`);
     }
   }
   for (const { name, variable } of variables) {
@@ -156,6 +158,11 @@ export function restore({ tensors }: Checkpoint, variables: readonly NamedVariab
 
 function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** Checkpoints from before the flag was called `--optimizer` have its value under `optimiser`. */
+function withNewNames({ optimiser, ...settings }: Record<string, unknown>): Record<string, unknown> {
+  return optimiser === undefined ? settings : { ...settings, optimizer: optimiser };
 }
 
 function strings(facts: Record<string, string | number>): Record<string, string> {

@@ -1,40 +1,39 @@
-// This file is read by whoever wants to know the flags, and so must not load TensorFlow.js.
-
-import type { ModelConfig } from './model.ts';
-import type { OptimiserConfig } from './optimiser.ts';
 import type { Schedule } from './schedule.ts';
 
-/** All that decides what a run computes: the same config and text give the same losses on one backend. */
+// The configuration of a run as plain values. The flags are built from this file, so it must not load TensorFlow.js.
+
+/** Everything that determines what a run computes: the same config and text give the same losses on one backend. */
 export interface TrainConfig {
   model: ModelConfig;
-  optimiser: OptimiserConfig;
+  optimizer: OptimizerConfig;
   schedule: Schedule;
   steps: number;
   /** Sequences in one micro-batch. */
   batch: number;
   /** K: their mean gradient makes one step, and the gradient variance is taken over them. */
   microBatches: number;
-  /** The largest global norm of the mean gradient; 0 clips nothing. */
+  /** Max global norm of the mean gradient; 0 for no clipping. */
   clip: number;
   seed: number;
 }
 
-type Size = Pick<ModelConfig, 'layers' | 'heads' | 'dim' | 'context'>;
-
-/** Model sizes by name; the GPT-2 family is that of its paper's table 2, bytes for a vocabulary unless `--tokenizer` says else. */
-export const SIZES = {
-  nano: { layers: 3, heads: 4, dim: 48, context: 32 }, // 0.1 M parameters: many steps a second on one core
-  micro: { layers: 4, heads: 4, dim: 64, context: 64 },
-  mini: { layers: 6, heads: 6, dim: 192, context: 128 },
-  gpt2: { layers: 12, heads: 12, dim: 768, context: 1024 },
-  'gpt2-medium': { layers: 24, heads: 16, dim: 1024, context: 1024 },
-  'gpt2-large': { layers: 36, heads: 20, dim: 1280, context: 1024 },
-  'gpt2-xl': { layers: 48, heads: 25, dim: 1600, context: 1024 },
-} as const satisfies Record<string, Size>;
-
-/** Compute backends, the fastest first. That is for models worth waiting for: `nano` is faster on wasm than on node. */
-export const BACKENDS = ['node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] as const;
-export type BackendName = (typeof BACKENDS)[number];
+export interface ModelConfig {
+  layers: number; // L
+  heads: number; // H
+  dim: number; // d
+  context: number; // T
+  vocabulary: number; // V
+  /** Whether the head is the token embedding itself. */
+  tie: boolean;
+  attention: Attention;
+  /** r of the query, key and value projections of `mlra`; null for the others. */
+  rank: number | null;
+  /**
+   * Where a block normalizes: before its sublayers as GPT-2 does, or after them as the first transformer did, which is
+   * known to diverge sooner (arXiv 2002.04745). The norm before the head stays in both.
+   */
+  norm: Norm;
+}
 
 export const ATTENTIONS = ['mha', 'mlra', 'sigma-reparam', 'qk-norm'] as const;
 
@@ -45,7 +44,7 @@ export const ATTENTIONS = ['mha', 'mlra', 'sigma-reparam', 'qk-norm'] as const;
  *   cache (arXiv 2603.02188).
  * - `sigma-reparam`: σReparam (Zhai et al. 2023, arXiv 2303.06296): every matrix of a block, the network's too, is
  *   divided by its spectral norm and multiplied by a learned scale.
- * - `qk-norm`: queries and keys are normalised over a head's entries (arXiv 2010.04245), by their root mean square and
+ * - `qk-norm`: queries and keys are normalized over a head's entries (arXiv 2010.04245), by their root mean square and
  *   with a gain that the heads of a block share, as recent models do (arXiv 2501.00656).
  */
 export type Attention = (typeof ATTENTIONS)[number];
@@ -59,9 +58,48 @@ export function defaultRank(dim: number): number {
 }
 
 export const NORMS = ['pre', 'post'] as const;
-export type Norm = (typeof NORMS)[number];
+type Norm = (typeof NORMS)[number];
 
-export const OPTIMISERS = ['adamw', 'sgd'] as const satisfies OptimiserConfig['name'][];
+type Size = Pick<ModelConfig, 'layers' | 'heads' | 'dim' | 'context'>;
 
-/** What no flag changes: the constants of GPT-3 (arXiv 2005.14165, appendix B). */
+/** Model sizes by name; the GPT-2 family is that of table 2 in its paper. */
+export const SIZES = {
+  nano: { layers: 3, heads: 4, dim: 48, context: 32 }, // 0.1 M parameters: many steps a second on one core
+  micro: { layers: 4, heads: 4, dim: 64, context: 64 },
+  mini: { layers: 6, heads: 6, dim: 192, context: 128 },
+  gpt2: { layers: 12, heads: 12, dim: 768, context: 1024 },
+  'gpt2-medium': { layers: 24, heads: 16, dim: 1024, context: 1024 },
+  'gpt2-large': { layers: 36, heads: 20, dim: 1280, context: 1024 },
+  'gpt2-xl': { layers: 48, heads: 25, dim: 1600, context: 1024 },
+} as const satisfies Record<string, Size>;
+
+/** AdamW (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2). */
+export interface AdamWConfig {
+  name: 'adamw';
+  beta1: number;
+  beta2: number;
+  /** TensorFlow.js defaults to 1e-7 and PyTorch to 1e-8; the difference shows in the loss. */
+  epsilon: number;
+  /** Decoupled from the gradient, multiplied by the learning rate. */
+  weightDecay: number;
+}
+
+/** Stochastic gradient descent with momentum (Polyak's heavy ball), as PyTorch writes it: b ← μ b + g, w ← w − lr b. */
+export interface SgdConfig {
+  name: 'sgd';
+  /** μ */
+  momentum: number;
+  /** Added to the gradient, times the weight. */
+  weightDecay: number;
+}
+
+export type OptimizerConfig = AdamWConfig | SgdConfig;
+
+export const OPTIMIZERS = ['adamw', 'sgd'] as const satisfies OptimizerConfig['name'][];
+
+/** The constants that no flag changes, those of GPT-3 (arXiv 2005.14165, appendix B). */
 export const ADAM = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 } as const;
+
+/** Compute backends, the fastest first. Below about 1,000 tokens per step, wasm is faster than node. */
+export const BACKENDS = ['node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] as const;
+export type BackendName = (typeof BACKENDS)[number];

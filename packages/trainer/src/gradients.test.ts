@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { chooseBackend } from './backend.ts';
+import type { ModelConfig } from './config.ts';
 import { clipFactor, lossAndGradients } from './gradients.ts';
-import { type Batch, Model, type ModelConfig } from './model.ts';
+import { type Batch, Model } from './model.ts';
 import { normals, randomStream } from './random.ts';
 
 // The reference: GPT-2 in scalar float64 arithmetic, written from its definition, with gradients by the chain rule on
@@ -82,15 +83,15 @@ function readDirections(model: Model): Map<string, [Float32Array, Float32Array]>
   );
 }
 
-function normalised(x: Vector, gain: Vector, bias: Vector): Vector {
+function normalized(x: Vector, gain: Vector, bias: Vector): Vector {
   const mean = scale(sum(x), 1 / x.length);
-  const centred = x.map((each) => add(each, scale(mean, -1)));
-  const variance = scale(dot(centred, centred), 1 / x.length);
+  const centered = x.map((each) => add(each, scale(mean, -1)));
+  const variance = scale(dot(centered, centered), 1 / x.length);
   const inverse = power(shift(variance, 1e-5), -0.5);
-  return centred.map((each, at) => add(multiply(multiply(each, inverse), gain[at] as Scalar), bias[at] as Scalar));
+  return centered.map((each, at) => add(multiply(multiply(each, inverse), gain[at] as Scalar), bias[at] as Scalar));
 }
 
-function rootMeanSquareNormalised(x: Vector, gain: Vector): Vector {
+function rootMeanSquareNormalized(x: Vector, gain: Vector): Vector {
   const inverse = power(shift(scale(dot(x, x), 1 / x.length), 1e-5), -0.5);
   return x.map((each, at) => multiply(multiply(each, inverse), gain[at] as Scalar));
 }
@@ -183,7 +184,7 @@ function block(xs: Vector[], layer: string, { heads, attention: kind, norm: plac
     return (x: Vector) => affine(x, scaled, bias);
   };
   const norm = (name: string) => (x: Vector) =>
-    normalised(x, weights.vector(at(`${name}.gain`)), weights.vector(at(`${name}.bias`)));
+    normalized(x, weights.vector(at(`${name}.gain`)), weights.vector(at(`${name}.bias`)));
   const lowRank = (x: Vector) =>
     plus(
       ['q', 'k', 'v'].flatMap((part) =>
@@ -192,7 +193,7 @@ function block(xs: Vector[], layer: string, { heads, attention: kind, norm: plac
       weights.vector(at('attn.qkv.bias')),
     );
   const headNorm = (name: string) => (x: Vector) =>
-    kind === 'qk-norm' ? rootMeanSquareNormalised(x, weights.vector(at(`${name}.gain`))) : x;
+    kind === 'qk-norm' ? rootMeanSquareNormalized(x, weights.vector(at(`${name}.gain`))) : x;
   const project = kind === 'mlra' ? lowRank : apply('attn.qkv');
   const output = apply('attn.proj');
   const attend = (inputs: Vector[]) =>
@@ -220,7 +221,7 @@ function sequenceLosses(weights: Weights, config: ModelConfig, inputs: number[],
   for (let layer = 1; layer <= config.layers; layer++) xs = block(xs, `block ${layer}`, config, weights);
   const head = matrix(config.tie ? 'embedding wte' : 'head lm_head');
   return xs.map((x, position) => {
-    const final = normalised(x, vector('head ln_f.gain'), vector('head ln_f.bias'));
+    const final = normalized(x, vector('head ln_f.gain'), vector('head ln_f.bias'));
     const scores = head.map((row) => dot(final, row));
     return subtract(log(sum(scores.map(exp))), scores[targets[position] as number] as Scalar);
   });
@@ -278,7 +279,7 @@ function lively(config: ModelConfig): Model {
       variable.assign(tf.add(variable, noise));
     });
   }
-  model.followSpectralNorms();
+  model.updateSpectralNorms();
   return model;
 }
 

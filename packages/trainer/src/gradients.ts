@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Layer } from './layer.ts';
 import type { Batch, Model } from './model.ts';
 
-/** Of each layer, as one flat vector: its parameters in their order. Whoever holds them disposes of them. */
+/** A flat vector for each layer: its parameters in their order. The caller disposes of them. */
 export type Gradients = tf.Tensor1D[];
 
 /** The mean loss of a batch, in nats, and its gradients. */
@@ -19,14 +19,14 @@ function flat({ parameters }: Layer, gradients: tf.NamedTensorMap): tf.Tensor1D 
   return tf.concat(vectors) as tf.Tensor1D;
 }
 
-/** Takes the place of both: they are disposed of. */
-export function addedUp(sums: Gradients, gradients: Gradients): Gradients {
+/** The sums of two gradients, both of which it disposes of. */
+export function summed(sums: Gradients, gradients: Gradients): Gradients {
   const next = tf.tidy(() => sums.map((sum, at) => tf.add(sum, gradients[at] as tf.Tensor1D) as tf.Tensor1D));
   tf.dispose([sums, gradients]);
   return next;
 }
 
-/** Takes the place of `gradients`: they are disposed of. */
+/** Gradients times a factor. It disposes of `gradients`. */
 export function scaled(gradients: Gradients, factor: number): Gradients {
   const next = tf.tidy(() => gradients.map((gradient) => tf.mul(gradient, factor) as tf.Tensor1D));
   tf.dispose(gradients);
@@ -41,7 +41,7 @@ export async function globalNorm(gradients: Gradients): Promise<number> {
   return value as number;
 }
 
-/** What brings a gradient of this norm down to `most`, where it is larger; 0 clips nothing. */
-export function clipFactor(norm: number, most: number): number {
-  return most > 0 && norm > most ? most / norm : 1;
+/** The factor that scales a gradient of this norm down to `max`, 1 where it is not larger; a `max` of 0 never clips. */
+export function clipFactor(norm: number, max: number): number {
+  return max > 0 && norm > max ? max / norm : 1;
 }

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Gradients } from './gradients.ts';
 import type { Batch, Model } from './model.ts';
 
-/** Steps from one measurement to the next; 0 takes none. */
+/** Steps from one measurement to the next; 0 for none. */
 export interface Intervals {
   /** tevMean, tevStd, tevQuantiles */
   tev: number;
@@ -18,7 +18,7 @@ export interface Intervals {
 
 export type Instrument = keyof Intervals;
 
-/** What an instrument has taken so far. */
+/** The time that an instrument has taken so far. */
 export interface Cost {
   measurements: number;
   milliseconds: number;
@@ -43,7 +43,7 @@ interface InstrumentsOptions {
   now: () => number;
 }
 
-/** Measures a run while it trains, each quantity as often as it is asked for, and what that costs. */
+/** Measures a run while it trains, each quantity at its own interval, and what that costs. */
 export class Instruments {
   readonly costs = new Map<Instrument, Cost>();
   private readonly options: InstrumentsOptions;
@@ -56,12 +56,12 @@ export class Instruments {
     this.variance = new GradientVariance(options.model.layers.map(({ size }, layer) => ({ layer, size })));
   }
 
-  /** Milliseconds since it was made. */
+  /** Milliseconds since it was created. */
   get elapsed(): number {
     return this.options.now() - this.began;
   }
 
-  /** Takes the gradient of one of the step's micro-batches, which stays the caller's. */
+  /** Adds the gradient of one of the step's micro-batches. The caller disposes of it. */
   async addGradient(step: number, microBatch: number, gradients: Gradients): Promise<void> {
     if (!this.isDue('gradVar', step)) return;
     await this.measure('gradVar', microBatch === 0 ? 1 : 0, async () => {
@@ -70,7 +70,7 @@ export class Instruments {
     });
   }
 
-  /** What is due at a step, of the weights before its update. `batch` is one of the step's micro-batches. */
+  /** Measures what is due at a step, on the weights before its update. `batch` is one of the step's micro-batches. */
   async read(step: number, gradNorm: number, batch: Batch): Promise<Readings> {
     const tev = await this.ifDue('tev', step, () => this.readTev());
     const gradVar = await this.ifDue('gradVar', step, async () => this.readGradVar(gradNorm), 0);
@@ -91,18 +91,18 @@ export class Instruments {
     return interval > 0 && (step % interval === 0 || isLast);
   }
 
-  private async ifDue<T>(instrument: Instrument, step: number, take: () => Promise<T>, count = 1): Promise<T | null> {
-    return this.isDue(instrument, step) ? this.measure(instrument, count, take) : null;
+  private async ifDue<T>(instrument: Instrument, step: number, read: () => Promise<T>, count = 1): Promise<T | null> {
+    return this.isDue(instrument, step) ? this.measure(instrument, count, read) : null;
   }
 
-  private async measure<T>(instrument: Instrument, count: number, take: () => Promise<T>): Promise<T> {
+  private async measure<T>(instrument: Instrument, count: number, read: () => Promise<T>): Promise<T> {
     const cost = this.costs.get(instrument) ?? { measurements: 0, milliseconds: 0 };
     this.costs.set(instrument, cost);
     const began = this.options.now();
-    const taken = await take();
+    const reading = await read();
     cost.milliseconds += this.options.now() - began;
     cost.measurements += count;
-    return taken;
+    return reading;
   }
 
   private async readTev() {

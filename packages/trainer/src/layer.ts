@@ -8,7 +8,7 @@ export const INITIAL_STD = 0.02;
 export interface Parameter {
   name: string;
   variable: tf.Variable;
-  /** Weight decay is for matrices: gains and biases have none, as GPT-2's successors train. */
+  /** Whether weight decay applies: to matrices, not to gains and biases, as in GPT-3. */
   decays: boolean;
 }
 
@@ -18,11 +18,11 @@ export interface NamedVariable {
   variable: tf.Variable;
 }
 
-/** A part of the model that is watched as one: the embeddings, a block, or the head with the final norm. */
+/** A part of the model that is measured as one: the embeddings, a block, or the head with the final norm. */
 export class Layer {
   readonly name: string;
   readonly parameters: Parameter[] = [];
-  /** Of the matrices that are divided by theirs, by the matrix' name: not trained, but part of a checkpoint. */
+  /** By the name of the matrix that is divided by it: not trained, but part of a checkpoint. */
   readonly spectralNorms = new Map<string, SpectralNorm>();
   private readonly seed: number;
   private readonly at: number;
@@ -47,7 +47,7 @@ export class Layer {
     return [...own, ...directions];
   }
 
-  /** A matrix drawn from N(0, std²), from a stream of its own: what else the model holds does not change it. */
+  /** A matrix drawn from N(0, std²), from a random stream of its own: the rest of the model does not change it. */
   matrix(name: string, rows: number, columns: number, std = INITIAL_STD): tf.Tensor2D {
     const values = tf.tensor2d(normals(rows * columns, std, this.stream(name)), [rows, columns]);
     return this.add(name, values, true);
@@ -57,7 +57,7 @@ export class Layer {
     return this.add(name, tf.fill([size], value) as tf.Tensor1D, false);
   }
 
-  /** Follows the spectral norm of one of the layer's matrices from now on. */
+  /** Adds the spectral norm of one of the layer's matrices. */
   spectralNorm(name: string, matrix: tf.Tensor2D): SpectralNorm {
     const norm = new SpectralNorm(matrix, this.stream(`${name}.u`));
     this.spectralNorms.set(name, norm);

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { chooseBackend } from './backend.ts';
-import { Model, type ModelConfig } from './model.ts';
+import type { ModelConfig } from './config.ts';
+import { Model } from './model.ts';
 
 const CONFIG: ModelConfig = {
   ...{ layers: 8, heads: 4, dim: 32, context: 16, vocabulary: 256, tie: true },

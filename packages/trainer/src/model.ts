@@ -1,30 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { affine, headNorm, type Projection, queriesKeysValues } from './attention.ts';
-import type { Attention, Norm } from './config.ts';
+import type { ModelConfig } from './config.ts';
 import { INITIAL_STD, Layer, type NamedVariable } from './layer.ts';
 import { attend, attentionScores, causalMask, crossEntropy, embed, gelu, layerNorm, project } from './ops.ts';
 
-// GPT-2 (Radford et al., 2019): a decoder with layer normalisation before each sublayer.
+// GPT-2 (Radford et al., 2019): a decoder with layer normalization before each sublayer.
 // Shapes: B sequences, T tokens each, N = B · T, d model dimension, H heads, h = d / H, L layers, V vocabulary.
 // Activations stay [N, d]: to all but attention, a position is a position.
-
-export interface ModelConfig {
-  layers: number; // L
-  heads: number; // H
-  dim: number; // d
-  context: number; // T
-  vocabulary: number; // V
-  /** Whether the head is the token embedding itself. */
-  tie: boolean;
-  attention: Attention;
-  /** r of the query, key and value projections of `mlra`; of no other. */
-  rank: number | null;
-  /**
-   * Where a block normalises: before its sublayers as GPT-2 does, or after them as the first transformer did, which is
-   * known to diverge sooner (arXiv 2002.04745). The norm before the head stays in both.
-   */
-  norm: Norm;
-}
 
 /** Dimension of the hidden layer of a block's network, in d. */
 const HIDDEN = 4;
@@ -35,11 +17,11 @@ export interface Batch {
   targets: Int32Array;
 }
 
-/** What a forward pass tells on its way. */
+/** Called during a forward pass. */
 interface Observer {
-  /** What a layer puts out. [N, d] */
+  /** With the output of a layer. [N, d] */
   output: (x: tf.Tensor2D) => void;
-  /** A block's attention scores, masked. [G, T, T] */
+  /** With what the attention scores of a block are computed from. q, k [G, T, h], mask [T, T] */
   scores: (q: tf.Tensor3D, k: tf.Tensor3D, mask: tf.Tensor2D) => void;
 }
 
@@ -83,7 +65,7 @@ export class Model {
     return this.layers.reduce((count, { size }) => count + size, 0);
   }
 
-  /** All that training changes, for a checkpoint. */
+  /** Everything that training changes, for a checkpoint. */
   get variables(): NamedVariable[] {
     return this.layers.flatMap((layer) => layer.variables);
   }
@@ -94,9 +76,9 @@ export class Model {
   }
 
   /**
-   * What a batch makes of the activations, by a forward pass of its own. `layerOutVar`: of what each layer puts out
-   * (the embeddings, each block, the final norm), the population variance over a position's d entries, averaged over
-   * the positions; `attentionLogitMax`: the largest attention score before the softmax, over blocks, heads and positions.
+   * Measures the activations of a batch in a forward pass of its own. `layerOutVar`: for the output of each layer (the
+   * embeddings, each block, the final norm), the population variance over the d entries of a position, averaged over the
+   * positions; `attentionLogitMax`: the max attention score before the softmax, over blocks, heads and positions.
    */
   async observe({ inputs }: Batch): Promise<Activations> {
     const [variances, largest] = tf.tidy(() => {
@@ -113,8 +95,8 @@ export class Model {
     return { layerOutVar: Array.from(layerOutVar), attentionLogitMax: attentionLogitMax as number };
   }
 
-  /** Lets the spectral norms follow their matrices; once after each update. */
-  followSpectralNorms(): void {
+  /** Updates the spectral norms of `sigma-reparam`; once after each step. */
+  updateSpectralNorms(): void {
     for (const layer of this.layers) for (const norm of layer.spectralNorms.values()) norm.iterate();
   }
 
@@ -123,7 +105,7 @@ export class Model {
     for (const layer of this.layers) layer.dispose();
   }
 
-  /** What the head sees. inputs [B · T] → [N, d] */
+  /** The hidden states that the head reads. inputs [B · T] → [N, d] */
   private hidden(inputs: Int32Array, observer?: Observer): tf.Tensor2D {
     const { context, dim } = this.config;
     const tokens = embed(this.tokenEmbedding, tf.tensor1d(inputs, 'int32')); // [N, d]
@@ -193,8 +175,8 @@ function feedForward(layer: Layer, config: ModelConfig): Projection {
 }
 
 /**
- * The way back onto the residual stream: 2L of them add up there, so each starts smaller by √(2L), as in GPT-2. Not so
- * with `sigma-reparam`, which divides a matrix by its norm: there all start with norm 1, as its paper has it.
+ * The projection back onto the residual stream: 2L of them add up there, so each is initialized smaller by √(2L), as in
+ * GPT-2. With `sigma-reparam` that has no effect, since it divides a matrix by its norm: all start with norm 1.
  */
 function residualProjection(layer: Layer, name: string, from: number, config: ModelConfig): Projection {
   return affine(layer, name, from, config.dim, config.attention, INITIAL_STD / Math.sqrt(2 * config.layers)); // [N, d]

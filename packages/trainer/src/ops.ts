@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
-// The operations of the model, with gradients of their own. Automatic gradients are right too, but make more and slower
-// operations: on the wasm backend, sums over the first axis are scalar loops, and so here products with a row of ones.
+// The operations of the model, with gradients of their own. Automatic gradients are right too, but need more and slower
+// operations: on the wasm backend, sums over the first axis are scalar loops, so here they are products with a row of
+// ones.
 //
 // Shapes: N rows (batch · time), V vocabulary, G attention groups (batch · heads), T time, h dimension of a head.
 
 /** Added to a variance, or a mean square, before its root. */
 const NORM_EPSILON = 1e-5;
-/** Far below any score, yet finite: an infinity would make NaN of the masked part of a product. */
+/** Far below any score, but finite: infinity would turn the masked part of a product into NaN. */
 const MASKED = -1e9;
 
 /** The rows `ids` of a table. table [V, d], ids [N] → [N, d] */
@@ -76,12 +77,12 @@ export function project(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
   }));
 }
 
-/** Layer normalisation over the last axis (arXiv 1607.06450). x [N, d], gain [d], bias [d] → [N, d] */
+/** Layer normalization over the last axis (arXiv 1607.06450). x [N, d], gain [d], bias [d] → [N, d] */
 export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, bias: tf.Tensor1D): tf.Tensor2D {
   return differentiable([x, gain, bias], () => {
-    const centred = tf.sub(x, rowMeans(x)); // [N, d]
-    const inverseStd = tf.rsqrt(tf.add(rowMeans(tf.square(centred)), NORM_EPSILON)); // [N, 1]
-    const normal = tf.mul(centred, inverseStd) as tf.Tensor2D; // [N, d]
+    const centered = tf.sub(x, rowMeans(x)); // [N, d]
+    const inverseStd = tf.rsqrt(tf.add(rowMeans(tf.square(centered)), NORM_EPSILON)); // [N, 1]
+    const normal = tf.mul(centered, inverseStd) as tf.Tensor2D; // [N, d]
     return {
       value: tf.add(tf.mul(normal, gain), bias), // [N, d]
       saved: [normal, inverseStd, gain],
@@ -98,7 +99,7 @@ export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, bias: tf.Tensor1D):
   });
 }
 
-/** Root-mean-square normalisation over the last axis (arXiv 1910.07467). x [N, d], gain [d] → [N, d] */
+/** Root-mean-square normalization over the last axis (arXiv 1910.07467). x [N, d], gain [d] → [N, d] */
 export function rmsNorm(x: tf.Tensor2D, gain: tf.Tensor1D): tf.Tensor2D {
   return differentiable([x, gain], () => {
     const inverseRms = tf.rsqrt(tf.add(rowMeans(tf.square(x)), NORM_EPSILON)); // [N, 1]
@@ -140,14 +141,14 @@ export function gelu<T extends tf.Tensor>(x: T): T {
   });
 }
 
-/** What is added to attention scores so that no position sees a later one. [T, T] */
+/** Added to attention scores, so that no position attends to a later one. [T, T] */
 export function causalMask(time: number): tf.Tensor2D {
   const mask = new Float32Array(time * time);
   for (let row = 0; row < time; row++) mask.fill(MASKED, row * time + row + 1, (row + 1) * time);
   return tf.tensor2d(mask, [time, time]);
 }
 
-/** q · kᵀ / √h + mask: what the softmax sees. q, k [G, T, h], mask [T, T] → [G, T, T] */
+/** q · kᵀ / √h + mask, the input of the softmax. q, k [G, T, h], mask [T, T] → [G, T, T] */
 export function attentionScores(q: tf.Tensor3D, k: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
   return scores(tf.mul(q, 1 / Math.sqrt(q.shape[2])), k, mask);
 }
@@ -197,13 +198,13 @@ export function crossEntropy(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Scal
 
 interface Differentiation<T extends tf.Tensor, Saved extends tf.Tensor[]> {
   value: T;
-  /** What `backward` needs of the forward pass; all else is freed before it runs. */
+  /** What `backward` needs of the forward pass; everything else is freed before it runs. */
   saved: readonly [...Saved];
   /** The gradient of each input, in their order, from the gradient of the value. */
   backward: (dy: T, saved: Saved) => tf.Tensor[];
 }
 
-/** `tf.customGrad`, typed: `inputs` are what there is a gradient for. */
+/** `tf.customGrad`, typed. It computes a gradient for each of `inputs`. */
 function differentiable<T extends tf.Tensor, Saved extends tf.Tensor[]>(
   inputs: tf.Tensor[],
   forward: () => Differentiation<T, Saved>,

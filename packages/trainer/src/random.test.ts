@@ -12,7 +12,7 @@ test('a stream depends on all its seeds and their order, and on nothing else', (
   expect(new Set(firsts).size).toBe(firsts.length);
 });
 
-test('the first numbers of neighbouring streams are spread evenly', () => {
+test('the first numbers of neighboring streams are spread evenly', () => {
   const counts = new Array(10).fill(0);
   for (let step = 0; step < 10_000; step++) counts[Math.floor((draw(1, 1, step)[0] as number) * 10)]++;
   for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150); // five standard deviations

@@ -1,11 +1,10 @@
-/** Which use a stream is for, so that no two draw the same numbers. */
+/** The uses of streams, so that no two draw the same numbers. */
 export const STREAMS = { weights: 1, batches: 2 } as const;
 
 /**
- * Uniform numbers in [0, 1) that depend on nothing but the seeds: the same on every backend and machine.
- * A stream of its own for each use (`randomStream(seed, STREAMS.batches, step, microBatch)`) has no state
- * that a checkpoint would have to hold.
- * Generator: mulberry32 (Tommy Ettinger, public domain); the seeds are mixed by MurmurHash3's finaliser.
+ * Uniform numbers in [0, 1) that depend only on the seeds: the same on every backend and machine. With a stream of its
+ * own for each use (`randomStream(seed, STREAMS.batches, step, microBatch)`), a checkpoint needs no random state.
+ * Generator: mulberry32 (Tommy Ettinger, public domain); the seeds are mixed by MurmurHash3's finalizer.
  */
 export function randomStream(...seeds: readonly number[]): () => number {
   let state = seeds.reduce((hash, seed) => mix(hash ^ mix(seed + 0x9e3779b9)), 0);

@@ -1,12 +1,12 @@
 export const SCHEDULES = ['cosine', 'constant', 'linear', 'ramp', 'restarts'] as const;
 
-/** How the learning rate goes over the steps of a run, counted from 0. */
+/** The learning rate over the steps of a run, counted from 0. */
 export interface Schedule {
   /**
-   * After the warm-up: `cosine` goes down to a tenth of the peak along half a cosine, `linear` along a line, `constant`
-   * stays. `ramp` is `cosine` up to step `rampFrom`, and from there on grows by `rampFactor` every step, to make a run
-   * diverge; from step `rampUntil` on it stays. `restarts` is SGDR (Loshchilov and Hutter, arXiv 1608.03983) with
-   * periods of one length: a cosine from the peak to a tenth of it, again and again.
+   * After the warm-up: `cosine` decays to a tenth of the peak along half a cosine, `linear` along a line, `constant` does
+   * not decay. `ramp` is `cosine` up to step `rampFrom`, then grows by `rampFactor` every step, to make a run diverge;
+   * from step `rampUntil` on it is constant. `restarts` is SGDR (Loshchilov and Hutter, arXiv 1608.03983) with periods of
+   * one length: a cosine from the peak to a tenth of it, repeated.
    */
   kind: (typeof SCHEDULES)[number];
   peak: number;
@@ -16,13 +16,13 @@ export interface Schedule {
   steps: number;
   rampFrom: number;
   rampFactor: number;
-  /** May lie beyond the last step: the rate then grows to the end. */
+  /** Beyond the last step, the rate grows to the end. */
   rampUntil: number;
   /** Steps of one period of `restarts`; the first begins after the warm-up. */
   restartEvery: number;
 }
 
-/** Where the decay ends, in peaks: a tenth, as in GPT-3 (arXiv 2005.14165, appendix B). */
+/** The final rate as a share of the peak: a tenth, as in GPT-3 (arXiv 2005.14165, appendix B). */
 const FLOOR = 0.1;
 
 export function learningRate(schedule: Schedule, step: number): number {
@@ -40,7 +40,7 @@ export function learningRate(schedule: Schedule, step: number): number {
   return peak * (FLOOR + (1 - FLOOR) * LEFT[kind](progress));
 }
 
-/** How much of the way from the floor to the peak is left, 1 at progress 0. */
+/** The remaining share of the way from the floor to the peak, 1 at progress 0. */
 const LEFT = {
   cosine: (progress: number) => 0.5 * (1 + Math.cos(Math.PI * progress)),
   linear: (progress: number) => 1 - progress,

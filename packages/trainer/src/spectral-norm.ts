@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { normals } from './random.ts';
 
-/** Iterations at the start, from a random vector: more than it takes to see the norm of a random matrix to 1e-3. */
+/** Iterations at the start, from a random vector: enough for the norm of a random matrix to 1e-3. */
 const FIRST_ITERATIONS = 50;
-/** Keeps a matrix of zeros from making NaN of a direction. */
+/** Keeps the directions of a zero matrix from becoming NaN. */
 const EPSILON = 1e-12;
 
 /**

@@ -2,12 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chooseBackend } from './backend.ts';
 import { ADAM, ATTENTIONS, type Attention, type TrainConfig } from './config.ts';
+import { type Corpus, evaluationBatches, openCorpus, sampleBatch, type Tokens } from './data/corpus.ts';
 import { lossAndGradients } from './gradients.ts';
 import { Instruments, type Intervals } from './instruments.ts';
 import { Model } from './model.ts';
-import { createOptimiser } from './optimiser.ts';
+import { createOptimizer } from './optimizer.ts';
 import { randomStream, STREAMS } from './random.ts';
-import { type Corpus, evaluationBatches, openCorpus, sampleBatch, type Tokens } from './text.ts';
 import { type Outcome, type TrainedStep, train } from './train.ts';
 
 const TINY: TrainConfig = {
@@ -15,7 +15,7 @@ const TINY: TrainConfig = {
     ...{ layers: 2, heads: 2, dim: 16, context: 16, vocabulary: 256, tie: true },
     ...{ attention: 'mha', rank: null, norm: 'pre' },
   },
-  optimiser: { name: 'adamw', ...ADAM, weightDecay: 0.1 },
+  optimizer: { name: 'adamw', ...ADAM, weightDecay: 0.1 },
   schedule: {
     kind: 'cosine',
     peak: 0.01,
@@ -56,7 +56,7 @@ async function run(config: TrainConfig, options: RunOptions = {}, given: Model |
   const model = given ?? new Model(config.model, config.seed);
   const { signal = new AbortController().signal, watch, intervals = EVERY_STEP } = options;
   const { batch, microBatches } = config;
-  const optimiser = createOptimiser(model.layers, config.optimiser);
+  const optimizer = createOptimizer(model.layers, config.optimizer);
   const heldOut = await evaluationBatches(corpus.heldOut, 3, 2, config.model.context);
   const instruments = new Instruments({
     ...{ model, intervals, heldOut, batch, microBatches, steps: config.steps, now: () => 0 },
@@ -67,8 +67,8 @@ async function run(config: TrainConfig, options: RunOptions = {}, given: Model |
     watch?.(step);
   };
   const text = corpus.training;
-  const outcome = await train({ config, model, optimiser, instruments, text, signal, from: 0, report, now: () => 0 });
-  optimiser.dispose();
+  const outcome = await train({ config, model, optimizer, instruments, text, signal, from: 0, report, now: () => 0 });
+  optimizer.dispose();
   if (!given) model.dispose();
   return { outcome, steps };
 }
@@ -83,7 +83,7 @@ describe.each<['wasm' | 'cpu', readonly Attention[], number]>([
   ['wasm', ATTENTIONS, 50],
   ['cpu', ['mha'], 10], // slow
 ])('on %s', (backend, attentions, steps) => {
-  test.each(attentions)('%s: no tensor is left over by a step, nor by a run', async (attention) => {
+  test.each(attentions)('%s: neither a step nor a run leaks a tensor', async (attention) => {
     await chooseBackend(backend);
     const before = tf.memory().numTensors;
     const counts: number[] = [];
@@ -103,10 +103,10 @@ describe.each<['wasm' | 'cpu', readonly Attention[], number]>([
   });
 });
 
-test('sgd leaves no tensor over', async () => {
+test('sgd leaks no tensor', async () => {
   await chooseBackend('wasm');
   const before = tf.memory().numTensors;
-  await run({ ...TINY, optimiser: { name: 'sgd', momentum: 0.9, weightDecay: 0.1 }, steps: 3 });
+  await run({ ...TINY, optimizer: { name: 'sgd', momentum: 0.9, weightDecay: 0.1 }, steps: 3 });
   expect(tf.memory().numTensors).toBe(before);
 });
 
@@ -132,7 +132,7 @@ async function unigramEntropy(tokens: Tokens): Promise<number> {
   return shares.reduce((entropy, share) => entropy - share * Math.log(share), 0);
 }
 
-test('a step tells all that is measured, of every layer where it is by layer', async () => {
+test('a step has every measurement, of each layer where it is by layer', async () => {
   await chooseBackend('wasm');
   const { outcome, steps } = await run({ ...TINY, steps: 3 });
   expect(outcome).toEqual({ status: 'finished', steps: 3 });
@@ -212,7 +212,7 @@ test('a loss that is not finite is reported, and ends the run as failed', async 
   expect(outcome).toEqual({ status: 'failed', reason: `loss is not finite at step ${last?.step}`, steps: last?.step });
 });
 
-test('an aborted signal ends the run after the step in hand, with the reason', async () => {
+test('an aborted signal ends the run after the current step, with the reason', async () => {
   await chooseBackend('wasm');
   const stop = new AbortController();
   const watch = ({ step }: TrainedStep) => {
@@ -225,10 +225,10 @@ test('an aborted signal ends the run after the step in hand, with the reason', a
 
 test('with sgd, the first update is the clipped gradient times the learning rate', async () => {
   await chooseBackend('wasm');
-  const optimiser = { name: 'sgd', momentum: 0.9, weightDecay: 0 } as const;
+  const optimizer = { name: 'sgd', momentum: 0.9, weightDecay: 0 } as const;
   const schedule = { ...TINY.schedule, peak: 1, warmup: 0 };
   const moved = async (clip: number) => {
-    const config = { ...TINY, clip, optimiser, schedule, steps: 1 };
+    const config = { ...TINY, clip, optimizer, schedule, steps: 1 };
     const [before, after] = [new Model(config.model, config.seed), new Model(config.model, config.seed)];
     const { steps } = await run(config, {}, after);
     const distance = tf.tidy(() =>
@@ -251,7 +251,7 @@ test('with sgd, the first update is the clipped gradient times the learning rate
   expect((await moved(0.01)).distance).toBeCloseTo(0.01, 5);
 });
 
-test('clipping bounds the update, and the norm that is told is that before it', async () => {
+test('clipping bounds the update, and the reported norm is the one before it', async () => {
   await chooseBackend('wasm');
   const norms = async (clip: number) => (await run({ ...TINY, clip, steps: 1 })).steps.map(({ gradNorm }) => gradNorm);
   expect(await norms(1e-3)).toEqual(await norms(0));

@@ -2,58 +2,58 @@ import { setImmediate } from 'node:timers/promises';
 import type { StepInput } from '@evenkeel/emit';
 import * as tf from '@tensorflow/tfjs';
 import type { TrainConfig } from './config.ts';
-import { addedUp, clipFactor, type Gradients, globalNorm, lossAndGradients, scaled } from './gradients.ts';
+import { sampleBatch, type Tokens } from './data/corpus.ts';
+import { clipFactor, type Gradients, globalNorm, lossAndGradients, scaled, summed } from './gradients.ts';
 import type { Instruments } from './instruments.ts';
 import type { Batch, Model } from './model.ts';
-import type { Optimiser } from './optimiser.ts';
+import type { Optimizer } from './optimizer.ts';
 import { randomStream, STREAMS } from './random.ts';
 import { learningRate } from './schedule.ts';
-import { sampleBatch, type Tokens } from './text.ts';
 
-/** One step. All that is measured is of the weights before the step's update. */
+/** One step. Everything is measured on the weights before the step's update. */
 export interface TrainedStep extends StepInput {
   loss: number;
   gradNorm: number;
   lr: number;
-  /** Seen since the start of the run. */
+  /** Processed since the start of the run. */
   tokens: number;
 }
 
 export interface Outcome {
   status: 'finished' | 'stopped' | 'failed';
   reason?: string;
-  /** Updates made since the start of the run. */
+  /** Updates since the start of the run. */
   steps: number;
 }
 
 export interface Training {
   config: TrainConfig;
   model: Model;
-  optimiser: Optimiser;
+  optimizer: Optimizer;
   instruments: Instruments;
   text: Tokens;
-  /** Ends the training after the step in hand, with its reason. */
+  /** Ends the training after the current step, with its reason. */
   signal: AbortSignal;
-  /** The first step to make: 0, or where a checkpoint left off. */
+  /** The first step: 0, or the next one of a checkpoint. */
   from: number;
-  /** Called before each step, with how many are made; resolves to what the schedule's learning rate is multiplied by. */
-  steer?: (steps: number) => Promise<number>;
-  /** Hears of every step; one whose loss or gradient is not finite is told too, and is the last. */
+  /** Called before each step with the number of steps done; resolves to the factor of the schedule's learning rate. */
+  beforeStep?: (steps: number) => Promise<number>;
+  /** Called with every step; one whose loss or gradient is not finite is reported too, and is the last. */
   report: (step: TrainedStep) => void;
-  /** Hears, before each update, of how many steps the state has proved to be sound: its loss and gradient are finite. */
-  onSound?: (steps: number) => Promise<void>;
+  /** Called before each update, when loss and gradient are finite, with the number of steps done. */
+  onFinite?: (steps: number) => Promise<void>;
   /** A clock in milliseconds. */
   now: () => number;
 }
 
-/** Trains a model step by step. What a step computes depends on the config, the text, and the variables alone. */
+/** The training loop. What a step computes depends only on the config, the text, and the variables. */
 export async function train(training: Training): Promise<Outcome> {
-  const { config, model, optimiser, instruments, signal, from, steer, report, onSound, now } = training;
+  const { config, model, optimizer, instruments, signal, from, beforeStep, report, onFinite, now } = training;
   const { steps, microBatches, schedule, clip } = config;
   const tokensPerStep = microBatches * config.batch * model.config.context;
   let before = now();
   for (let step = from; step < steps; step++) {
-    const lrFactor = (await steer?.(step)) ?? 1;
+    const lrFactor = (await beforeStep?.(step)) ?? 1;
     if (signal.aborted) return { status: 'stopped', reason: reasonOf(signal), steps: step };
     const lr = lrFactor * learningRate(schedule, step);
     const { loss, sums, batch } = await accumulate(training, step);
@@ -74,22 +74,22 @@ export async function train(training: Training): Promise<Outcome> {
       ...readings,
       custom: { ...custom, ...speed },
     });
-    const broken = Object.entries({ loss, 'gradient norm': gradNorm }).find(([, value]) => !Number.isFinite(value));
-    if (broken) {
+    const infinite = Object.entries({ loss, 'gradient norm': gradNorm }).find(([, value]) => !Number.isFinite(value));
+    if (infinite) {
       tf.dispose(sums);
-      return { status: 'failed', reason: `${broken[0]} is not finite at step ${step}`, steps: step };
+      return { status: 'failed', reason: `${infinite[0]} is not finite at step ${step}`, steps: step };
     }
-    await onSound?.(step);
+    await onFinite?.(step);
     const gradients = scaled(sums, clipFactor(gradNorm, clip) / microBatches);
-    optimiser.update(gradients, lr, step);
+    optimizer.update(gradients, lr, step);
     tf.dispose(gradients);
-    model.followSpectralNorms();
-    await setImmediate(); // the computation blocks: sockets and signals have their turn here
+    model.updateSpectralNorms();
+    await setImmediate(); // the computation blocks: sockets and signals are handled here
   }
   return { status: 'finished', steps };
 }
 
-/** The mean loss and the summed gradients of a step's micro-batches, each of which the instruments see. */
+/** The mean loss and the summed gradients of a step's micro-batches. Each gradient is passed to the instruments. */
 async function accumulate(
   { config, model, text, instruments }: Training,
   step: number,
@@ -104,7 +104,7 @@ async function accumulate(
     lossSum += (await loss.data<'float32'>())[0] as number;
     loss.dispose();
     await instruments.addGradient(step, microBatch, gradients);
-    sums = microBatch === 0 ? gradients : addedUp(sums, gradients);
+    sums = microBatch === 0 ? gradients : summed(sums, gradients);
   }
   return { loss: lossSum / config.microBatches, sums, batch };
 }

@@ -1,17 +1,18 @@
 import { printable } from '@evenkeel/protocol';
+import { RecordingError } from '@evenkeel/recordings';
 import type { Command } from 'commander';
 
-/** Something that whoever started the trainer can mend: its message says what, and no stack is wanted. */
+/** An error that the user can fix: it is printed without a stack. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Does what a command is for; a UsageError ends the process with its message alone, and status 1. */
-export async function tellUsageErrors(command: Command, act: () => Promise<void>): Promise<void> {
+/** Runs the action of a command. A UsageError or RecordingError ends the process with only its message, and status 1. */
+export async function reportUsageErrors(command: Command, act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    command.error(`error: ${error.message.split('\n').map(printable).join('\n')}`);
+    if (!(error instanceof UsageError || error instanceof RecordingError)) throw error;
+    command.showHelpAfterError(false).error(`error: ${error.message.split('\n').map(printable).join('\n')}`);
   }
 }

@@ -1,4 +1,5 @@
 import { startRun } from '@evenkeel/emit';
+import { median } from '@evenkeel/stability';
 import type { Browser, CDPSession, Page } from 'playwright-core';
 
 const ROUNDS = 5;
@@ -6,19 +7,19 @@ const LOSS = '[aria-label="Loss by step"]';
 const VIEWPORT = { width: 1280, height: 900 };
 
 /** Milliseconds, the median of some rounds, each in a tab of its own. */
-async function median(browser: Browser, measure: (page: Page) => Promise<number>): Promise<number> {
+async function medianTime(browser: Browser, measure: (page: Page) => Promise<number>): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const page = await browser.newPage({ viewport: VIEWPORT });
     times.push(await measure(page));
     await page.close();
   }
-  return times.sort((a, b) => a - b)[ROUNDS >> 1] as number;
+  return median(times);
 }
 
 /** From navigation until the board shows its rows. */
 export function boardTime(browser: Browser, url: string): Promise<number> {
-  return median(browser, async (page) => {
+  return medianTime(browser, async (page) => {
     const began = performance.now();
     await page.goto(url, { waitUntil: 'commit' });
     await page.locator('[data-run]').first().waitFor();
@@ -28,7 +29,7 @@ export function boardTime(browser: Browser, url: string): Promise<number> {
 
 /** From a click on the run's name on the board until its charts in the window are drawn. */
 export function clickToChartTime(browser: Browser, boardUrl: string, name: string): Promise<number> {
-  return median(browser, async (page) => {
+  return medianTime(browser, async (page) => {
     await page.goto(`${boardUrl}/?q=${encodeURIComponent(name)}`);
     const link = page.getByRole('link', { name, exact: true });
     await link.waitFor();
@@ -42,7 +43,7 @@ export function clickToChartTime(browser: Browser, boardUrl: string, name: strin
 
 /** From navigation in a new tab, with nothing cached, until the run's charts in the window are seen. */
 export function firstChartTime(browser: Browser, url: string): Promise<number> {
-  return median(browser, async (page) => {
+  return medianTime(browser, async (page) => {
     await page.addInitScript(noteFirstCharts);
     await page.goto(url, { waitUntil: 'commit' });
     const seen = await page.waitForFunction(firstCharts, undefined, { polling: 100 });
@@ -52,7 +53,7 @@ export function firstChartTime(browser: Browser, url: string): Promise<number> {
 
 /** The same until they are drawn by scripts, and so answer to the mouse and move. */
 export function liveChartTime(browser: Browser, url: string): Promise<number> {
-  return median(browser, (page) => openRun(page, url));
+  return medianTime(browser, (page) => openRun(page, url));
 }
 
 async function openRun(page: Page, url: string): Promise<number> {
@@ -64,7 +65,7 @@ async function openRun(page: Page, url: string): Promise<number> {
 
 /** From the end of a drag across a chart until the part that it chose is read and drawn. */
 export function zoomTime(browser: Browser, url: string): Promise<number> {
-  return median(browser, async (page) => {
+  return medianTime(browser, async (page) => {
     await openRun(page, url);
     await page.waitForLoadState('networkidle');
     const box = await page.locator(`${LOSS} .u-over`).boundingBox();
@@ -82,7 +83,7 @@ export function zoomTime(browser: Browser, url: string): Promise<number> {
 
 /** The limit: to draw the same points from memory, in every chart of the page. */
 export function memoryDrawTime(browser: Browser, charts: readonly (readonly (number | null)[])[]): Promise<number> {
-  return median(browser, (page) => page.evaluate(drawFromMemory, charts));
+  return medianTime(browser, (page) => page.evaluate(drawFromMemory, charts));
 }
 
 /** Bytes that came for a page until nothing more did. */
@@ -103,7 +104,7 @@ export async function pageBytes(browser: Browser, url: string): Promise<number> 
 export interface Smoothness {
   /** Frames a second. */
   frames: number;
-  /** The longest task of the main thread, in milliseconds; 0 where none took 50. */
+  /** The longest task of the main thread, in milliseconds; 0 where none was as long as 50. */
   longestTask: number;
   /** Bytes a second on the live connection. */
   liveBytes: number;
@@ -111,7 +112,7 @@ export interface Smoothness {
   heapGrowth: number;
 }
 
-/** How a zoomed run page holds up while so many runs stream so many steps a second each. */
+/** Smoothness of a zoomed run page while runs stream. */
 export async function smoothness(
   browser: Browser,
   server: string,

@@ -6,7 +6,7 @@ import type { FirstAlarms } from './score.ts';
 /** Reads some numbers from a run, step by step. */
 type Reader = (signals: Signals) => number[];
 
-/** What each signal alone has to say, and how it is said: levels and growth on two time scales, whatever its unit. */
+/** Features of each signal: levels and growth on two time scales, independent of its unit. */
 const READERS = { tev, gradVar, gradNorm, loss, lr } satisfies Record<string, () => Reader>;
 type Signal = keyof typeof READERS;
 
@@ -20,15 +20,15 @@ export const ABLATIONS: Record<string, readonly Signal[]> = {
   'all together': ['tev', 'gradVar', 'gradNorm', 'loss', 'lr'],
 };
 
-/** As many healthy runs may alarm in training; so is the limit of each found. */
+/** The share of healthy runs that may alarm in training, by which each threshold is chosen. */
 const FALSE_ALARMS = 0.015;
 const FIRST_STEP = 14;
-/** Keeps weights small that some runs would blow up. */
+/** Regularization: without it some runs would make weights huge. */
 const RIDGE = 1;
-/** Steps of a run that are learnt from: neighbours say the same. */
+/** Every so many steps one is an example: neighbors are nearly equal. */
 const LEARN_EVERY = 4;
 
-/** The first alarms of a logistic risk that is learnt from some signals, each run by one that was learnt without it. */
+/** The first alarms of a logistic model on some signals; each run is judged by one that was fitted without it. */
 export function ablate(
   runs: readonly BenchRun[],
   signals: readonly Signal[],
@@ -89,7 +89,7 @@ function gradVar(): Reader {
   return (signals) => grown(Math.log(signals.gradVar ?? Number.NaN));
 }
 
-/** The norm, and how far the micro-batches agree: |G|² over its variance. */
+/** The norm, and the agreement of the micro-batches: |G|² over its variance. */
 function gradNorm(): Reader {
   const [norm, agreement] = [growth(), growth()];
   return (signals) => {
@@ -127,15 +127,15 @@ function lr(): Reader {
 /** How far the average of 5 is above that of 40, and above the lowest it has been. */
 function growth(): (value: number) => number[] {
   const [fast, slow] = [average(5), average(40)];
-  let [least, count] = [Number.POSITIVE_INFINITY, 0];
+  let [min, count] = [Number.POSITIVE_INFINITY, 0];
   return (value) => {
     const [now, usual] = [fast(value), slow(value)];
-    if (++count >= 20) least = Math.min(least, now);
-    return [clip(now - usual), Number.isFinite(least) ? clip(now - least) : 0];
+    if (++count >= 20) min = Math.min(min, now);
+    return [clip(now - usual), Number.isFinite(min) ? clip(now - min) : 0];
   };
 }
 
-/** An exponential average that passes over what is not finite. */
+/** An exponential moving average that skips non-finite values. */
 function average(steps: number): (value: number) => number {
   const share = 1 - Math.exp(-1 / steps);
   let mean = Number.NaN;

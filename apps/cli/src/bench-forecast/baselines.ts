@@ -1,9 +1,9 @@
-import type { Signals } from '@evenkeel/stability';
+import { type Signals, spread, upperMedian } from '@evenkeel/stability';
 
-/** Says whether a detector alarms at a step; made anew for every run. */
+/** Whether a detector alarms at a step; created per run, since it keeps state. */
 export type Alarm = (signals: Signals) => boolean;
 
-/** What is in use, and what is simple; none has anything to learn. */
+/** Detectors in use elsewhere, and simple ones; none has parameters to fit. */
 export const BASELINES: Record<string, () => Alarm> = {
   'non-finite; 5 losses above twice the mean of 100': lossDoubled,
   'loss above mean + 6 sigma of the last 128': () => sigmas('loss'),
@@ -24,26 +24,16 @@ function isFiniteNumber(value: number | null | undefined): value is number {
   return value != null && Number.isFinite(value);
 }
 
-/** The newest `most` finite values before a step. */
-function memory(most: number): { values: number[]; add: (value: number) => void } {
+/** The newest `size` finite values before a step. */
+function memory(size: number): { values: number[]; add: (value: number) => void } {
   const values: number[] = [];
   return {
     values,
     add: (value) => {
       values.push(value);
-      if (values.length > most) values.shift();
+      if (values.length > size) values.shift();
     },
   };
-}
-
-function spread(values: readonly number[]): { mean: number; std: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { mean, std: Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length) };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] as number;
 }
 
 function lossDoubled(): Alarm {
@@ -58,7 +48,7 @@ function lossDoubled(): Alarm {
   };
 }
 
-/** The rule by which OLMo-core skips updates; 64 values at least, as it does. */
+/** The rule by which OLMo-core skips updates; with at least 64 values, as it does. */
 function sigmas(field: Field): Alarm {
   const { values, add } = memory(128);
   return (signals) => {
@@ -77,8 +67,8 @@ function robustZ(): Alarm {
     if (!isFiniteNumber(loss)) return false;
     let alarms = false;
     if (values.length >= 64) {
-      const middle = median(values);
-      const scale = 1.4826 * median(values.map((value) => Math.abs(value - middle)));
+      const middle = upperMedian(values);
+      const scale = 1.4826 * upperMedian(values.map((value) => Math.abs(value - middle)));
       alarms = loss > middle + 8 * scale;
     }
     add(loss);
@@ -86,7 +76,7 @@ function robustZ(): Alarm {
   };
 }
 
-/** Page's test with the usual constants: half a sigma of slack, alarm at five. */
+/** Page's test with the usual constants: an allowance of half a sigma, alarm at five. */
 function cusum(): Alarm {
   const { values, add } = memory(128);
   let sum = 0;
@@ -111,7 +101,7 @@ function zClip(): Alarm {
       return false;
     }
     const z = (gradNorm - state.mean) / Math.sqrt(state.variance);
-    // What is clipped enters the averages as what it is clipped to.
+    // A clipped norm enters the averages with its clipped value.
     const taken = z > 2.5 ? state.mean + (2.5 ** 2 / z) * Math.sqrt(state.variance) : gradNorm;
     state.variance = 0.97 * state.variance + 0.03 * (taken - state.mean) ** 2;
     state.mean = 0.97 * state.mean + 0.03 * taken;
@@ -131,7 +121,7 @@ function aboveWarmup(): Alarm {
   };
 }
 
-/** The line through log TEV of the last `steps` steps, three points at least, against something of the step. */
+/** The line through log TEV of the last `steps` steps, three points at least, against a function of the step. */
 function tevLine(steps: number, x: (step: number) => number): (signals: Signals) => number | null {
   const points: [step: number, x: number, y: number][] = [];
   return ({ step, tevMean }) => {

@@ -83,9 +83,9 @@ async function benchmark(...args: string[]): Promise<{ tables: string; plot: str
   return { tables: await read('forecast.md'), plot: await read('forecast.svg') };
 }
 
-test('scores a folder of labelled recordings, cross-validated, and draws the result', async () => {
-  const labelled = join(folder, 'labelled');
-  await mkdir(labelled);
+test('scores a folder of labeled recordings, cross-validated, and draws the result', async () => {
+  const labeled = join(folder, 'labeled');
+  await mkdir(labeled);
   const labels: Record<string, { verdict: string; onset: number | null; kind: string }> = {};
   for (let at = 0; at < 12; at++) {
     const diverges = at % 2 === 0;
@@ -98,16 +98,16 @@ test('scores a folder of labelled recordings, cross-validated, and draws the res
       loss: 3 + Math.sin(step * at) / 10,
       tevMean: 0.02 * (step + 1) ** (0.4 + at / 100) * (diverges ? 2 ** (Math.max(0, step - 100) / 40) : 1),
     }));
-    await record(join(labelled, `R${at}.jsonl`), [{ type: 'run', id: `R${at}`, config: {} }, ...steps]);
+    await record(join(labeled, `R${at}.jsonl`), [{ type: 'run', id: `R${at}`, config: {} }, ...steps]);
   }
-  await writeFile(join(labelled, 'labels.json'), JSON.stringify(labels));
-  const { tables, plot } = await benchmark('--runs', labelled, '--folds', '3', '--repeats', '1');
+  await writeFile(join(labeled, 'labels.json'), JSON.stringify(labels));
+  const { tables, plot } = await benchmark('--runs', labeled, '--folds', '3', '--repeats', '1');
   expect(tables).toContain('12 runs count: 6 diverged, 6 stayed healthy. 0 do not');
   expect(tables).toContain('| tev-growth, given TEV | 100 % (6/6) |');
   expect(plot).toMatch(/^<svg/);
 });
 
-test('where there are no labels, losses and tags tell', async () => {
+test('without labels, losses and tags decide', async () => {
   const own = join(folder, 'own');
   await mkdir(join(own, 'runs'), { recursive: true });
   const learning = (step: number) => ({ loss: 5 - Math.min(3, step / 20), lr: 1e-3 });
@@ -125,7 +125,7 @@ test('where there are no labels, losses and tags tell', async () => {
   const [blown, resumed] = [stepsOf(120, blownUp(80)), stepsOf(120, learning).slice(60)];
   const start = { type: 'run', id: 'rescued', config: {} };
   await record(join(own, 'rescued.jsonl'), [start, ...blown, { ...start, attempt: 2 }, ...resumed]);
-  const { runs: found, early, doubtful, isLabelled } = await readRunSet(own);
+  const { runs: found, early, doubtful, isLabeled } = await readRunSet(own);
   expect(found.map(({ id, kind, onset }) => [id, kind, onset]).sort()).toEqual([
     ['burst', 'ramp', 84], // when five of the last nine losses are up
     ['calm', 'benign', null],
@@ -135,14 +135,14 @@ test('where there are no labels, losses and tags tell', async () => {
   expect(found.find(({ id }) => id === 'rescued')?.steps.map(({ step }) => step)).toEqual(
     Array.from({ length: 120 }, (_, step) => step),
   );
-  expect({ early, doubtful, isLabelled }).toEqual({ early: 1, doubtful: 1, isLabelled: false });
+  expect({ early, doubtful, isLabeled }).toEqual({ early: 1, doubtful: 1, isLabeled: false });
 });
 
 const FAMILIES = ['ramp', 'constant rate too high', 'SGD at the edge', 'post-LayerNorm', 'benign rate changes'];
 
 test('without --runs it scores the recordings that are at hand, as shipped, of all five families', async () => {
   const { tables, plot } = await benchmark();
-  expect(tables).toContain('The forecast has its shipped constants, which none of these runs taught.');
+  expect(tables).toContain('The forecast has its shipped constants, which were fitted on none of these runs.');
   for (const interval of [1, 10, 50]) expect(tables).toContain(`## Logged each ${interval} steps`);
   const kinds = tables.split('## By kind, given TEV\n')[1]?.split('##')[0];
   for (const family of FAMILIES) expect(kinds).toContain(`| ${family} |`);

@@ -6,14 +6,15 @@ import {
   fitForecast,
   HORIZON_STEPS,
   tevGrowthBy,
+  upperMedian,
 } from '@evenkeel/stability';
 import { foldsOf } from './folds.ts';
 import type { BenchRun, RunSet } from './run-set.ts';
 
-/** For each run the model that judges it, learnt without it; undefined is the shipped one. */
+/** For each run the model that judges it, fitted without it; undefined is the shipped one. */
 export type Models = ReadonlyMap<BenchRun, ForecastModel | undefined>;
 
-/** A set of runs, and by whom they are judged: once for each split of a labelled set, else once. */
+/** A set of runs with the models that judge them: one per split of a labeled set, otherwise one. */
 export interface JudgedSet extends RunSet {
   splits: readonly [Models, ...Models[]];
 }
@@ -25,9 +26,9 @@ export interface Splitting {
   seeds: readonly [number, ...number[]];
 }
 
-/** Runs that may have taught the shipped constants are judged by others. */
+/** Runs to which the shipped constants may have been fitted are judged by other models. */
 export function judged(set: RunSet, { folds, seeds: [first, ...more] }: Splitting): JudgedSet {
-  if (!set.isLabelled) return { ...set, splits: [new Map(set.runs.map((run) => [run, undefined]))] };
+  if (!set.isLabeled) return { ...set, splits: [new Map(set.runs.map((run) => [run, undefined]))] };
   const split = (seed: number) => crossFit(set.runs, folds, seed);
   return { ...set, splits: [split(first), ...more.map(split)] };
 }
@@ -46,7 +47,7 @@ export function stepsAt({ steps }: BenchRun, every: number) {
   return steps.filter(({ step }) => step % every === 0);
 }
 
-/** What the forecast is given of a step; never the learning rate. */
+/** The signals that the forecast is given; never the learning rate. */
 export type Given = 'TEV' | 'TEV and gradients';
 export const GIVEN: readonly Given[] = ['TEV', 'TEV and gradients'];
 
@@ -114,17 +115,16 @@ export function coverageOf(models: Models): { forecasts: number; held: number; m
       if (interval[0] <= run.onset && run.onset <= interval[1]) held += 1;
     }
   }
-  errors.sort((a, b) => a - b);
   return {
     forecasts: errors.length,
     held: held / errors.length,
-    medianError: errors[errors.length >> 1] ?? Number.NaN,
+    medianError: upperMedian(errors),
   };
 }
 
-/** Microseconds a step, and the most bytes that a forecaster keeps. */
+/** Microseconds per step, and the largest state of a forecaster in bytes. */
 export function costOf(runs: readonly BenchRun[]): { microseconds: number; bytes: number } {
-  let [least, bytes] = [Number.POSITIVE_INFINITY, 0];
+  let [fastest, bytes] = [Number.POSITIVE_INFINITY, 0];
   for (let round = 0; round < 5; round++) {
     let [milliseconds, steps] = [0, 0];
     for (const run of runs) {
@@ -135,7 +135,7 @@ export function costOf(runs: readonly BenchRun[]): { microseconds: number; bytes
       steps += run.steps.length;
       bytes = Math.max(bytes, JSON.stringify(forecaster.state()).length);
     }
-    least = Math.min(least, milliseconds / steps); // what else runs on the machine only adds
+    fastest = Math.min(fastest, milliseconds / steps); // other work on the machine only adds
   }
-  return { microseconds: 1e3 * least, bytes };
+  return { microseconds: 1e3 * fastest, bytes };
 }

@@ -1,6 +1,5 @@
 import { DEFAULT_RULE_SETTINGS } from '@evenkeel/stability';
-import { draw } from '@evenkeel/trainer';
-import type { TopLevelSpec } from 'vega-lite';
+import { draw, type TopLevelSpec } from '@evenkeel/study';
 import { BASELINES } from './baselines.ts';
 import { forecastsOf, GIVEN, type JudgedSet, type Models } from './forecast.ts';
 import type { BenchRun } from './run-set.ts';
@@ -13,7 +12,7 @@ interface Point {
   falseAlarms: number;
 }
 
-/** A column for each set: recall against false alarms, and below how long before the onset the alarms come. */
+/** A column for each set: recall against false alarms, and below it the lead of the alarms. */
 export function plotOf(sets: readonly JudgedSet[]): Promise<string> {
   const spec: TopLevelSpec = {
     background: 'white',
@@ -63,7 +62,7 @@ function recallPanel(set: JudgedSet): Panel {
   };
 }
 
-/** What the forecast would catch if its limits were so many times what they are. */
+/** Recall and false alarms of the forecast with its thresholds scaled by a factor. */
 function curveOf(models: Models): (Point & { limit: number })[] {
   const { critical, surgeCritical } = DEFAULT_RULE_SETTINGS['tev-growth'];
   const levels = [...models].map(([run, model]) => {

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { printable } from '@evenkeel/protocol';
-import { divergedAt, type LabelledRun, type Signals, Timeline } from '@evenkeel/stability';
+import { byRun, type RecordedAttempt, readRecordings } from '@evenkeel/recordings';
+import { divergedAt, type LabeledRun, type Signals, Timeline } from '@evenkeel/stability';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
-import { byRun, type RecordedAttempt, readRecordings } from '../recordings.ts';
 
 const label = z.object({
-  /** `doubtful` and `early` runs count as neither. */
+  /** `doubtful` and `early` runs are excluded. */
   verdict: z.enum(['diverged', 'healthy', 'doubtful', 'early']),
   onset: z.number().int().min(0).nullable(),
   kind: z.string(),
@@ -15,36 +15,36 @@ const label = z.object({
 const labels = z.record(z.string(), label);
 type Label = z.infer<typeof label>;
 
-/** Who diverges before this step was never well, and nothing could have warned. */
-const LEAST_ONSET = 20;
+/** A run that diverges before this step was never healthy: no alarm could have come first. */
+const MIN_ONSET = 20;
 
-/** A recorded run that counts. */
-export interface BenchRun extends LabelledRun {
+/** A recorded run that is scored. */
+export interface BenchRun extends LabeledRun {
   id: string;
-  /** How it was made; of no detector's business. */
+  /** How it was made; detectors do not see it. */
   kind: string;
 }
 
 /** The recordings of a folder. */
 export interface RunSet {
   name: string;
-  /** Those that count, in the order of their files. */
+  /** The runs that are scored, in the order of their files. */
   runs: BenchRun[];
-  /** How many do not count. */
+  /** How many are excluded. */
   early: number;
   doubtful: number;
-  /** Whether a `labels.json` tells the verdicts; those runs may have taught the shipped constants. */
-  isLabelled: boolean;
+  /** Whether the verdicts are from a `labels.json`; the shipped constants may have been fitted to those runs. */
+  isLabeled: boolean;
 }
 
 /**
- * Reads the recordings of a folder and of those in it. Their verdicts and kinds are told by its `labels.json`; where there
- * is none, by their losses and their tags.
+ * Reads the recordings of a folder and of those in it. Their verdicts and kinds come from its `labels.json`, or
+ * without one from their losses and tags.
  * @throws Failure naming what is wrong, also where no run diverged or none stayed healthy.
  */
 export async function readRunSet(folder: string): Promise<RunSet> {
   const known = await readLabels(join(folder, 'labels.json'));
-  const set: RunSet = { name: basename(resolve(folder)), runs: [], early: 0, doubtful: 0, isLabelled: known !== null };
+  const set: RunSet = { name: basename(resolve(folder)), runs: [], early: 0, doubtful: 0, isLabeled: known !== null };
   for await (const recording of readRecordings([join(folder, '**/*.jsonl{,.gz}')], warn)) {
     for (const attempts of byRun(recording.runs)) {
       const [id, steps] = [attempts[0]?.start.id ?? '', await readSteps(attempts)];
@@ -84,11 +84,11 @@ async function readSteps(attempts: readonly RecordedAttempt[]): Promise<Signals[
 function labelOf(steps: readonly Signals[], attempts: readonly RecordedAttempt[]): Label {
   const onset = divergedAt(steps);
   const kind = attempts[0]?.start.tags.join(', ') || 'untagged';
-  if (onset !== null) return { verdict: onset < LEAST_ONSET ? 'early' : 'diverged', onset, kind };
+  if (onset !== null) return { verdict: onset < MIN_ONSET ? 'early' : 'diverged', onset, kind };
   return { verdict: isStillRising(steps) ? 'doubtful' : 'healthy', onset, kind };
 }
 
-/** Whether the last learning rate is above all before it: what would have come of it, nobody knows. */
+/** Whether the learning rate was still rising at the end: the run might have diverged later. */
 function isStillRising(steps: readonly Signals[]): boolean {
   const last = steps.at(-1)?.lr ?? 0;
   return steps.slice(0, -1).every(({ lr }) => (lr ?? Number.POSITIVE_INFINITY) < last);

@@ -5,9 +5,9 @@ export type FirstAlarms = ReadonlyMap<BenchRun, number | null>;
 
 export interface Score {
   diverged: number;
-  /** Alarmed before their onset. */
+  /** With an alarm before their onset. */
   caught: number;
-  /** Steps from the alarm to the onset, of those that were caught, the shortest first. */
+  /** Steps from the alarm to the onset of those that were caught, ascending. */
   leads: number[];
   healthy: number;
   falseAlarms: number;
@@ -30,15 +30,6 @@ export function scoreOf(alarms: FirstAlarms, counts: (run: BenchRun) => boolean 
   }
   score.leads.sort((a, b) => a - b);
   return score;
-}
-
-/** Null where there is nothing to take it of. */
-export function quantile(sorted: readonly number[], at: number): number | null {
-  const position = (sorted.length - 1) * at;
-  const [below, above] = [sorted[Math.floor(position)], sorted[Math.ceil(position)]];
-  return below === undefined || above === undefined
-    ? null
-    : below + (above - below) * (position - Math.floor(position));
 }
 
 /** Runs that diverge while the learning rate is being raised. */

@@ -1,3 +1,5 @@
+import { mean, median } from '@evenkeel/stability';
+import { markdownTable } from '@evenkeel/terminal';
 import { ABLATIONS, ablate } from './ablation.ts';
 import { type Alarm, BASELINES } from './baselines.ts';
 import {
@@ -13,11 +15,11 @@ import {
   stepsAt,
 } from './forecast.ts';
 import type { BenchRun } from './run-set.ts';
-import { type FirstAlarms, isRamp, quantile, type Score, scoreOf } from './score.ts';
+import { type FirstAlarms, isRamp, type Score, scoreOf } from './score.ts';
 
 const INTERVALS = [1, 10, 50];
 
-/** How every detector does on a set of runs, as Markdown. */
+/** The scores of every detector on a set of runs, as Markdown. */
 export function tablesOf(set: JudgedSet, splitting: Splitting): string[] {
   return [
     `# ${titleOf(set)}`,
@@ -26,7 +28,7 @@ export function tablesOf(set: JudgedSet, splitting: Splitting): string[] {
     ...INTERVALS.flatMap((every) => ['', `## Logged each ${every} steps`, '', ...detectorTable(set, every)]),
     '',
     ...GIVEN.flatMap((given) => [`## By kind, given ${given}`, '', ...kindTable(set, given), '']),
-    ...(set.isLabelled ? ['## What each signal is worth', '', ...ablationTable(set, splitting), ''] : []),
+    ...(set.isLabeled ? ['## What each signal is worth', '', ...ablationTable(set, splitting), ''] : []),
     '## Is it calibrated?',
     '',
     ...calibrationTable(set),
@@ -34,16 +36,16 @@ export function tablesOf(set: JudgedSet, splitting: Splitting): string[] {
   ];
 }
 
-export function titleOf({ name, isLabelled }: JudgedSet): string {
-  return `${name}, ${isLabelled ? 'cross-validated' : 'as shipped'}`;
+export function titleOf({ name, isLabeled }: JudgedSet): string {
+  return `${name}, ${isLabeled ? 'cross-validated' : 'as shipped'}`;
 }
 
-function introduction({ runs, early, doubtful, isLabelled }: JudgedSet, { folds, seeds }: Splitting): string {
+function introduction({ runs, early, doubtful, isLabeled }: JudgedSet, { folds, seeds }: Splitting): string {
   const diverged = runs.filter(({ onset }) => onset !== null).length;
   const counts = `${runs.length} runs count: ${diverged} diverged, ${runs.length - diverged} stayed healthy. ${early + doubtful} do not: ${early} diverged too early, ${doubtful} are doubtful.`;
-  const how = isLabelled
-    ? `Cross-validated: ${folds} folds, split anew ${seeds.length} times; what is learnt is averaged over the splits.`
-    : 'The forecast has its shipped constants, which none of these runs taught.';
+  const how = isLabeled
+    ? `Cross-validated: ${folds} folds, ${seeds.length} random splits; results are averaged over the splits.`
+    : 'The forecast has its shipped constants, which were fitted on none of these runs.';
   return `${counts} ${how}`;
 }
 
@@ -76,10 +78,10 @@ function detectorTable({ runs, splits }: JudgedSet, every: number): string[] {
       splits.map((models) => ourAlarms(models, every, given)),
     ),
   );
-  return markdown([HEADINGS, ...baselines, ...ours]);
+  return markdownTable([HEADINGS, ...baselines, ...ours]);
 }
 
-/** The mean of several splits; one where nothing is learnt. */
+/** The mean over the splits; one where nothing is fitted. */
 function detectorRow(name: string, splits: readonly FirstAlarms[]): string[] {
   const ramps = splits.map((alarms) => scoreOf(alarms, isRamp));
   const others = splits.map((alarms) => scoreOf(alarms, (run) => !isRamp(run)));
@@ -98,7 +100,7 @@ function kindTable({ runs, splits }: JudgedSet, given: Given): string[] {
     return [kind, ...cells];
   });
   const headings = INTERVALS.flatMap((every) => [`found, each ${every}`, 'lead', 'false alarms']);
-  return markdown([['kind', ...headings], ...rows]);
+  return markdownTable([['kind', ...headings], ...rows]);
 }
 
 function ablationTable({ runs }: JudgedSet, { folds, seeds }: Splitting): string[] {
@@ -108,7 +110,7 @@ function ablationTable({ runs }: JudgedSet, { folds, seeds }: Splitting): string
       seeds.map((seed) => ablate(runs, signals, folds, seed)),
     ),
   );
-  return markdown([HEADINGS, ...rows]);
+  return markdownTable([HEADINGS, ...rows]);
 }
 
 function calibrationTable({ splits }: JudgedSet): string[] {
@@ -120,7 +122,7 @@ function calibrationTable({ splits }: JudgedSet): string[] {
   ]);
   const { held, medianError } = coverageOf(splits[0]);
   return [
-    ...markdown([['risk', 'steps', 'onset within 100 steps'], ...rows]),
+    ...markdownTable([['risk', 'steps', 'onset within 100 steps'], ...rows]),
     '',
     `Of the forecasts of runs that diverged, ${percent(held)} had the onset within their interval (80 % are meant to); divergenceStep was off by ${medianError} steps in the median.`,
   ];
@@ -139,7 +141,7 @@ function recall(scores: readonly Score[]): string {
 }
 
 function lead(scores: readonly Score[]): string {
-  const medians = scores.flatMap(({ leads }) => quantile(leads, 0.5) ?? []);
+  const medians = scores.filter(({ leads }) => leads.length > 0).map(({ leads }) => median(leads));
   return medians.length > 0 ? mean(medians).toFixed(0) : '';
 }
 
@@ -150,15 +152,6 @@ function falseAlarms(scores: readonly Score[]): string {
   return `${((100 * alarms) / healthy).toFixed(1)} % (${Number(alarms.toFixed(1))}/${healthy})`;
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
 function percent(share: number): string {
   return `${(100 * share).toFixed(0)} %`;
-}
-
-function markdown(rows: readonly (readonly string[])[]): string[] {
-  const lines = rows.map((row) => `| ${row.join(' | ')} |`);
-  return [lines[0] ?? '', `|${'---|'.repeat(rows[0]?.length ?? 0)}`, ...lines.slice(1)];
 }

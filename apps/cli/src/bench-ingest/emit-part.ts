@@ -79,7 +79,7 @@ function measure(emitters: readonly Emitter[], warnings: readonly string[]): () 
 }
 
 class Emitter {
-  /** Milliseconds that acknowledgements took. */
+  /** Latencies of acknowledgements, in milliseconds. */
   readonly acks: number[] = [];
   readonly #run: Run;
   readonly #task: EmitTask;

@@ -29,7 +29,7 @@ export interface Scene extends Load {
   profile: string | null;
 }
 
-/** What a scene came to on one build. Times are milliseconds. */
+/** The results of a scene on one build. Times are in milliseconds. */
 export interface Measured {
   build: string;
   stepsPerSecond: number;
@@ -49,7 +49,7 @@ export interface Measured {
   settledMs: number;
   /** CPU time of each side for one step, in microseconds; null where it cannot be seen. */
   cpuPerStep: { client: number; server: number; database: number | null };
-  /** Bytes, resident: when the measurement began, when it ended, and the most since the start. */
+  /** Bytes, resident: when the measurement began, when it ended, and the peak since the start. */
   memory: { before: number; after: number; peak: number };
   /** Rows of steps and scalars, with their keys; and all that is made of them besides. */
   disk: { bytesPerStep: number; bytesPerValue: number; totalBytesPerStep: number };
@@ -161,7 +161,7 @@ function usageOf(server: BenchServer, database: BenchDatabase | null): Usage {
 const LOOK_MS = 250;
 /** Of one CPU: what a server without work takes is far less. */
 const IDLE_SHARE = 0.2;
-const MOST_LOOKS = 240;
+const MAX_LOOKS = 240;
 
 /** Milliseconds until the server and its database have nothing left to do: what they queued shows here. */
 async function settled(usage: () => Usage): Promise<number> {
@@ -169,13 +169,13 @@ async function settled(usage: () => Usage): Promise<number> {
     const { serverMs, databaseMs } = usage();
     return serverMs + (Number.isNaN(databaseMs) ? 0 : databaseMs);
   };
-  for (let look = 0, last = total(); look < MOST_LOOKS; look++) {
+  for (let look = 0, last = total(); look < MAX_LOOKS; look++) {
     await sleep(LOOK_MS);
     const now = total();
     if (now - last < IDLE_SHARE * LOOK_MS) return look * LOOK_MS;
     last = now;
   }
-  return MOST_LOOKS * LOOK_MS;
+  return MAX_LOOKS * LOOK_MS;
 }
 
 function summarize(build: string, scene: Scene, ran: Ran, stored: Stored, copyStepsPerSecond: number): Measured {
@@ -183,7 +183,7 @@ function summarize(build: string, scene: Scene, ran: Ran, stored: Stored, copySt
   const steps = sum(({ acknowledged }) => acknowledged);
   const warnings = [...new Set(ran.emitted.flatMap(({ warnings }) => warnings))];
   if (steps === 0)
-    throw new Failure(`no step was acknowledged: ${warnings.join('; ') || 'the clients do not say why'}`);
+    throw new Failure(`no step was acknowledged: ${warnings.join('; ') || 'the clients gave no reason'}`);
   const stepsPerSecond = (1_000 * steps) / ran.elapsedMs;
   const perStep = (milliseconds: number) => (1_000 * milliseconds) / steps;
   const databasePerStep = perStep(ran.usage.databaseMs);

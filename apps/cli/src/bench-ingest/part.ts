@@ -1,13 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { type ClientTask, startClients } from '../bench-doors/client-part.ts';
 import { type EchoTask, startEcho } from './echo-part.ts';
 import { type EmitTask, startEmitting } from './emit-part.ts';
 import { startViewing, type ViewTask } from './view-part.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url)); // seen from dist
 
-export type Task = EmitTask | ViewTask | EchoTask;
+export type Task = EmitTask | ViewTask | EchoTask | ClientTask;
 
 /** What a part of the load reports once it runs. */
 export interface Ready {
@@ -68,7 +69,7 @@ async function ask(child: ChildProcess, request: Request): Promise<unknown> {
   const ending = new AbortController();
   const ended = once(child, 'exit', ending).then(
     () => {
-      throw new Error('a part of the load ended too early');
+      throw new Error('a process of the load ended too early');
     },
     () => [],
   );
@@ -100,6 +101,14 @@ export function servePart(): void {
 }
 
 function start(task: Task): Promise<Measuring<unknown>> {
-  if (task.kind === 'emit') return startEmitting(task);
-  return task.kind === 'view' ? startViewing(task) : startEcho();
+  switch (task.kind) {
+    case 'emit':
+      return startEmitting(task);
+    case 'view':
+      return startViewing(task);
+    case 'echo':
+      return startEcho();
+    case 'clients':
+      return startClients(task);
+  }
 }

@@ -7,25 +7,25 @@ type Row = readonly [what: string, read: (measured: Measured) => string];
 const ROWS: readonly Row[] = [
   ['steps a second', ({ stepsPerSecond }) => count(stepsPerSecond)],
   ['values a second', ({ valuesPerSecond }) => count(valuesPerSecond)],
-  ['COPY of the same rows, steps a second', ({ copyStepsPerSecond }) => count(copyStepsPerSecond)],
+  ['COPY of the same rows, steps per second', ({ copyStepsPerSecond }) => count(copyStepsPerSecond)],
   ['beside COPY', ({ ratioToCopy }) => ratioToCopy.toFixed(3)],
   ['acknowledged, p50 · p99 · max', ({ acks }) => times(acks)],
   ['with a viewer, p50 · p99 · max', ({ viewers }) => times(viewers)],
   ['frames · steps that viewers missed', ({ frames, missedSteps }) => `${count(frames)} · ${count(missedSteps)}`],
-  ['pending in the clients, at first · at last', ({ pending }) => `${count(pending.before)} · ${count(pending.after)}`],
+  ['pending in the clients, before · after', ({ pending }) => `${count(pending.before)} · ${count(pending.after)}`],
   ['until the server had nothing left to do', ({ settledMs }) => milliseconds(settledMs)],
   ['CPU a step: client', ({ cpuPerStep }) => microseconds(cpuPerStep.client)],
   ['CPU a step: server', ({ cpuPerStep }) => microseconds(cpuPerStep.server)],
   ['CPU a step: database', ({ cpuPerStep }) => microseconds(cpuPerStep.database)],
   [
-    'memory of the server, at first · at last · most',
+    'memory of the server, before · after · peak',
     ({ memory }) => [memory.before, memory.after, memory.peak].map(mebibytes).join(' · '),
   ],
   [
-    'raw rows on disk, bytes a step · a value',
+    'raw rows on disk, bytes per step · per value',
     ({ disk }) => `${disk.bytesPerStep.toFixed(0)} · ${disk.bytesPerValue.toFixed(1)}`,
   ],
-  ['all tables on disk, bytes a step', ({ disk }) => disk.totalBytesPerStep.toFixed(0)],
+  ['all tables on disk, bytes per step', ({ disk }) => disk.totalBytesPerStep.toFixed(0)],
   ['load average, 1 · 5 · 15 minutes', ({ loadAverage }) => loadAverage.map((load) => load.toFixed(1)).join(' · ')],
   ['warnings', ({ warnings }) => warnings.join('; ') || 'none'],
 ];
@@ -35,7 +35,7 @@ export function tableOf(measured: readonly Measured[], echoStepsPerSecond: numbe
   return [
     ['', ...measured.map(({ build }) => build)],
     ...ROWS.map(([what, read]) => [what, ...measured.map(read)]),
-    ['a bare websocket there and back, steps a second', ...measured.map(() => count(echoStepsPerSecond))],
+    ['bare websocket round trip, steps per second', ...measured.map(() => count(echoStepsPerSecond))],
   ];
 }
 

@@ -1,17 +1,17 @@
 import { RawEmitter } from './emitter.ts';
 
-/** What a load has come to: answers by HTTP status, or batches by whether they were acknowledged. */
+/** The outcome of a load: answers by HTTP status, or batches by whether they were acknowledged. */
 export type Outcome = Record<string, number>;
 
 interface Load {
   name: string;
-  /** Counts in `outcome` what comes of it, as it comes. */
+  /** Counts the results in `outcome` as they come. */
   run: (url: string, outcome: Outcome) => Promise<void>;
 }
 
 const BATCH_STEPS = 4_096;
 
-/** What one reader or one emitter may do to the others. */
+/** Loads that one reader or one emitter can cause. */
 export const LOADS: readonly Load[] = [
   { name: 'idle', run: async () => {} },
   { name: '1 batch of 10 lists of 10,000 runs', run: (...to) => readLists(...to, 1, 10_000) },

@@ -74,7 +74,7 @@ export async function storedIn(dataDir: string): Promise<Stored> {
 }
 
 function asNumbers(row: Record<keyof Stored, string> | undefined): Stored {
-  if (!row) throw new Error('the database did not say what is stored');
+  if (!row) throw new Error('the database did not report what is stored');
   return { rawBytes: Number(row.rawBytes), totalBytes: Number(row.totalBytes), steps: Number(row.steps) };
 }
 

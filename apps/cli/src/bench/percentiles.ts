@@ -1,4 +1,4 @@
-/** How long something took, in milliseconds; null where nothing was measured. */
+/** Percentiles of durations in milliseconds; null where nothing was measured. */
 export interface Percentiles {
   p50: number | null;
   p99: number | null;

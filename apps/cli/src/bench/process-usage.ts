@@ -23,15 +23,19 @@ export function threadTimes(pid: number): Map<number, number> {
   return new Map(threads.map((thread) => [thread, statOf(`/proc/${pid}/task/${thread}/stat`)?.cpuMs ?? 0]));
 }
 
-/** CPU time of a process and of all its children, those that have ended included, in milliseconds. */
+/** CPU time of a process and of all its descendants, those that have ended included, in milliseconds. */
 export function familyTime(pid: number): number {
   const own = statOf(`/proc/${pid}/stat`);
   if (!own) return Number.NaN;
-  const children = namesIn('/proc')
+  const others = namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => statOf(`/proc/${name}/stat`))
-    .filter((stat) => stat?.parent === pid);
-  return children.reduce((sum, child) => sum + (child?.cpuMs ?? 0), own.cpuMs + own.endedMs);
+    .map((name) => ({ pid: Number(name), stat: statOf(`/proc/${name}/stat`) }));
+  const timeOf = (stat: Stat, parent: number): number =>
+    others.reduce(
+      (sum, child) => (child.stat?.parent === parent ? sum + timeOf(child.stat, child.pid) : sum),
+      stat.cpuMs + stat.endedMs,
+    );
+  return timeOf(own, pid);
 }
 
 export function parentOf(pid: number): number | null {

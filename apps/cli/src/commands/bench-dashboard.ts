@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs';
 import { startServer } from '@evenkeel/dashboard/server';
 import { openDatabase, readChart } from '@evenkeel/db';
+import { scalarNames, storeLongRun } from '@evenkeel/db/sample/long-run';
+import { action, count, flag, whole } from '@evenkeel/terminal';
 import { Command } from 'commander';
+import type { BrowserType } from 'playwright-core';
+import { z } from 'zod';
+import { storedIn } from '../bench/database.ts';
 import { inNewFolder } from '../bench/folder.ts';
 import { slowestCharts } from '../bench-dashboard/chart-reads.ts';
 import { storeRuns } from '../bench-dashboard/fill.ts';
-import { scalarNames, storeLongRun } from '../bench-dashboard/long-run.ts';
 import {
   boardTime,
   clickToChartTime,
@@ -17,7 +21,6 @@ import {
   zoomTime,
 } from '../bench-dashboard/measure.ts';
 import { Failure } from '../failure.ts';
-import { readCount, readWhole } from '../numbers.ts';
 import { openServerLog } from '../server-log.ts';
 import { printTable } from '../table.ts';
 
@@ -27,32 +30,33 @@ const BROWSERS = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-interface Options {
-  steps: number;
-  scalars: number;
-  runs: number;
-  seconds: number;
-  chromium?: string;
-}
+const flags = z.object({
+  steps: flag(count.default(1_000_000), { value: '<n>', help: 'steps of the long run' }),
+  scalars: flag(whole.default(0), { value: '<n>', help: 'custom scalars of each of its steps' }),
+  runs: flag(count.default(10_000), { value: '<n>', help: 'runs on the board' }),
+  seconds: flag(count.default(10), { value: '<n>', help: 'seconds that 20 runs stream while one is watched' }),
+  chromium: flag(z.string().optional(), {
+    value: '<path>',
+    help: 'path of the browser (default: Chromium or Chrome in the usual places)',
+  }),
+});
+type Flags = z.output<typeof flags>;
 
 export function benchDashboardCommand(): Command {
-  return new Command('dashboard')
-    .description('time the dashboard in Chromium on a new database with a long run and many runs')
-    .option('--steps <n>', 'steps of the long run', readCount, 1_000_000)
-    .option('--scalars <n>', 'custom scalars of each of its steps', readWhole, 0)
-    .option('--runs <n>', 'runs on the board', readCount, 10_000)
-    .option('--seconds <n>', 'how long 20 runs stream while one is watched', readCount, 10)
-    .option('--chromium <path>', 'the browser (default: Chromium or Chrome where they usually are)')
-    .action((options: Options) => inNewFolder((folder) => bench(folder, options)));
+  const command = new Command('dashboard').description(
+    'time the dashboard in Chromium on a new database with a long run and many runs',
+  );
+  return action(command, flags, (given) => inNewFolder((folder) => bench(folder, given)));
 }
 
-async function bench(dataDir: string, { steps, scalars, runs, seconds, chromium: path }: Options): Promise<void> {
+async function bench(dataDir: string, { steps, scalars, runs, seconds, chromium: path }: Flags): Promise<void> {
   const executablePath = path ?? BROWSERS.find((known) => existsSync(known));
-  if (!executablePath) throw new Failure('no Chromium was found: name one with --chromium');
+  if (!executablePath) throw new Failure('no Chromium was found: set its path with --chromium');
+  const chromium = await loadChromium(); // before minutes go into what it is to look at
   console.log(`storing a run of ${steps} steps with ${scalars} custom scalars, then ${runs} runs …`);
   const run = await storeLongRun(dataDir, steps, scalars);
+  const { rawBytes, totalBytes } = await storedIn(dataDir);
   const points = await fill(dataDir, run, runs);
-  const { chromium } = await import('playwright-core'); // takes a while to load
   const log = openServerLog();
   await using server = await startServer(
     { host: '127.0.0.1', port: 0, dataDir, databaseUrl: null, accessToken: null, allowedHosts: [] },
@@ -65,7 +69,7 @@ async function bench(dataDir: string, { steps, scalars, runs, seconds, chromium:
     console.log('opening pages …');
     const limit = await memoryDrawTime(browser, points);
     const rows: [string, string, string][] = [
-      ['', 'measured', 'beside drawing the same points from memory'],
+      ['', 'measured', 'relative to drawing the same points from memory'],
       ['charts, from a click on the board', ...times(await clickToChartTime(browser, server.url, 'long run'), limit)],
       ['charts seen, in a new tab', ...times(await firstChartTime(browser, page), limit)],
       ['charts that answer, in a new tab', ...times(await liveChartTime(browser, page), limit)],
@@ -78,21 +82,34 @@ async function bench(dataDir: string, { steps, scalars, runs, seconds, chromium:
     if (scalars > 0) {
       const [whole, zoomed] = await slowestCharts(server.url, { run, steps, names: scalarNames(scalars) });
       rows.push(
-        ['one custom scalar at the server, the slowest of 20', ...times(whole, limit)],
-        ['the same zoomed, the slowest of 20', ...times(zoomed, limit)],
+        ['one custom scalar on the server, slowest of 20', ...times(whole, limit)],
+        ['the same zoomed, slowest of 20', ...times(zoomed, limit)],
+        ['bytes of a scalar on disk', (rawBytes / (steps * scalars)).toFixed(1), ''],
+        ['with its rollups', (totalBytes / (steps * scalars)).toFixed(1), ''],
       );
     }
     console.log('streaming …');
     const live = await smoothness(browser, server.url, { runs: 20, stepsPerSecond: 50, seconds });
     rows.push(
-      ['frames a second, 20 runs at 50 steps/s', live.frames.toFixed(1), ''],
+      ['frames per second, 20 runs at 50 steps/s', live.frames.toFixed(1), ''],
       ['longest task', live.longestTask === 0 ? 'below 50 ms' : `${Math.round(live.longestTask)} ms`, ''],
-      ['live, a second', kilobytes(live.liveBytes), ''],
-      ['heap, a second', kilobytes(live.heapGrowth), ''],
+      ['live data per second', kilobytes(live.liveBytes), ''],
+      ['heap growth per second', kilobytes(live.heapGrowth), ''],
     );
     printTable(rows);
   } finally {
     await browser.close();
+  }
+}
+
+/** Only this command drives a browser, so what does that is not installed with the others. */
+async function loadChromium(): Promise<BrowserType> {
+  try {
+    return (await import('playwright-core')).chromium;
+  } catch {
+    throw new Failure(
+      'bench dashboard drives Chromium with playwright-core: install it with "npm install playwright-core"',
+    );
   }
 }
 

@@ -1,4 +1,6 @@
-import { Command, Option } from 'commander';
+import { action, count, flag, toggle, whole } from '@evenkeel/terminal';
+import { Command } from 'commander';
+import { z } from 'zod';
 import { inNewFolder } from '../bench/folder.ts';
 import { buildOf, THIS_BUILD } from '../bench/tree.ts';
 import { measureEcho } from '../bench-ingest/echo.ts';
@@ -7,7 +9,6 @@ import { servePart } from '../bench-ingest/part.ts';
 import { tableOf } from '../bench-ingest/report.ts';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
-import { readCount, readWhole } from '../numbers.ts';
 import { printTable } from '../table.ts';
 
 /** Steps of a COPY without and with custom scalars: some seconds of work at most. */
@@ -15,51 +16,48 @@ const COPIED_VALUES = 2_000_000;
 const MAX_COPIED_STEPS = 200_000;
 const ECHO_MS = 2_000;
 
-interface Options {
-  emitters: number;
-  rate: number;
-  batch: number;
-  scalars: number;
-  viewers: number;
-  watched: number;
-  database: 'pglite' | 'postgres';
-  duration: number;
-  warmup: number;
-  processes: number;
-  before?: string;
-  profile?: string;
-  json?: true;
-}
+const flags = z.object({
+  emitters: flag(count.default(20), { value: '<n>', help: 'runs that send steps' }),
+  rate: flag(whole.default(0), {
+    value: '<n>',
+    help: 'steps per second of each; 0 is as many as acknowledgements allow',
+  }),
+  batch: flag(count.default(256), { value: '<n>', help: 'steps that each logs at once' }),
+  scalars: flag(count.default(6), {
+    value: '<n>',
+    help: 'scalars of a step: the 6 charted ones first, custom scalars after them',
+  }),
+  viewers: flag(whole.default(4), { value: '<n>', help: 'viewers' }),
+  watched: flag(count.default(1), { value: '<n>', help: 'runs that each viewer watches' }),
+  database: flag(z.enum(['pglite', 'postgres']).default('pglite'), {
+    value: '<kind>',
+    help: 'postgres creates a database on the server of DATABASE_URL and drops it',
+  }),
+  duration: flag(count.default(10), { value: '<seconds>', help: 'time that is measured' }),
+  warmup: flag(count.default(4), { value: '<seconds>', help: 'warm-up before that' }),
+  processes: flag(count.default(2), { value: '<n>', help: 'processes that the emitters are spread over' }),
+  before: flag(z.string().optional(), {
+    value: '<ref>',
+    help: 'also measure the build of this commit, or of a folder with a built source tree',
+  }),
+  profile: flag(z.string().optional(), { value: '<folder>', help: 'write CPU profiles of the server' }),
+  json: toggle('print one JSON object per line'),
+});
+type Flags = z.output<typeof flags>;
 
 export function benchIngestCommand(): Command {
-  return new Command('ingest')
-    .description('measure how many steps a second are stored, judged and sent on, beside COPY and a bare websocket')
-    .option('--emitters <n>', 'runs that send steps', readCount, 20)
-    .option('--rate <n>', 'steps a second of each; 0 is as many as acknowledgements allow', readWhole, 0)
-    .option('--batch <n>', 'steps that each logs at once', readCount, 256)
-    .option('--scalars <n>', 'scalars of a step: the 6 charted ones first, custom scalars after them', readCount, 6)
-    .option('--viewers <n>', 'viewers', readWhole, 4)
-    .option('--watched <n>', 'runs that each viewer watches', readCount, 1)
-    .addOption(
-      new Option('--database <kind>', 'postgres creates a database on the server of DATABASE_URL and drops it')
-        .choices(['pglite', 'postgres'])
-        .default('pglite'),
-    )
-    .option('--duration <seconds>', 'how long is measured', readCount, 10)
-    .option('--warmup <seconds>', 'before that', readCount, 4)
-    .option('--processes <n>', 'processes that the emitters are spread over', readCount, 2)
-    .option('--before <ref>', 'measure the build of this commit too; or that of a folder with a built source tree')
-    .option('--profile <folder>', 'write CPU profiles of the server')
-    .option('--json', 'print one JSON object a line')
-    .action((options: Options) => inNewFolder((folder) => bench(folder, options)));
+  const command = new Command('ingest').description(
+    'measure how many steps per second are stored, judged and sent to viewers, beside COPY and a bare websocket',
+  );
+  return action(command, flags, (given) => inNewFolder((folder) => bench(folder, given)));
 }
 
-/** One part of the load is a process of its own: `Part` starts this command, which nobody else needs. */
+/** Each part of the load is a process of its own: internal command for `Part`. */
 export function ingestPartCommand(): Command {
   return new Command('ingest-part').action(servePart);
 }
 
-async function bench(folder: string, options: Options): Promise<void> {
+async function bench(folder: string, options: Flags): Promise<void> {
   const scene = sceneOf(options);
   const builds = [THIS_BUILD];
   if (options.before) builds.unshift(await buildOf(options.before, folder));
@@ -73,7 +71,7 @@ async function bench(folder: string, options: Options): Promise<void> {
   else printTable(tableOf(measured, echoStepsPerSecond));
 }
 
-function sceneOf(options: Options): Scene {
+function sceneOf(options: Flags): Scene {
   const { database, duration, warmup, profile, scalars } = options;
   if (database === 'postgres' && environment.databaseUrl === null)
     throw new Failure('set DATABASE_URL to a PostgreSQL server on which a database may be created');

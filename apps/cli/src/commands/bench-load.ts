@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { action, count, flag, toggle } from '@evenkeel/terminal';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { BenchDatabase } from '../bench/database.ts';
 import { inNewFolder } from '../bench/folder.ts';
 import { BenchServer } from '../bench/server.ts';
@@ -14,7 +16,6 @@ import { RawEmitter } from '../bench-load/emitter.ts';
 import { LOADS, type Outcome } from '../bench-load/loads.ts';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
-import { readCount } from '../numbers.ts';
 import { interrupted } from '../server-options.ts';
 import { printTable } from '../table.ts';
 
@@ -25,36 +26,36 @@ const MEASURED_MS = 12_000;
 /** For acknowledgements that are still out when the measured time ends. */
 const GRACE_MS = 1_000;
 
-interface Options {
-  before?: string;
-  runs: number;
-  json?: true;
-}
+const flags = z.object({
+  before: flag(z.string().optional(), {
+    value: '<ref>',
+    help: 'also measure the server of this commit, installed and built in a new folder',
+  }),
+  runs: flag(count.default(9_700), { value: '<n>', help: 'runs that are stored before' }),
+  json: toggle('print one JSON object per line'),
+});
+type Flags = z.output<typeof flags>;
 
-/** What one load did to one build. */
+/** The effect of one load on one build. */
 interface Measured {
   build: string;
   load: string;
   acks: Acks;
-  /** Bytes; 0 where the system does not say. */
+  /** Bytes; 0 where the system does not report it. */
   peak: number;
   outcome: Outcome;
 }
 
 export function benchLoadCommand(): Command {
-  return new Command('load')
-    .description("time a calm emitter's acknowledgements while one reader or one emitter does its worst")
-    .option(
-      '--before <ref>',
-      'measure the server of this commit beside the built one: installed and built in a new folder',
+  const command = new Command('load')
+    .description(
+      'time the acknowledgements of eight calm emitters while one reader or one emitter overloads the server',
     )
-    .option('--runs <n>', 'runs that are stored', readCount, 9_700)
-    .option('--json', 'print one JSON object a line')
-    .addHelpText('after', '\nDATABASE_URL=postgres://… measures on PostgreSQL, in databases that are made for it.')
-    .action((options: Options) => inNewFolder((folder) => bench(folder, options)));
+    .addHelpText('after', '\nDATABASE_URL=postgres://… measures on PostgreSQL, in databases created for it.');
+  return action(command, flags, (given) => inNewFolder((folder) => bench(folder, given)));
 }
 
-async function bench(folder: string, options: Options): Promise<void> {
+async function bench(folder: string, options: Flags): Promise<void> {
   const builds = [THIS_BUILD];
   if (options.before) builds.unshift(await buildOf(options.before, folder));
   const measured: Measured[] = [];
@@ -62,7 +63,7 @@ async function bench(folder: string, options: Options): Promise<void> {
   print(measured, options);
 }
 
-/** One load makes itself felt from a process of its own: `measureBuild` runs this command, which nobody else needs. */
+/** Each load runs in a process of its own: internal command for `measureBuild`. */
 export function loadCommand(): Command {
   return new Command('load-part')
     .argument('<url>')
@@ -71,13 +72,13 @@ export function loadCommand(): Command {
       const load = LOADS.find((known) => known.name === name);
       if (!load) throw new Failure(`there is no load "${name}"`);
       const outcome: Outcome = {};
-      await Promise.race([load.run(url, outcome), interrupted()]); // ended from outside, it prints what has come of it so far
+      await Promise.race([load.run(url, outcome), interrupted()]); // interrupted, it prints the outcome so far
       console.log(JSON.stringify(outcome));
       process.exit();
     });
 }
 
-async function measureBuild({ name: build, tree }: Build, dataDir: string, { runs }: Options): Promise<Measured[]> {
+async function measureBuild({ name: build, tree }: Build, dataDir: string, { runs }: Flags): Promise<Measured[]> {
   await using database = environment.databaseUrl === null ? null : await BenchDatabase.create(environment.databaseUrl);
   const databaseUrl = database?.url ?? null;
   await fill(tree, dataDir, databaseUrl, runs);
@@ -115,7 +116,7 @@ async function runLoad(url: string, load: string, signal: AbortSignal): Promise<
   return JSON.parse(text);
 }
 
-function print(measured: readonly Measured[], { json }: Options): void {
+function print(measured: readonly Measured[], { json }: Flags): void {
   if (json) {
     for (const each of measured) console.log(JSON.stringify(each));
     return;

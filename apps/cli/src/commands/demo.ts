@@ -3,17 +3,18 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { printable } from '@evenkeel/protocol';
+import { action, count, flag } from '@evenkeel/terminal';
 import type { Command } from 'commander';
 import open from 'open';
+import { z } from 'zod';
 import { type Client, connect } from '../client.ts';
 import { environment } from '../environment.ts';
-import { readCount } from '../numbers.ts';
-import { interrupted, serverCommand, startFromFlags, untilStopped } from '../server-options.ts';
+import { interrupted, serverCommand, serverFlags, startFromFlags, untilStopped } from '../server-options.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/evenkeel.mjs', import.meta.url)); // seen from dist
 const PROGRESS_MS = 5_000;
 
-/** Three real runs on the same text; the third is the second, but for what a critical alert does to it. */
+/** Three real runs on the same text; the third is a copy of the second, with a policy that stops it. */
 const RUNS: readonly { name: string; flags: readonly string[]; keepsState?: true }[] = [
   { name: 'healthy', flags: [] },
   { name: 'rising learning rate', flags: ['--schedule', 'ramp'] },
@@ -24,43 +25,47 @@ const RUNS: readonly { name: string; flags: readonly string[]; keepsState?: true
   },
 ];
 
+const flags = serverFlags.extend({
+  steps: flag(count.default(600), { value: '<count>', help: 'steps of each run' }),
+  open: flag(z.boolean().default(true), { negated: 'do not open a browser' }),
+});
+
 export function demoCommand(): Command {
-  return serverCommand('demo')
-    .description(
-      'start a server and train three small models on it: two are made to diverge, one of them is stopped in time',
-    )
-    .option('--steps <count>', 'steps of each run', readCount, 600)
-    .option('--no-open', 'do not open a browser')
-    .action(async ({ steps, open: wantsBrowser, ...flags }) => {
-      const stop = interrupted();
-      await using server = await startFromFlags(flags, { stop });
-      const client = connect(server.url);
-      const key = await trainerKey(client);
-      console.log(`\n  Evenkeel is at ${server.url}\n`);
-      if (wantsBrowser && process.stdout.isTTY) await open(server.url).catch(() => undefined);
-      const since = new Date();
-      const checkpoint = join(flags.dataDir, 'checkpoints', 'demo.safetensors');
-      const trainers = RUNS.map((run) => {
-        const state = run.keepsState ? ['--checkpoint', checkpoint] : ['--no-checkpoint'];
-        return startTrainer(run, ['--server', server.url, '--steps', String(steps), ...state], key);
-      });
-      const progress = setInterval(() => void printProgress(client, since), PROGRESS_MS);
-      const allEnded = Promise.all(trainers.map(ended)).then(() => 'all ended' as const);
-      const stopped = untilStopped(stop, server);
-      try {
-        const first = await Promise.race([stopped, allEnded]);
-        clearInterval(progress);
-        if (first === 'all ended') {
-          await printProgress(client, since);
-          console.log(`\n  All trainings have ended; the dashboard stays at ${server.url} until Ctrl-C.\n`);
-        }
-        await stopped;
-      } finally {
-        clearInterval(progress);
-        for (const trainer of trainers) trainer.kill('SIGTERM');
-      }
-      await allEnded;
-    });
+  const command = serverCommand('demo').description(
+    'start a server and train three small models on it: two diverge, and a policy stops one of them in time',
+  );
+  return action(command, flags, demo);
+}
+
+async function demo({ steps, open: wantsBrowser, ...serverOptions }: z.output<typeof flags>): Promise<void> {
+  const stop = interrupted();
+  await using server = await startFromFlags(serverOptions, { stop });
+  const client = connect(server.url);
+  const key = await trainerKey(client);
+  console.log(`\n  Evenkeel is at ${server.url}\n`);
+  if (wantsBrowser && process.stdout.isTTY) await open(server.url).catch(() => undefined);
+  const since = new Date();
+  const checkpoint = join(serverOptions.dataDir, 'checkpoints', 'demo.safetensors');
+  const trainers = RUNS.map((run) => {
+    const state = run.keepsState ? ['--checkpoint', checkpoint] : ['--no-checkpoint'];
+    return startTrainer(run, ['--server', server.url, '--steps', String(steps), ...state], key);
+  });
+  const progress = setInterval(() => void printProgress(client, since), PROGRESS_MS);
+  const allEnded = Promise.all(trainers.map(ended)).then(() => 'all ended' as const);
+  const stopped = untilStopped(stop, server);
+  try {
+    const first = await Promise.race([stopped, allEnded]);
+    clearInterval(progress);
+    if (first === 'all ended') {
+      await printProgress(client, since);
+      console.log(`\n  All trainings have ended; the dashboard stays at ${server.url} until Ctrl-C.\n`);
+    }
+    await stopped;
+  } finally {
+    clearInterval(progress);
+    for (const trainer of trainers) trainer.kill('SIGTERM');
+  }
+  await allEnded;
 }
 
 /** The key that the trainers present: the environment's, or one made for this demo where the database has keys. */

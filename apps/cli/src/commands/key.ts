@@ -1,48 +1,54 @@
 import { existsSync } from 'node:fs';
 import { type ApiKey, createApiKey, holderOf, listApiKeys, openDatabase, revokeApiKey } from '@evenkeel/db';
 import { name, parse } from '@evenkeel/protocol';
+import { action, flag, toggle } from '@evenkeel/terminal';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { ask, type Client, connect } from '../client.ts';
+import { dataDirFlag } from '../common-flags.ts';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
 import { printTable } from '../table.ts';
 
-/** The three acts on keys, through a running server or on the database itself. */
+/** The operations on keys, through a running server or on the database itself. */
 interface Keys {
   create(name: string): Promise<Awaited<ReturnType<Client['apiKey']['create']['mutate']>>>;
   list(): Promise<Awaited<ReturnType<Client['apiKey']['list']['query']>>>;
   revoke(id: string): Promise<unknown>;
 }
 
-interface Flags {
-  server?: string;
-  dataDir: string;
-  json?: boolean;
-}
+const where = z.object({
+  server: flag(z.string().optional(), {
+    value: '<url>',
+    help: 'URL of the running server (default: the one that has the data directory open)',
+  }),
+  dataDir: dataDirFlag,
+  json: toggle('print JSON'),
+});
+type Flags = z.output<typeof where>;
 
 export function keyCommand(): Command {
-  const key = new Command('key').description('manage the keys that trainers present');
-  keyAction(
-    key.command('create').argument('<name>', 'what the key is for'),
-    'create a key and show its secret, once',
-  ).action(async (text: string, flags: Flags) => {
+  const key = new Command('key').description('manage the ingest keys of trainers');
+  const create = key.command('create').description('create a key and show its secret, once');
+  action(create.argument('<name>', 'what the key is for'), where, async (flags, text: string) => {
     const { name: keyName } = parse(z.object({ name }), { name: text });
     const { key, secret } = await withKeys(flags, (keys) => keys.create(keyName), true);
     if (flags.json) console.log(JSON.stringify({ id: key.id, name: key.name, secret }));
     else console.log(`${secret}\n\nThis is the only time it is shown. Give it to a trainer as EVENKEEL_KEY.`);
   });
-  keyAction(key.command('list'), 'list the keys, without their secrets').action(async (flags: Flags) => {
+  action(key.command('list').description('list the keys, without their secrets'), where, async (flags) => {
     const keys = await withKeys(flags, (all) => all.list());
     if (flags.json) for (const each of keys) console.log(JSON.stringify(each));
     else if (keys.length === 0)
-      console.log('No keys: whoever reaches the server may send steps. "evenkeel key create NAME" changes that.');
+      console.log(
+        'No keys: anyone who can connect to the server may send steps. "evenkeel key create NAME" changes that.',
+      );
     else printTable([['id', 'name', 'created', 'last used', 'revoked'], ...keys.map(row)]);
   });
-  keyAction(
-    key.command('revoke').argument('<id>', 'the id that "key list" shows'),
-    'make a key useless, at once and for good; any other key may then go on with its runs',
-  ).action(async (id: string, flags: Flags) => {
+  const revoke = key
+    .command('revoke')
+    .description('revoke a key at once and for good; any other key may then continue its runs');
+  action(revoke.argument('<id>', 'the id that "key list" shows'), where, async (flags, id: string) => {
     await withKeys(flags, (keys) => keys.revoke(id));
     console.log(flags.json ? JSON.stringify({ id, revoked: true }) : `Key ${id} is revoked.`);
   });
@@ -53,15 +59,7 @@ function row({ id, name, createdAt, lastUsedAt, revokedAt }: ApiKey): string[] {
   return [id, name, ...[createdAt, lastUsedAt, revokedAt].map((at) => at?.toISOString() ?? '–')];
 }
 
-function keyAction(command: Command, description: string): Command {
-  return command
-    .description(description)
-    .option('--server <url>', 'the running server; default: the one that holds the data directory')
-    .option('--data-dir <folder>', 'where the embedded database lives (EVENKEEL_DATA_DIR)', environment.dataDir)
-    .option('--json', 'print JSON');
-}
-
-/** Keys are managed through the running server where there is one, since it alone may open its data directory. */
+/** Uses the running server if there is one: a data directory can be open in one process only. */
 async function withKeys<Answer>(
   flags: Flags,
   act: (keys: Keys) => Promise<Answer>,

@@ -60,7 +60,7 @@ test('finds the same in a compressed file, by a pattern, and logged each tenth s
   for (const alert of every) expect((alert as { step: number }).step % 10).toBe(0);
 });
 
-test('judges attempts of a run as one, and what one tells twice only once', async () => {
+test('judges the attempts of a run as one, and a step that is sent twice only once', async () => {
   const run = { type: 'run', id: 'C1', config: {} };
   const broken = (step: number) => ({ loss: step === 30 ? 'NaN' : 2 });
   const file = join(folder, 'c.jsonl');
@@ -93,7 +93,7 @@ test('a later attempt is judged by its own steps where the former had an open al
   expect(alerts.at(-1)?.step).toBeGreaterThan(240);
 });
 
-test('rules that do not go together are told by file and field', async () => {
+test('rules that contradict each other are refused by file and field', async () => {
   const rules = join(folder, 'rules.json');
   await writeFile(rules, JSON.stringify({ 'tev-growth': { warning: 0.9 } }));
   await expect(replay(join(folder, 'a.jsonl'), '--rules', rules)).rejects.toMatchObject({

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parse, printable, RefusedError } from '@evenkeel/protocol';
+import { byRun, type RecordedAttempt, readRecordings } from '@evenkeel/recordings';
 import {
   AttemptReplay,
   type Finding,
@@ -7,34 +8,43 @@ import {
   type RuleSettings,
   ruleSettings,
 } from '@evenkeel/stability';
+import { action, count, flag, toggle } from '@evenkeel/terminal';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { Failure } from '../failure.ts';
-import { readCount } from '../numbers.ts';
-import { byRun, type RecordedAttempt, readRecordings } from '../recordings.ts';
+
+const flags = z.object({
+  json: toggle('print one JSON object per line for each alert that opens or escalates, and nothing else'),
+  every: flag(count.default(1), {
+    value: '<n>',
+    help: 'keep every n-th step, as if the trainer had logged less often',
+  }),
+  rules: flag(z.string().optional(), {
+    value: '<file>',
+    help: 'JSON file with the settings of rules that differ from the defaults',
+  }),
+});
 
 export function replayCommand(): Command {
-  return new Command('replay')
-    .description('judge recorded runs by the rules that live ones are judged by')
-    .argument('<file...>', 'recordings (JSON lines, plain or .gz), or patterns of them')
-    .option('--json', 'print one JSON object a line for each alert that opens or becomes worse, and nothing else')
-    .option('--every <n>', 'keep each n-th step, as if the trainer had logged so seldom', readCount, 1)
-    .option('--rules <file>', 'a JSON file with settings of rules that differ from the defaults')
-    .action(async (files: string[], { json, every, rules }: { json?: true; every: number; rules?: string }) => {
-      const settings = rules === undefined ? {} : await readSettings(rules);
-      const print = json ? printJson : printLine;
-      let runs = 0;
-      let alerts = 0;
-      for await (const recording of readRecordings(files, (message) => console.error(printable(message)))) {
-        for (const attempts of byRun(recording.runs)) {
-          runs += 1;
-          for await (const { run, finding } of replay(attempts, { every, settings })) {
-            print(run, finding);
-            alerts += 1;
-          }
+  const command = new Command('replay')
+    .description('judge recorded runs by the same rules as live ones')
+    .argument('<file...>', 'recordings: JSON lines, plain or compressed (.gz), or glob patterns of them');
+  return action(command, flags, async ({ json, every, rules }, files: string[]) => {
+    const settings = rules === undefined ? {} : await readSettings(rules);
+    const print = json ? printJson : printLine;
+    let runs = 0;
+    let alerts = 0;
+    for await (const recording of readRecordings(files, (message) => console.error(printable(message)))) {
+      for (const attempts of byRun(recording.runs)) {
+        runs += 1;
+        for await (const { run, finding } of replay(attempts, { every, settings })) {
+          print(run, finding);
+          alerts += 1;
         }
       }
-      if (!json) console.error(`${runs} runs, ${alerts} alerts opened or made worse.`);
-    });
+    }
+    if (!json) console.error(`${runs} runs, ${alerts} alerts opened or escalated.`);
+  });
 }
 
 async function readSettings(file: string): Promise<RuleSettings> {
@@ -56,7 +66,7 @@ interface ReplayOptions {
   settings: RuleSettings;
 }
 
-/** As the gateway judges; rules that need a clock are left out, and attempts that come after a later one are skipped. */
+/** As the server judges; rules that need a clock are left out, and so are attempts that come after a later one. */
 async function* replay(attempts: readonly RecordedAttempt[], { every, settings }: ReplayOptions) {
   const inOrder = attempts.filter(({ start }, at) => {
     return attempts.slice(0, at).every((former) => former.start.attempt <= start.attempt);

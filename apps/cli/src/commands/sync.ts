@@ -1,37 +1,41 @@
 import { existsSync } from 'node:fs';
 import { type SyncedFile, syncSpool } from '@evenkeel/emit';
 import { printable } from '@evenkeel/protocol';
+import { action, toggle } from '@evenkeel/terminal';
 import { Command } from 'commander';
+import { z } from 'zod';
+import { serverFlag } from '../common-flags.ts';
 import { environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
 
 const PROGRESS_MS = 2_000;
 
-interface Flags {
-  server: string;
-  json?: boolean;
-}
+const flags = z.object({
+  server: serverFlag,
+  json: toggle('print one JSON object for each file'),
+});
+type Flags = z.output<typeof flags>;
 
 export function syncCommand(): Command {
-  return new Command('sync')
-    .description('send what trainers left in a spool folder when they were killed or the server was away')
+  const command = new Command('sync')
+    .description(
+      'send the steps that trainers left in a spool folder when they were killed or the server was unreachable',
+    )
     .argument('[dir]', `the spool (EVENKEEL_SPOOL; default: ${environment.spool})`)
-    .option('--server <url>', 'the running server (EVENKEEL_SERVER)', environment.server)
-    .option('--json', 'print one JSON object for each file')
     .addHelpText(
       'after',
-      '\nA file is deleted once the server has acknowledged all of it; the exit status is 1 where one is kept.' +
-        '\nEVENKEEL_KEY holds the ingest key, where the server asks for one.',
-    )
-    .action(async (given: string | undefined, flags: Flags) => {
-      if (given !== undefined && !existsSync(given)) throw new Failure(`there is no folder ${given}`);
-      const folder = given ?? environment.spool;
-      const files = await sendAll(folder, flags);
-      if (!flags.json) console.log(summary(folder, files, flags.server));
-      const kept = files.filter(({ status }) => status === 'kept').length;
-      if (kept > 0)
-        throw new Failure(`${count(kept, 'file')} could not be sent and stay; "evenkeel sync" may be repeated`);
-    });
+      '\nA file is deleted once the server has acknowledged all of it; the exit status is 1 if one is kept.' +
+        '\nEVENKEEL_KEY holds the ingest key, if the server requires one.',
+    );
+  return action(command, flags, async (given, dir: string | undefined) => {
+    if (dir !== undefined && !existsSync(dir)) throw new Failure(`there is no folder ${dir}`);
+    const folder = dir ?? environment.spool;
+    const files = await sendAll(folder, given);
+    if (!given.json) console.log(summary(folder, files, given.server));
+    const kept = files.filter(({ status }) => status === 'kept').length;
+    if (kept > 0)
+      throw new Failure(`${count(kept, 'file')} could not be sent and were kept; "evenkeel sync" can be repeated`);
+  });
 }
 
 async function sendAll(folder: string, { server, json }: Flags): Promise<SyncedFile[]> {

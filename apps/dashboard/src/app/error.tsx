@@ -2,7 +2,7 @@
 
 import { Button, Group } from '@mantine/core';
 import Link from 'next/link';
-import { Message } from '../features/shell/message.tsx';
+import { Message } from '../components/message.tsx';
 
 export default function ErrorPage({ error, reset }: { error: Error & { digest?: string }; reset: () => void }) {
   const action = (
@@ -13,7 +13,7 @@ export default function ErrorPage({ error, reset }: { error: Error & { digest?: 
   );
   return (
     <Message title="This page could not be shown" action={action}>
-      {error.digest ? `The server's log tells why, under ${error.digest}.` : error.message} Training goes on, and
+      {error.digest ? `The server log has the reason, under ${error.digest}.` : error.message} Training goes on, and
       nothing that was stored is lost.
     </Message>
   );

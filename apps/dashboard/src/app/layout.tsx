@@ -5,9 +5,9 @@ import { ColorSchemeScript, mantineHtmlProps } from '@mantine/core';
 import type { Metadata, Viewport } from 'next';
 import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
-import { Frame } from '../features/shell/frame.tsx';
-import { Providers } from '../features/shell/providers.tsx';
-import { NONCE_HEADER } from '../nonce.ts';
+import { Frame } from '../frame/frame.tsx';
+import { NONCE_HEADER } from '../frame/nonce.ts';
+import { Providers } from '../frame/providers.tsx';
 
 export const metadata: Metadata = {
   title: { default: 'Runs · Evenkeel', template: '%s · Evenkeel' },

@@ -1,18 +1,18 @@
-import { Board } from '../features/run/board.tsx';
-import { countQuery, groupsQuery, pageQuery } from '../features/run/board-queries.ts';
-import { type BoardRequest, readBoardRequest } from '../features/run/list-request.ts';
+import type { SearchParams } from 'nuqs/server';
+import { Board } from '../features/board/board.tsx';
+import { countQuery, groupsQuery, pageQuery } from '../features/board/board-queries.ts';
+import { type BoardRequest, boardRequest, loadBoard } from '../features/run/list-request.ts';
 import { Wall } from '../features/wall/wall.tsx';
 import { runningQuery, wallQueries } from '../features/wall/wall-queries.ts';
-import { getQueryClient, Hydrate, searchParamsOf, serverTRPC } from '../trpc/server.tsx';
+import { getQueryClient, Hydrate, serverTRPC } from '../trpc/server.tsx';
 
 interface Props {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  searchParams: Promise<SearchParams>;
 }
 
 export default async function Page({ searchParams }: Props) {
-  const params = await searchParamsOf(searchParams);
-  const request = readBoardRequest(params);
-  const wall = params.has('wall');
+  const { wall, ...params } = await loadBoard(searchParams);
+  const request = boardRequest(params);
   await (wall ? readWall(request) : readBoard(request));
   return <Hydrate>{wall ? <Wall /> : <Board />}</Hydrate>;
 }

@@ -13,7 +13,7 @@ function change(run: string, lastStep: number, loss: BoardChange['loss'] = 1): B
   return { run, status: 'running', lastStep, loss, tevMean: 0.02, ...forecast, openAlerts: [] };
 }
 
-it('tells a row of its own run alone, a few times a second however much comes', () => {
+it('notifies a row of its own run only, a few times a second however much is received', () => {
   const board = new LiveBoard();
   const row = vi.fn();
   const other = vi.fn();
@@ -55,13 +55,13 @@ it('takes a new run, a new status and a step back for news, not every step', () 
   expect(board.isNews({ ...change(RUN, 5), status: 'lost' })).toBe(true);
 });
 
-it('prefers what came in later: the live word or the list', () => {
+it('prefers what came in later: the live state or the list', () => {
   const board = new LiveBoard();
   board.apply([change(RUN, 7)], 1000);
   const forecast = { risk: null, divergenceStep: null, divergenceInterval: null };
   const listed = { name: 'r', status: 'lost' as const, lastStep: 5, loss: 2, tevMean: 0, ...forecast, openAlerts: [] };
-  const { run: _, ...heard } = change(RUN, 7);
-  expect(withLive(listed, 999, board.get(RUN))).toEqual({ name: 'r', ...heard });
+  const { run: _, ...live } = change(RUN, 7);
+  expect(withLive(listed, 999, board.get(RUN))).toEqual({ name: 'r', ...live });
   expect(withLive(listed, 1001, board.get(RUN))).toBe(listed);
   expect(withLive(listed, 0, undefined)).toBe(listed);
 });
@@ -77,7 +77,7 @@ it('a wall open for weeks forgets what has ended, and none that runs or is on th
   expect(known).toEqual(['shown', 'quiet', 'late', RUN]);
 });
 
-it('forgets the runs heard of longest ago beyond ten thousand, and none that is on the page', () => {
+it('forgets the runs last seen longest ago beyond ten thousand, and none that is on the page', () => {
   const board = new LiveBoard();
   board.subscribe('0', vi.fn());
   for (let run = 0; run < 10_000; run++) board.apply([change(String(run), 1)], run);

@@ -1,10 +1,10 @@
 'use client';
 
 import type { BoardChange, OpenAlert, RunStatus } from '@evenkeel/protocol';
-import { coalesce } from '../coalesce.ts';
+import { coalesce } from './coalesce.ts';
 import { addSample, type PaceSample, stepsPerSecond } from './pace.ts';
 
-/** What the live connection told about a run since the page opened. Replaced, never changed in place. */
+/** What the live connection sent about a run since the page opened. Replaced, never changed in place. */
 export interface LiveRun {
   /** When it came, in milliseconds since 1970 by this machine's clock. */
   readonly at: number;
@@ -23,10 +23,10 @@ export interface LiveRun {
 const NOTIFY_EVERY_MS = 250;
 /** A page may stay open for weeks while runs come and go: of one that has ended, this is remembered for so long. */
 const ENDED_KEPT_MS = 5 * 60_000;
-/** Of those that run, those heard of longest ago are forgotten beyond so many. */
-const MOST_RUNS = 10_000;
+/** Of those that run, those last seen longest ago are forgotten beyond so many. */
+const MAX_RUNS = 10_000;
 
-/** The newest word on every run, by run; a row listens to its own run alone. */
+/** The newest state of every run, by run; a row listens to its own run alone. */
 export class LiveBoard {
   private readonly runs = new Map<string, LiveRun>();
   private readonly listeners = new Map<string, Set<() => void>>();
@@ -45,7 +45,7 @@ export class LiveBoard {
 
   private forgetOldest(now: number): void {
     for (const [run, { at, status }] of this.runs) {
-      const isCrowded = this.runs.size > MOST_RUNS;
+      const isCrowded = this.runs.size > MAX_RUNS;
       if (!isCrowded && now - at < ENDED_KEPT_MS) return;
       if ((isCrowded || status !== 'running') && !this.listeners.has(run)) this.runs.delete(run);
     }
@@ -55,7 +55,7 @@ export class LiveBoard {
     return this.runs.get(run);
   }
 
-  /** A run not heard of before, or one that began, ended or went back: more than a word here tells has changed. */
+  /** A new run, or one that began, ended or went back: more has changed than this message holds. */
   isNews({ run, status, lastStep }: BoardChange): boolean {
     const former = this.runs.get(run);
     return (
@@ -80,13 +80,13 @@ export class LiveBoard {
 }
 
 function nextLiveRun(former: LiveRun | undefined, change: BoardChange, now: number): LiveRun {
-  const { run: _, ...told } = change;
+  const { run: _, ...changed } = change;
   const loss = toNumber(change.loss);
   const tevMean = toNumber(change.tevMean);
-  return { ...told, at: now, loss, tevMean, pace: addSample(former?.pace ?? [], change.lastStep, now) };
+  return { ...changed, at: now, loss, tevMean, pace: addSample(former?.pace ?? [], change.lastStep, now) };
 }
 
-/** JSON has no word for the non-finite numbers; they come as "NaN", "Infinity", "-Infinity". */
+/** JSON cannot hold non-finite numbers; they come as "NaN", "Infinity", "-Infinity". */
 function toNumber(value: number | string | null): number | null {
   return value === null ? null : Number(value);
 }
@@ -94,9 +94,9 @@ function toNumber(value: number | string | null): number | null {
 type LiveFields = Omit<LiveRun, 'at' | 'pace'>;
 
 /** A run as read from the server at `readAt`, by this machine's clock, with what has come in since. */
-export function withLive<Run extends LiveFields>(run: Run, readAt: number, heard: LiveRun | undefined): Run {
-  if (!heard || heard.at < readAt) return run;
-  const { at: _at, pace: _pace, ...news } = heard;
+export function withLive<Run extends LiveFields>(run: Run, readAt: number, live: LiveRun | undefined): Run {
+  if (!live || live.at < readAt) return run;
+  const { at: _at, pace: _pace, ...news } = live;
   return { ...run, ...news };
 }
 

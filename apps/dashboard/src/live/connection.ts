@@ -7,21 +7,24 @@ import { io, type Socket } from 'socket.io-client';
 type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'lost';
 
 interface RunWatcher {
-  steps: (batch: StepBatch) => void;
-  /** The server now sends this run's steps, for the first time or again: what came before must be read anew. */
+  steps?: (batch: StepBatch) => void;
+  /** The server now sends this run's steps, for the first time or again: what came before must be read again. */
   watching: () => void;
   /** This viewer was too slow and steps were left out. */
-  behind: () => void;
+  behind?: () => void;
+  /** Lines of the run's console output were stored. */
+  console?: () => void;
 }
 
 interface Events {
-  /** Acknowledged once taken in: who does not keep up is skipped ahead. */
+  /** Acknowledged once it is processed: who does not keep up is skipped ahead. */
   steps: (frame: ArrayBuffer, taken: () => void) => void;
   board: (changes: unknown) => void;
   alert: (alert: unknown) => void;
   command: (about: unknown) => void;
   run: (about: unknown) => void;
   behind: (about: { run: string }) => void;
+  console: (about: { run: string }) => void;
 }
 interface Requests {
   watch: (request: { run: string }, answer: () => void) => void;
@@ -66,13 +69,13 @@ export class LiveConnection {
     return subscribe(this.listeners.alert, listener);
   }
 
-  /** Each time that a person has edited some run or told it to do something, or something came of that. */
+  /** Each time that a person has edited some run or sent it a command, or something came of that. */
   onRun(listener: () => void) {
     this.open();
     return subscribe(this.listeners.run, listener);
   }
 
-  /** Each time the server is reached: what it told before may have been missed. */
+  /** Each time the server is reached: what it sent before may have been missed. */
   onConnected(listener: () => void) {
     this.open();
     return subscribe(this.listeners.connected, listener);
@@ -136,14 +139,17 @@ export class LiveConnection {
       try {
         this.receiveSteps(frame);
       } catch (error) {
-        console.error('a frame of steps could not be taken in; the history is read instead', error);
-        for (const watchers of this.watchers.values()) for (const watcher of watchers) watcher.behind();
+        console.error('a frame of steps could not be processed; the history is read instead', error);
+        for (const watchers of this.watchers.values()) for (const watcher of watchers) watcher.behind?.();
       } finally {
         taken(); // or the server would send nothing more
       }
     });
     socket.on('behind', ({ run }) => {
-      for (const watcher of this.watchers.get(run) ?? []) watcher.behind();
+      for (const watcher of this.watchers.get(run) ?? []) watcher.behind?.();
+    });
+    socket.on('console', ({ run }) => {
+      for (const watcher of this.watchers.get(run) ?? []) watcher.console?.();
     });
     socket.on('board', (message) => {
       const changes = boardChange.array().safeParse(message);
@@ -170,7 +176,7 @@ export class LiveConnection {
 
   private receiveSteps(frame: ArrayBuffer): void {
     const batch = decodeSteps(new Uint8Array(frame));
-    for (const watcher of this.watchers.get(batch.run) ?? []) watcher.steps(batch);
+    for (const watcher of this.watchers.get(batch.run) ?? []) watcher.steps?.(batch);
   }
 
   private setStatus(status: ConnectionStatus): void {

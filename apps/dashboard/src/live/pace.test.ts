@@ -22,7 +22,7 @@ it('measures a run slower than the window', () => {
   expect(stepsPerSecond(stream(5, 30_000), 4 * 30_000)).toBeCloseTo(1 / 30, 10);
 });
 
-it('starts anew when a run rewinds', () => {
+it('starts again when a run rewinds', () => {
   expect(addSample(stream(20, 1000), 3, 20_000)).toEqual([{ at: 20_000, step: 3 }]);
 });
 

@@ -3,10 +3,10 @@
 import { alert } from '@evenkeel/protocol';
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useEffectEvent, useSyncExternalStore } from 'react';
-import { coalesce } from '../coalesce.ts';
-import { announce } from '../features/shell/announcer.tsx';
+import { announce } from '../components/announcer.tsx';
 import { useTRPC } from '../trpc/client.tsx';
 import { LiveBoard, type LiveRun } from './board.ts';
+import { coalesce } from './coalesce.ts';
 import { live } from './connection.ts';
 
 const board = new LiveBoard();

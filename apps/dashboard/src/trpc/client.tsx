@@ -3,8 +3,8 @@
 import type { AppRouter } from '@evenkeel/api';
 import { type QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createTRPCClient, httpBatchStreamLink } from '@trpc/client';
-import type { inferRouterOutputs } from '@trpc/server';
-import { createTRPCContext } from '@trpc/tanstack-react-query';
+import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
+import { createTRPCContext, type TRPCOptionsProxy } from '@trpc/tanstack-react-query';
 import { type ReactNode, useState } from 'react';
 import superjson from 'superjson';
 import { MAX_BATCH_CALLS } from './batch.ts';
@@ -14,15 +14,23 @@ const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
 
 export { useTRPC, useTRPCClient };
 
+/** The queries of the router, of the server or of the browser. */
+export type Queries = TRPCOptionsProxy<AppRouter>;
+
+export type RunInputs = inferRouterInputs<AppRouter>['run'];
+
 type Outputs = inferRouterOutputs<AppRouter>;
 export type RunSummary = Outputs['run']['list']['runs'][number];
 export type RunDetail = Outputs['run']['get'];
 export type RunCommand = Outputs['run']['commands'][number];
 export type RunEvent = Outputs['run']['history'][number];
 export type ListedAlert = Outputs['alert']['list'][number];
+export type ConsoleLines = Outputs['console']['lines'];
+export type ConsoleRow = ConsoleLines['lines'][number];
 export type SavedView = Outputs['view']['list'][number];
 export type TriedRuns = Outputs['project']['tryRules'];
 export type TriedRun = TriedRuns['runs'][number];
+export type ReportedNames = Outputs['project']['names']['reported'];
 export type Chart = Outputs['step']['chart'];
 export type ForecastPoint = Outputs['step']['forecasts'][number];
 export type ArrayChart = Outputs['step']['array'];

@@ -6,9 +6,9 @@ import { QueryObserver } from '@tanstack/react-query';
 import { createTRPCClient, httpBatchStreamLink, httpLink } from '@trpc/client';
 import superjson from 'superjson';
 import { expect, it, vi } from 'vitest';
-import { createQueryClient, isSignedOut, readAnew } from './query-client.ts';
+import { createQueryClient, isSignedOut, readAgain } from './query-client.ts';
 
-it('asks once where the server says to sign in first, and tells', async () => {
+it('asks once where the server says to sign in first, and reports it', async () => {
   const answered = vi.fn();
   const http = createServer((_, response) => {
     answered();
@@ -19,16 +19,16 @@ it('asks once where the server says to sign in first, and tells', async () => {
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   const client = createTRPCClient<AppRouter>({ links: [httpBatchStreamLink({ url, transformer: superjson })] });
 
-  const told = vi.fn();
-  const queries = createQueryClient(told);
+  const notified = vi.fn();
+  const queries = createQueryClient(notified);
   await queries.prefetchQuery({
     queryKey: ['runs'],
     queryFn: () => client.run.list.query({}),
     retry: queries.getDefaultOptions().queries?.retry,
   });
   expect(answered).toHaveBeenCalledTimes(1);
-  expect(told).toHaveBeenCalledTimes(1);
-  expect(isSignedOut(told.mock.calls[0]?.[0])).toBe(true);
+  expect(notified).toHaveBeenCalledTimes(1);
+  expect(isSignedOut(notified.mock.calls[0]?.[0])).toBe(true);
 });
 
 it('asks a busy server again, and shows what it says where it stays busy', async () => {
@@ -65,14 +65,14 @@ it('what is read for the first time while something changes is read again', asyn
   const answers: ((steps: number) => void)[] = [];
   const queryFn = () => new Promise<number>((resolve) => answers.push(resolve));
   const observer = new QueryObserver(queries, { queryKey: ['steps'], queryFn });
-  const told = vi.fn();
-  const stop = observer.subscribe(({ data }) => told(data));
-  const anew = readAnew(queries, { queryKey: ['steps'] });
-  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  const notified = vi.fn();
+  const stop = observer.subscribe(({ data }) => notified(data));
+  const again = readAgain(queries, { queryKey: ['steps'] });
+  await expect.poll(() => answers).toHaveLength(2);
   answers[0]?.(30);
   answers[1]?.(40);
-  await anew;
+  await again;
   expect(observer.getCurrentResult().data).toBe(40);
-  expect(told).not.toHaveBeenCalledWith(30);
+  expect(notified).not.toHaveBeenCalledWith(30);
   stop();
 });

@@ -44,7 +44,7 @@ function serializeData(data: unknown): string {
 }
 
 /** Reads again what may have changed: also what is being read, since that may have begun before. */
-export async function readAnew(queries: QueryClient, which: QueryFilters): Promise<void> {
+export async function readAgain(queries: QueryClient, which: QueryFilters): Promise<void> {
   await queries.cancelQueries(which); // it is not enough to invalidate what was never read
   await queries.invalidateQueries(which);
 }
@@ -54,7 +54,7 @@ export function createQueryClient(onError?: (error: Error) => void): QueryClient
   return new QueryClient({
     queryCache: new QueryCache({ onError }),
     defaultOptions: {
-      // What the server has just rendered need not be asked for again; what changes is told by the live connection.
+      // What the server has just rendered need not be asked for again; the live connection reports what changes.
       queries: {
         staleTime: 5_000,
         retry: mayRetry,

@@ -3,10 +3,11 @@ import type { AppRouter } from '@evenkeel/api';
 import { dehydrate } from '@tanstack/react-query';
 import { createTRPCClient, TRPCClientError, type TRPCLink } from '@trpc/client';
 import { observable } from '@trpc/server/observable';
-import { createTRPCOptionsProxy, type TRPCOptionsProxy } from '@trpc/tanstack-react-query';
+import { createTRPCOptionsProxy } from '@trpc/tanstack-react-query';
 import { notFound } from 'next/navigation';
 import { connection } from 'next/server';
 import { cache, type ReactNode } from 'react';
+import type { Queries } from './client.tsx';
 import { HydrateHere } from './hydrate.tsx';
 import { createQueryClient } from './query-client.ts';
 
@@ -42,7 +43,7 @@ const localLink: TRPCLink<AppRouter> =
 export const getQueryClient = cache(() => createQueryClient());
 
 /** For pages: they read through the same queries as the browser, which takes over what they have read. */
-export async function serverTRPC(): Promise<TRPCOptionsProxy<AppRouter>> {
+export async function serverTRPC(): Promise<Queries> {
   await connection(); // never at build time
   return createTRPCOptionsProxy({
     client: createTRPCClient<AppRouter>({ links: [localLink] }),
@@ -52,14 +53,6 @@ export async function serverTRPC(): Promise<TRPCOptionsProxy<AppRouter>> {
 
 export function Hydrate({ children }: { children: ReactNode }) {
   return <HydrateHere state={dehydrate(getQueryClient())}>{children}</HydrateHere>;
-}
-
-/** A page's search parameters as the browser has them. */
-export async function searchParamsOf(
-  params: Promise<Record<string, string | string[] | undefined>>,
-): Promise<URLSearchParams> {
-  const pairs = Object.entries(await params).map(([name, value]) => [name, [value].flat()[0] ?? '']);
-  return new URLSearchParams(pairs);
 }
 
 const CHART_WAIT_MS = 150;

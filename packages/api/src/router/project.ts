@@ -1,5 +1,12 @@
-import { listProjects, readRules, writeRules } from '@evenkeel/db';
-import { authorOf, name } from '@evenkeel/protocol';
+import {
+  findReportedNames,
+  listProjects,
+  readProjectNames,
+  readRules,
+  writeProjectNames,
+  writeRules,
+} from '@evenkeel/db';
+import { authorOf, name, projectNames, text } from '@evenkeel/protocol';
 import { DEFAULT_RULE_SETTINGS, ruleSettings } from '@evenkeel/stability';
 import pLimit from 'p-limit';
 import { z } from 'zod';
@@ -13,6 +20,13 @@ const trialRequest = z.object({
   runs: z.number().int().min(1).max(100).default(20),
   /** What an answer before said is next. */
   cursor: z.number().int().min(0).max(100).default(0),
+});
+
+const namesRequest = z.object({
+  project: name,
+  /** Part of a name. */
+  search: text(200).optional(),
+  limit: z.number().int().min(1).max(500).default(200),
 });
 
 /** Trials read much: one after another, they leave the ingest its share. */
@@ -34,6 +48,20 @@ export const projectRouter = router({
       for (const alert of resolved) ctx.events.publish({ kind: 'alert resolved', alert });
       ctx.events.publish({ kind: 'rules changed', project });
       return settings;
+    }),
+
+  /** What is set for names of metrics in the project, and the names that its newest runs have reported. */
+  names: procedure.input(namesRequest).query(async ({ ctx, input }) => {
+    const settings = await readProjectNames(ctx.db, input.project);
+    return { settings, reported: await findReportedNames(ctx.db, input) };
+  }),
+
+  /** Replaces what is set for names; it applies to what runs have not decided yet. */
+  setNames: procedure
+    .input(z.object({ project: name, names: projectNames }))
+    .mutation(async ({ ctx, input: { project, names } }) => {
+      await writeProjectNames(ctx.db, project, names);
+      return names;
     }),
 
   /** What settings that are not saved would have raised in past runs; saves nothing. */

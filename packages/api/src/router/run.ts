@@ -10,6 +10,7 @@ import {
   listTags,
   pageRuns,
   RUN_SORT_KEYS,
+  readFamily,
   readHistory,
   removeStep,
 } from '@evenkeel/db';
@@ -19,6 +20,7 @@ import {
   authorOf,
   MAX_REASON_LENGTH,
   MAX_SCALAR_NAME_LENGTH,
+  MAX_TIME,
   name,
   runId,
   runNotes,
@@ -43,6 +45,9 @@ const MAX_CURSOR_LENGTH = 200_000;
 /** Keys of a configuration that lead to a value. */
 const configPath = z.array(text200).min(1).max(16);
 
+/** In the years that PostgreSQL reads as they are written. */
+const time = z.date().min(new Date('0001-01-01')).max(new Date(MAX_TIME));
+
 const filter = z.object({
   project: name.optional(),
   status: z.union([runStatus.transform((one) => [one]), z.array(runStatus)]).optional(),
@@ -54,13 +59,13 @@ const filter = z.object({
     .array(z.object({ path: configPath, value: text200 }))
     .max(16)
     .optional(),
-  /** The least risk of divergence. */
+  /** The minimum risk of divergence. */
   risk: z.number().min(0).max(1).optional(),
   /** Hours before now that it began in. */
   startedWithin: z.number().min(0).max(1_000_000).optional(),
-  startedFrom: z.date().optional(),
-  startedBefore: z.date().optional(),
-  /** Only those that are put away. */
+  startedFrom: time.optional(),
+  startedBefore: time.optional(),
+  /** Archived runs only. */
   archived: z.boolean().optional(),
 });
 
@@ -80,6 +85,8 @@ const listRequest = filter.extend({
   /** `nextCursor` of the page before. */
   cursor: text(MAX_CURSOR_LENGTH).optional(),
   offset: z.number().int().min(0).max(1_000_000).optional(),
+  /** Whether each run comes with its configuration, as JSON. */
+  withConfig: z.boolean().optional(),
 });
 
 const commandsRequest = z.object({
@@ -95,6 +102,9 @@ const customNamesRequest = z.object({
   search: text(MAX_SCALAR_NAME_LENGTH).optional(),
   /** Names to leave out. */
   without: z.array(scalarName).max(16).optional(),
+  /** Only names that begin so; and only names that do not. */
+  prefix: scalarName.optional(),
+  notPrefix: scalarName.optional(),
   limit: z.number().int().min(1).max(MAX_NAMES_AT_ONCE),
 });
 
@@ -155,13 +165,13 @@ export const runRouter = router({
     const run = await getRun(ctx.db, input.run);
     if (!run) throw new TRPCError({ code: 'NOT_FOUND', message: `there is no run ${input.run}` });
     // As text: superjson refuses objects with keys such as "constructor", which a configuration may have.
-    return { ...run, config: JSON.stringify(run.config) };
+    return { ...run, config: JSON.stringify(run.config), ...(await readFamily(ctx.db, run.id)) };
   }),
 
   /** Names of its custom scalars, in order; those beyond the limit are found by a search. */
   customNames: procedure.input(customNamesRequest).query(({ ctx, input }) => findCustomNames(ctx.db, input)),
 
-  /** Notes and tags in place of what the trainer told; its next attempts leave them alone. */
+  /** Notes and tags in place of the trainer's; its next attempts leave them alone. */
   describe: procedure.input(descriptionRequest).mutation(async ({ ctx, input }) => {
     await describeRun(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
     ctx.events.publish({ kind: 'run described', run: input.run });

@@ -1,4 +1,5 @@
 import type { Signals } from '../signals.ts';
+import { nearestQuantile } from '../statistics.ts';
 import { growthOf } from './growth.ts';
 import { fitLogistic, type Weights } from './logistic.ts';
 import {
@@ -6,15 +7,15 @@ import {
   growthInputs,
   growthRisk,
   HORIZON_STEPS,
-  LEAST_SURGE,
   type Lead,
+  MIN_SURGE,
   surgeRisk,
   surgeScore,
 } from './model.ts';
 import { Trail } from './trail.ts';
 
 /** A recorded run and the step from which it diverged, null if it stayed healthy. */
-export interface LabelledRun {
+export interface LabeledRun {
   steps: readonly Signals[];
   onset: number | null;
 }
@@ -32,16 +33,19 @@ interface Example {
   weight: number;
 }
 
-/** The logging intervals that runs are learnt at. */
+/** The logging intervals that runs are learned at. */
 const INTERVALS = [1, 10] as const;
 /** Below this there is no growth to speak of; such steps are most of all, and would bend the curve where it matters. */
-const LEAST_GROWTH = 0;
+const MIN_GROWTH = 0;
 
-/** Learns a forecast from labelled runs: what is likely at each score, and how much time is left. */
-export function fitForecast(runs: readonly LabelledRun[]): ForecastModel {
+/**
+ * Fits the forecast to labeled runs: two logistic risks of onset within {@link HORIZON_STEPS} steps, and for levels of
+ * risk the percentiles of the steps that are left until onset.
+ */
+export function fitForecast(runs: readonly LabeledRun[]): ForecastModel {
   const examples = runs.flatMap((run) => INTERVALS.flatMap((every) => examplesOf(run, every)));
-  const growing = examples.filter(({ growth: [score = 0], isLate }) => isLate && score > LEAST_GROWTH);
-  const surging = examples.filter(({ surge }) => surge > LEAST_SURGE);
+  const growing = examples.filter(({ growth: [score = 0], isLate }) => isLate && score > MIN_GROWTH);
+  const surging = examples.filter(({ surge }) => surge > MIN_SURGE);
   const growth = learn(growing, ({ growth: [score = 0] }) => [score]);
   const agreeing = growing.filter((example) => example.growth.length === 2);
   const growthAndAgreement = agreeing.length > 0 ? learn(agreeing, (example) => example.growth) : [...growth, 0];
@@ -64,7 +68,7 @@ function learn(examples: readonly Example[], inputs: (example: Example) => numbe
   );
 }
 
-function examplesOf({ steps, onset }: LabelledRun, every: number): Example[] {
+function examplesOf({ steps, onset }: LabeledRun, every: number): Example[] {
   const trail = new Trail();
   const examples: Example[] = [];
   for (const signals of steps) {
@@ -74,7 +78,7 @@ function examplesOf({ steps, onset }: LabelledRun, every: number): Example[] {
     if (!growth) continue;
     examples.push({
       growth: growthInputs(growth),
-      surge: growth.surge ? surgeScore(growth.surge) : LEAST_SURGE,
+      surge: growth.surge ? surgeScore(growth.surge) : MIN_SURGE,
       lead: onset === null ? Number.POSITIVE_INFINITY : onset - signals.step,
       isLate: onset === null || onset > HORIZON_STEPS,
       weight: every,
@@ -97,14 +101,10 @@ function leadsOf(examples: readonly Example[], risk: (example: Example) => numbe
     return [
       {
         risk: at === 0 ? from : middle,
-        low: quantile(leads, 0.1),
-        middle: quantile(leads, 0.5),
-        high: quantile(leads, 0.9),
+        low: nearestQuantile(leads, 0.1),
+        middle: nearestQuantile(leads, 0.5),
+        high: nearestQuantile(leads, 0.9),
       },
     ];
   });
-}
-
-function quantile(sorted: readonly number[], at: number): number {
-  return sorted[Math.round((sorted.length - 1) * at)] as number;
 }

@@ -117,7 +117,7 @@ const run = (minLength: number) =>
 
 describe('the forecaster', () => {
   test('says what the definitions say', () => {
-    let told = 0;
+    let compared = 0;
     fc.assert(
       fc.property(run(20), (steps) => {
         const forecaster = new Forecaster();
@@ -126,7 +126,7 @@ describe('the forecaster', () => {
           const expected = reference(steps.slice(0, at + 1));
           expect(forecast === null).toBe(expected === null);
           if (!forecast || !expected) continue;
-          told++;
+          compared++;
           expect(forecast.growthRisk).toBeCloseTo(expected.growthRisk, 6);
           expect(forecast.surgeRisk).toBeCloseTo(expected.surgeRisk, 6);
           expect(forecast.risk).toBe(Math.max(forecast.growthRisk, forecast.surgeRisk));
@@ -134,22 +134,22 @@ describe('the forecaster', () => {
       }),
       { numRuns: 60 },
     );
-    expect(told).toBeGreaterThan(1000);
+    expect(compared).toBeGreaterThan(1000);
   });
 
   test('a learning rate or gradient variance that grows beyond a number’s range is left out of the evidence', () => {
     const forecaster = new Forecaster();
     const jump = (step: number) => (step < 80 ? 5e-324 : 1e308);
-    let told = 0;
+    let predicted = 0;
     for (let step = 0; step < 120; step++) {
       const tevMean = 0.02 * (step + 1) * 1.05 ** Math.max(0, step - 40);
       const forecast = forecaster.observe({ step, tevMean, lr: jump(step), gradVar: jump(step) });
       if (!forecast) continue;
-      if (step >= 90 && forecast.divergenceStep !== null) told++;
+      if (step >= 90 && forecast.divergenceStep !== null) predicted++;
       expect(Object.values(forecast.evidence).every(Number.isFinite)).toBe(true);
       expect(forecast.message).not.toMatch(/NaN|Infinity/);
     }
-    expect(told).toBeGreaterThan(0);
+    expect(predicted).toBeGreaterThan(0);
   });
 
   test('restored from its state at any step, goes on as one that never stopped', () => {
@@ -223,7 +223,7 @@ describe('the forecaster', () => {
     expect(last?.risk).toBeLessThan(0.1);
   });
 
-  test('tells of a learning rate and a gradient variance that rise with it', () => {
+  test('reports a learning rate and a gradient variance that rise with it', () => {
     const grown = (step: number) => Math.exp(Math.max(0, step - 100) / 30);
     const steps = Array.from({ length: 150 }, (_, step) => ({
       step,

@@ -6,33 +6,34 @@ import {
   growthInputs,
   growthRisk as growthRiskOf,
   HORIZON_STEPS,
-  LEAST_SURGE,
   type Lead,
+  MIN_SURGE,
   MODEL,
   surgeRisk as surgeRiskOf,
   surgeScore,
 } from './model.ts';
 import { Trail, type TrailPoint, type TrailState } from './trail.ts';
 
-/** What is believed of a run's future at a step. */
+/** The forecast of divergence at a step. */
 export interface Forecast {
   step: number;
-  /** Of onset within 100 steps: the greater of the two below. */
+  /** Probability of onset within 100 steps: the greater of the two below. */
   risk: number;
   /** That of TEV which grows ever faster over tens of steps, as under a learning rate that rises too far. */
   growthRisk: number;
   /** That of TEV which shoots up within ten, as at the edge of stability. */
   surgeRisk: number;
-  /** Where the run diverges if it does; null while the risk is too low to tell. */
+  /** Where the run diverges if it does; null while the risk is too low to predict a step. */
   divergenceStep: number | null;
   /** Of runs that did diverge, eight of ten did so within it. */
   interval: readonly [number, number] | null;
-  /** Finite numbers by name; those of the learning rate and the gradient only once there is a divergence to tell of. */
+  /** Finite numbers by name; those of the learning rate and the gradient only once a divergence is predicted. */
   evidence: Record<string, number>;
   /** One sentence for a person. */
   message: string;
 }
 
+/** Plain data, from which {@link Forecaster.restore} continues. */
 export interface ForecasterState {
   first: number | null;
   points: TrailState;
@@ -75,7 +76,7 @@ export class Forecaster {
   #forecast(step: number, growth: Growth): Forecast {
     const model = this.#model;
     const growthRisk = growthRiskOf(model, growthInputs(growth));
-    const surgeRisk = surgeRiskOf(model, growth.surge ? surgeScore(growth.surge) : LEAST_SURGE);
+    const surgeRisk = surgeRiskOf(model, growth.surge ? surgeScore(growth.surge) : MIN_SURGE);
     const risk = Math.max(growthRisk, surgeRisk);
     const lead = leadAt(growthRisk >= surgeRisk ? model.growthLeads : model.surgeLeads, risk);
     const evidence = evidenceOf(growth, lead ? this.#trail.points : []);
@@ -90,7 +91,7 @@ export class Forecaster {
 /** In place of a sentence that nobody reads: every step of a healthy run would pay for it. */
 const CALM = 'TEV grows as in healthy runs';
 
-/** Linear between the risks that leads are known at; null below the least. */
+/** Linear between the risks that leads are known at; null below the lowest. */
 function leadAt(leads: readonly Lead[], risk: number): Omit<Lead, 'risk'> | null {
   if (risk < (leads[0]?.risk ?? Number.POSITIVE_INFINITY)) return null;
   const above = leads.findIndex((lead) => lead.risk > risk);
@@ -107,24 +108,24 @@ const AVERAGED = 5;
 function evidenceOf(growth: Growth, points: readonly TrailPoint[]): Record<string, number> {
   const evidence: Record<string, number> = {};
   // what is unknown, or beyond a number's range, is no evidence
-  const tell = (name: string, value: number | null) => {
+  const add = (name: string, value: number | null) => {
     if (value !== null && Number.isFinite(value)) evidence[name] = value;
   };
-  tell('exponent', growth.exponent);
-  tell('excess', growth.excess);
-  tell('rate', growth.rate);
-  if (growth.rate > 0) tell('doublingSteps', Math.LN2 / growth.rate);
-  tell('accelerates', growth.accelerates ? 1 : 0);
-  tell('agreement', growth.agreement);
+  add('exponent', growth.exponent);
+  add('excess', growth.excess);
+  add('rate', growth.rate);
+  if (growth.rate > 0) add('doublingSteps', Math.LN2 / growth.rate);
+  add('accelerates', growth.accelerates ? 1 : 0);
+  add('agreement', growth.agreement);
   if (growth.surge) {
-    tell('speed', growth.surge.speed);
-    tell('acceleration', growth.surge.acceleration);
+    add('speed', growth.surge.speed);
+    add('acceleration', growth.surge.acceleration);
   }
   const [oldest, newest] = [points[0], points.at(-1)];
   if (!oldest || !newest || points.length < 2 * AVERAGED) return evidence;
-  tell('steps', newest.step - oldest.step);
-  if (newest.lr !== null && oldest.lr !== null) tell('lrRatio', newest.lr / oldest.lr);
-  tell('gradVarRatio', Math.exp(meanLog(points.slice(-AVERAGED)) - meanLog(points.slice(0, AVERAGED))));
+  add('steps', newest.step - oldest.step);
+  if (newest.lr !== null && oldest.lr !== null) add('lrRatio', newest.lr / oldest.lr);
+  add('gradVarRatio', Math.exp(meanLog(points.slice(-AVERAGED)) - meanLog(points.slice(0, AVERAGED))));
   return evidence;
 }
 

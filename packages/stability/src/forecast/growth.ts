@@ -37,8 +37,8 @@ const SURGE_STEPS = 8;
 const SURGE_POINTS = 4;
 /** The last three increments may span as many steps. */
 const INCREMENT_STEPS = 9;
-/** Slower than this, in e-folds a step, is not told from rest. */
-const LEAST_SPEED = 1e-3;
+/** Minimum speed in e-folds per step: slower growth cannot be separated from none. */
+const MIN_SPEED = 1e-3;
 
 /** In the first steps every run's TEV shoots up. */
 const FIRST_STEPS = 14;
@@ -77,7 +77,7 @@ function surgeOf(points: readonly TrailPoint[], newest: TrailPoint): Surge | nul
 }
 
 function logSpeed(from: TrailPoint, to: TrailPoint): number {
-  return Math.log(Math.max(LEAST_SPEED, (to.logTev - from.logTev) / (to.step - from.step)));
+  return Math.log(Math.max(MIN_SPEED, (to.logTev - from.logTev) / (to.step - from.step)));
 }
 
 /** Where the points from `step` on begin; never so late that fewer than two are left. */

@@ -8,18 +8,25 @@ export interface Example {
 /** A logistic risk: the weight of 1, then that of each number. */
 export type Weights = readonly number[];
 
-/** The logarithm of the odds. */
+/** The logarithm of the odds: w₀ + Σᵢ wᵢ₊₁ xᵢ, for `x` of n numbers and `weights` of n + 1. */
 export function logit(weights: Weights, x: readonly number[]): number {
   let sum = weights[0] as number;
   for (let at = 0; at < x.length; at++) sum += (x[at] as number) * (weights[at + 1] as number);
   return sum;
 }
 
+/** The logistic function of {@link logit}, from 0 to 1. */
 export function probability(weights: Weights, x: readonly number[]): number {
   return 1 / (1 + Math.exp(-logit(weights, x)));
 }
 
-/** Logistic regression by Newton's method; the ridge keeps it finite where a plane parts all examples. */
+/**
+ * Weighted logistic regression with an L2 penalty, by Newton's method (Bishop, Pattern Recognition and Machine Learning,
+ * 2006, section 4.3.3): at most 50 rounds, or until no weight changes by 1e-9.
+ * @param examples all with `x` of the same n numbers.
+ * @param ridge the weight of the penalty, which keeps the result finite where a plane separates all examples.
+ * @returns n + 1 weights, that of 1 first.
+ */
 export function fitLogistic(examples: readonly Example[], ridge = 1e-3): Weights {
   const size = (examples[0]?.x.length ?? 0) + 1;
   let weights: number[] = Array.from({ length: size }, () => 0);

@@ -9,7 +9,7 @@ export interface Lead {
   high: number;
 }
 
-/** What is learnt from labelled runs. All else is fixed by what it means. */
+/** What is learned from labeled runs. All else is fixed by what it means. */
 export interface ForecastModel {
   /** Of 1 and the growth score. */
   growth: Weights;
@@ -26,11 +26,11 @@ export interface ForecastModel {
 export const HORIZON_STEPS = 100;
 
 /** Above this an exponent says no more. */
-const MOST_EXPONENT = 4;
+const MAX_EXPONENT = 4;
 /** An e-fold of growth in excess weighs as much as so much exponent … */
 const EXCESS_WEIGHT = 6;
 /** … up to here: a step size that was raised once leaves its excess behind, and must not alarm long after. */
-const MOST_EXCESS = 0.5;
+const MAX_EXCESS = 0.5;
 /**
  * TEV that gains less than this in a step gains less than half within the horizon, whatever its exponent: late in a long
  * run a small change is a large exponent. Of the recorded runs none that was found grew so slowly.
@@ -42,7 +42,7 @@ const GROWTH_RANGE = [-2, 7] as const;
 /** How far TEV has left the way of healthy runs on the slow scale: about 1 for TEV ∝ step, above 5 before divergence. */
 function growthScore({ exponent, excess, rate }: Growth): number {
   const slow = SLOW_WEIGHT * Math.max(0, Math.log(SLOW_RATE / Math.max(1e-6, rate)));
-  const grown = Math.min(exponent, MOST_EXPONENT) + EXCESS_WEIGHT * Math.min(excess, MOST_EXCESS);
+  const grown = Math.min(exponent, MAX_EXPONENT) + EXCESS_WEIGHT * Math.min(excess, MAX_EXCESS);
   return clamp(grown - slow, GROWTH_RANGE);
 }
 
@@ -51,7 +51,7 @@ const LOOK_AHEAD = 2;
 /** A learning rate that jumps makes TEV's speed jump once; only what goes on is believed. */
 const ACCELERATION_RANGE = [-0.5, 0.4] as const;
 const SPREAD_WEIGHT = 0.5;
-/** Where tevStd is unknown the change of the speed has to tell more; at even odds both scores are the same. */
+/** Without tevStd the change of the speed weighs more; at even odds both scores are the same. */
 const BLIND_LOOK_AHEAD = 4;
 const BLIND_OFFSET = -0.23;
 const SURGE_RANGE = [-9, -2] as const;
@@ -70,8 +70,8 @@ export function surgeScore({ speed, acceleration, logSpread }: Surge): number {
   return clamp(score, SURGE_RANGE);
 }
 
-/** Below this score, about 2 % a step, there is no surge to speak of, and none was learnt from. */
-export const LEAST_SURGE = -4;
+/** Below this score, about 2 % a step, there is no surge to speak of, and none was learned from. */
+export const MIN_SURGE = -4;
 
 const AGREEMENT_RANGE = [-5, 5] as const;
 
@@ -91,16 +91,16 @@ export function growthRisk(
 
 /** The same by the fast scale; 0 where there is no surge to speak of. */
 export function surgeRisk({ surge }: Pick<ForecastModel, 'surge'>, score: number): number {
-  return score > LEAST_SURGE ? probability(surge, [score]) : 0;
+  return score > MIN_SURGE ? probability(surge, [score]) : 0;
 }
 
-function clamp(value: number, [least, most]: readonly [number, number]): number {
-  return Math.min(most, Math.max(least, value));
+function clamp(value: number, range: readonly [min: number, max: number]): number {
+  return Math.min(range[1], Math.max(range[0], value)); // destructured, it would take as long as all around it
 }
 
 /**
- * Learnt from 251 recorded runs by `evenkeel bench forecast --runs DIR --fit`, which prints it; without `--fit` the command says how well
- * models learnt from nine tenths of the runs do on the last tenth.
+ * Learned from 251 recorded runs by `evenkeel bench forecast --runs DIR --fit`, which prints it; without `--fit` the command says how well
+ * models learned from nine tenths of the runs do on the last tenth.
  */
 export const MODEL: ForecastModel = {
   growth: [-4.514, 1.1475],

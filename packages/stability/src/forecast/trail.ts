@@ -28,7 +28,7 @@ interface Agreement {
   slow: number;
 }
 
-/** What the averages reach over, in steps … */
+/** Time constants of the averages, in steps … */
 const FAST_STEPS = 5;
 const SLOW_STEPS = 40;
 /** … and at least so many times the gap between two: a single one is noise. */
@@ -36,7 +36,7 @@ const FAST_GAPS = 3;
 const SLOW_GAPS = 12;
 
 /** Points that are kept: more than the longest window holds, so that a short rewind finds its past. */
-const MOST_POINTS = 64;
+const MAX_POINTS = 64;
 
 /** A point without what follows from its step. */
 export type TrailState = [
@@ -92,7 +92,7 @@ export class Trail {
       lr: isPositive(lr) ? lr : null,
     });
     this.first ??= step;
-    if (this.points.length > MOST_POINTS) this.points.shift();
+    if (this.points.length > MAX_POINTS) this.points.shift();
     return true;
   }
 

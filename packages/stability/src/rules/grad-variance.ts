@@ -1,7 +1,8 @@
 import { readable } from '../readable.ts';
 import type { Signals } from '../signals.ts';
+import { spread } from '../statistics.ts';
 import { type Assessment, CALM, type Explanation, positive, type StepObserver, stepRule } from './rule.ts';
-import { isFiniteNumber, spread, Window, type WindowState } from './window.ts';
+import { isFiniteNumber, Window, type WindowState } from './window.ts';
 
 /** Single gradient variances scatter by a factor of two: so many of them are averaged … */
 const NEW = 5;

@@ -1,4 +1,4 @@
-import { median } from './window.ts';
+import { median } from '../statistics.ts';
 
 /** A level is the median of so many losses: one bad batch does not make it. */
 export const LEVEL_LOSSES = 9;

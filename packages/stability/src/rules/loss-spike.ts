@@ -1,8 +1,9 @@
 import { readable } from '../readable.ts';
 import type { Signals } from '../signals.ts';
+import { spread } from '../statistics.ts';
 import { LEVEL_LOSSES, LossLevel, type LossLevelState, levelOf } from './loss-level.ts';
 import { type Assessment, CALM, positive, type StepObserver, stepRule, steps } from './rule.ts';
-import { isFiniteNumber, spread, Window, type WindowState } from './window.ts';
+import { isFiniteNumber, Window, type WindowState } from './window.ts';
 
 const WINDOW = 128;
 /** Fewer losses give no standard deviation to judge by. */

@@ -7,7 +7,7 @@ export type Severity = 'warning' | 'critical';
 /** `calm` resolves an alert, `uneasy` keeps it as it is. */
 export type Level = 'calm' | 'uneasy' | Severity;
 
-/** What a rule makes of a run at a step. */
+/** A rule's judgment of a run at a step. */
 export interface Assessment {
   level: Level;
   /** Why; asked for only when an alert opens or becomes worse. */
@@ -122,6 +122,7 @@ export interface ClockRule<Name extends string = string, Settings extends Settin
   create(settings: ValuesOf<Settings>, state?: unknown): ClockObserver;
 }
 
+/** A rule of either kind; `kind` says which. */
 export type Rule = StepRule | ClockRule;
 
 const count = z.number().int().min(0).max(1_000_000);

@@ -5,7 +5,7 @@ import { RULES, type RuleName } from './rules.ts';
 type KnownRule = (typeof RULES)[number];
 type ValuesOfRule<Name extends RuleName> = ValuesOf<Extract<KnownRule, { name: Name }>['settings']>;
 
-/** What a project sets for its rules: of each only what differs from {@link DEFAULT_RULE_SETTINGS}. */
+/** Rule settings of a project: of each rule only the values that differ from {@link DEFAULT_RULE_SETTINGS}. */
 export type RuleSettings = { [Name in RuleName]?: Partial<ValuesOfRule<Name>> | undefined };
 
 /** The same of any rules. */
@@ -25,6 +25,7 @@ function defaultOf(rule: Rule, name: string): number {
   return setting.default;
 }
 
+/** The default of every setting, by rule. */
 export const DEFAULT_RULE_SETTINGS = Object.fromEntries(RULES.map((rule) => [rule.name, valuesOf(rule)])) as {
   readonly [Name in RuleName]: ValuesOfRule<Name>;
 };
@@ -67,5 +68,5 @@ function problemOf(rule: Rule, set: AnyValues | undefined): { setting: string; m
   return null;
 }
 
-/** What may be set for the rules of a project. */
+/** The schema of {@link RuleSettings}: rejects unknown rules and settings, and thresholds out of order. */
 export const ruleSettings = settingsSchema(RULES) as unknown as z.ZodType<RuleSettings, RuleSettings>;

@@ -3,8 +3,8 @@ import type { Signals } from '../signals.ts';
 import { type Assessment, type ClockObserver, clockRule, positive } from './rule.ts';
 
 const WAITS = 64;
-/** Fewer waits tell nothing of what to expect. */
-const LEAST_WAITS = 4;
+/** Fewer waits are too few to estimate the next. */
+const MIN_WAITS = 4;
 
 interface State {
   step: number | null;
@@ -51,7 +51,7 @@ class Stalled implements ClockObserver {
   /** What to think of a run from which nothing has come until now. */
   elapse(now: number): { step: number; assessment: Assessment } | null {
     const { step, time, waits } = this.#state;
-    if (step === null || time === null || waits.length < LEAST_WAITS) return null;
+    if (step === null || time === null || waits.length < MIN_WAITS) return null;
     const longest = Math.max(...waits);
     const silence = now - time;
     const { warningTimes, criticalTimes, warningSeconds, criticalSeconds } = this.#limits;

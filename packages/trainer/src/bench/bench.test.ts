@@ -9,11 +9,13 @@ import { flopPerStep, type StepTime } from './workload.ts';
 
 let program: Awaited<ReturnType<typeof bundleProgram>>;
 beforeAll(async () => {
-  program = await bundleProgram(`
-    import { Command } from 'commander';
-    import { benchTrainCommand } from './index.ts';
+  program = await bundleProgram(
+    import.meta.dirname,
+    `import { Command } from 'commander';
+    import { benchTrainCommand } from './command.ts';
     const bench = new Command('bench').addCommand(benchTrainCommand());
-    await new Command('evenkeel').addCommand(bench).parseAsync();`);
+    await new Command('evenkeel').addCommand(bench).parseAsync();`,
+  );
 });
 afterAll(() => program[Symbol.asyncDispose]());
 
@@ -21,7 +23,7 @@ const WORKLOAD = { layers: 2, heads: 2, dim: 8, context: 6, vocabulary: 16, batc
 const FLAGS = Object.entries(WORKLOAD).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
 const run = (...flags: string[]) =>
-  promisify(execFile)(process.execPath, [program.path, 'bench', 'train', ...FLAGS, ...flags], { timeout: 100_000 });
+  promisify(execFile)(process.execPath, [program.path, 'bench', 'train', ...FLAGS, ...flags], { timeout: 200_000 });
 
 test('every backend has its times, or a reason for having none', async () => {
   const bench: Bench = JSON.parse((await run('--json')).stdout);

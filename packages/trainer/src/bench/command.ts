@@ -1,34 +1,32 @@
-import { Command, Option } from 'commander';
+import { action, flag, toggle } from '@evenkeel/terminal';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { int32 } from '../cli/flags.ts';
 import { BACKENDS, type BackendName } from '../config.ts';
-import { whole } from '../flags.ts';
-import { tellUsageErrors, UsageError } from '../usage-error.ts';
+import { requirePackages, TENSORFLOW } from '../optional-packages.ts';
+import { reportUsageErrors, UsageError } from '../usage-error.ts';
 import { measureApart, measureTorch } from './processes.ts';
 import { type Bench, reportOf } from './report.ts';
 import type { Workload } from './workload.ts';
 
-interface BenchFlags extends Workload {
-  backend?: BackendName;
-  json: boolean;
+const benchFlags = z.object({
+  layers: flag(int32(1).default(6), { value: '<count>', help: 'blocks' }),
+  heads: flag(int32(1).default(4), { value: '<count>', help: 'attention heads' }),
+  dim: flag(int32(1).default(128), { value: '<count>', help: 'model dimension' }),
+  context: flag(int32(1).default(128), { value: '<tokens>', help: 'tokens in a sequence' }),
+  vocabulary: flag(int32(1).default(256), { value: '<count>', help: 'size of the vocabulary' }),
+  batch: flag(int32(1).default(8), { value: '<count>', help: 'sequences in a step' }),
+  steps: flag(int32(1).default(10), { value: '<count>', help: 'max steps to time' }),
+  backend: flag(z.enum(BACKENDS).optional(), { value: '<name>', help: 'time only this one, in this process' }),
+  json: toggle('print one line of JSON'),
+});
+
+/** Gives a command the flags and the action of `evenkeel bench train`. TensorFlow.js is loaded once it measures. */
+export function benchTrainCommand(command = new Command('train')): Command {
+  return action(command, benchFlags, (flags) => reportUsageErrors(command, () => run(command, flags)));
 }
 
-/** `evenkeel bench train`: what a training step takes, on every backend that there is, and in PyTorch. */
-export function benchTrainCommand(): Command {
-  const command = new Command('train')
-    .description('time training steps on every backend that is installed, beside PyTorch on one thread')
-    .option('--layers <count>', 'blocks', whole(1), 6)
-    .option('--heads <count>', 'attention heads', whole(1), 4)
-    .option('--dim <count>', 'model dimension', whole(1), 128)
-    .option('--context <tokens>', 'tokens in a sequence', whole(1), 128)
-    .option('--vocabulary <count>', 'tokens that there are', whole(1), 256)
-    .option('--batch <count>', 'sequences in a step', whole(1), 8)
-    .option('--steps <count>', 'steps to time, at most', whole(1), 10)
-    .addOption(new Option('--backend <name>', 'time this one alone, in this process').choices(BACKENDS))
-    .option('--json', 'print one line of JSON', false);
-  return command.action(() => tellUsageErrors(command, () => run(command)));
-}
-
-async function run(command: Command): Promise<void> {
-  const { backend, json, ...workload } = command.opts<BenchFlags>();
+async function run(command: Command, { backend, json, ...workload }: z.output<typeof benchFlags>): Promise<void> {
   if (workload.dim % workload.heads !== 0)
     throw new UsageError(`--heads: ${workload.heads} heads do not share a dimension of ${workload.dim} evenly`);
   const bench = backend ? await measureOne(workload, backend) : await measureAll(workload, command);
@@ -36,13 +34,14 @@ async function run(command: Command): Promise<void> {
 }
 
 async function measureOne(workload: Workload, backend: BackendName): Promise<Bench> {
-  const { measure } = await import('./measure.ts'); // TensorFlow.js takes a while to load
+  requirePackages(TENSORFLOW);
+  const { measure } = await import('./measure.ts');
   return { workload, backends: [await measure(backend, workload)], torch: { absent: 'not timed with --backend' } };
 }
 
 /**
- * One after the other: they would take each other's time. The slowest goes first, so that those whose speeds are compared
- * are timed soon after each other, on a machine that may have other work.
+ * Measures one backend after the other, since they would slow each other down. The slowest is first, so that those whose
+ * speeds are compared are timed close to each other, on a machine that may have other work.
  */
 async function measureAll(workload: Workload, command: Command): Promise<Bench> {
   const flags = Object.entries(workload).flatMap(([name, value]) => [`--${name}`, String(value)]);
@@ -55,7 +54,7 @@ async function measureAll(workload: Workload, command: Command): Promise<Bench> 
   return { workload, backends, torch: await measureTorch(workload) };
 }
 
-/** How a command is called from the program's name on. */
+/** The words that call a command, after the program's name. */
 function wordsOf(command: Command): string[] {
   return command.parent ? [...wordsOf(command.parent), command.name()] : [];
 }

@@ -1,45 +1,44 @@
 import { performance } from 'node:perf_hooks';
-import { GradientVariance, tokenEmbeddingVariability } from '@evenkeel/stability';
+import { GradientVariance, median, tokenEmbeddingVariability } from '@evenkeel/stability';
 import * as tf from '@tensorflow/tfjs';
 import { chooseBackend } from '../backend.ts';
 import { ADAM, type BackendName } from '../config.ts';
 import { type Gradients, lossAndGradients } from '../gradients.ts';
 import { type Batch, Model } from '../model.ts';
-import { createOptimiser } from '../optimiser.ts';
+import { createOptimizer } from '../optimizer.ts';
 import { randomStream } from '../random.ts';
-import { median } from '../study/statistics.ts';
 import { MICRO_BATCHES, modelConfig, type StepTime, TIME_FOR_STEPS, tokensPerStep, type Workload } from './workload.ts';
 
-/** TEV takes so little that one measurement of it is below a clock's resolution on some machines. */
+/** One computation of TEV is below the resolution of the clock on some machines. */
 const TEV_REPETITIONS = 20;
 
 export interface BackendTimes extends StepTime {
   backend: BackendName;
-  /** What it computes on, or why it is the one. */
+  /** The reason for the backend, see {@link chooseBackend}. */
   reason: string;
   parameters: number;
-  /** Once a step, in milliseconds of CPU. */
+  /** Milliseconds of CPU, once a step. */
   tevCpuMs: number;
   gradientVarianceCpuMs: number;
 }
 
 /**
- * Trains on one backend, in this process.
- * @throws UsageError where it is not there.
+ * Times training steps on one backend, in this process.
+ * @throws UsageError where the backend does not work.
  */
 export async function measure(wanted: BackendName, workload: Workload): Promise<BackendTimes> {
   const { name, reason } = await chooseBackend(wanted);
   const model = new Model(modelConfig(workload), 1);
-  const optimiser = createOptimiser(model.layers, { name: 'adamw', ...ADAM, weightDecay: 0.1 });
+  const optimizer = createOptimizer(model.layers, { name: 'adamw', ...ADAM, weightDecay: 0.1 });
   const batch = randomBatch(workload);
   const watch = new Stopwatch();
   const began = performance.now();
-  // the first step starts much that is not in the others, and does not count
+  // the first step includes the start of the backend, and is not counted
   for (let step = 0; step <= workload.steps; step++) {
     await watch.time(async () => {
       const { loss, gradients } = lossAndGradients(model, batch);
       await loss.data();
-      optimiser.update(gradients, 1e-3, step);
+      optimizer.update(gradients, 1e-3, step);
       await settled(model);
       tf.dispose([loss, gradients]);
     });
@@ -56,12 +55,12 @@ export async function measure(wanted: BackendName, workload: Workload): Promise<
   };
 }
 
-/** A GPU computes on after it was told what to do: until a weight can be read, which the update writes last. */
+/** Waits for a GPU, which computes asynchronously, until the weight that the update writes last can be read. */
 async function settled({ layers }: Model): Promise<void> {
   await layers.at(-1)?.parameters.at(-1)?.variable.data();
 }
 
-/** Tokens drawn evenly: what they are has no part in what a step takes. */
+/** Uniformly random tokens: their values do not change the time of a step. */
 function randomBatch(workload: Workload): Batch {
   const random = randomStream(1);
   const tokens = () =>

@@ -1,16 +1,19 @@
+import { textTable } from '@evenkeel/terminal';
 import type { BackendName } from '../config.ts';
 import type { BackendTimes } from './measure.ts';
 import type { Absent, TorchTimes } from './processes.ts';
 import { flopPerStep, MICRO_BATCHES, type StepTime, tokensPerStep, type Workload } from './workload.ts';
 
-/** All that was measured. */
+/** Everything that was measured. */
 export interface Bench {
   workload: Workload;
   backends: ({ backend: BackendName } & (BackendTimes | Absent))[];
   torch: TorchTimes | Absent;
 }
 
-/** The bench for people, line by line. */
+const ALIGNMENT = ['left', 'right', 'right', 'right', 'right', 'right'] as const;
+
+/** The lines of the report. */
 export function reportOf({ workload, backends, torch }: Bench): string[] {
   const timed = backends.filter((times) => 'cpuMs' in times);
   const wasm = timed.find(({ backend }) => backend === 'wasm');
@@ -21,7 +24,7 @@ export function reportOf({ workload, backends, torch }: Bench): string[] {
   return [
     ...description(workload, timed[0]?.parameters),
     '',
-    ...table([['', 'wall ms', 'CPU ms', 'tokens/s', 'GFLOP/s', 'steps'], ...rows]),
+    ...textTable([['', 'wall ms', 'CPU ms', 'tokens/s', 'GFLOP/s', 'steps'], ...rows], ALIGNMENT),
     '',
     ...(wasm ? [...ratio(wasm, torch), ...instruments(wasm)] : timed.flatMap(instruments)),
   ];
@@ -50,17 +53,6 @@ function cells({ wallMs, cpuMs, steps }: StepTime, workload: Workload): string[]
     ((flopPerStep(workload) * perSecond) / 1e9).toFixed(1),
     String(steps),
   ];
-}
-
-/** The first column to the left, numbers to the right; a row of two cells has words in the second. */
-function table(rows: readonly string[][]): string[] {
-  const full = rows.filter((row) => row.length > 2);
-  const first = Math.max(...rows.map(([head]) => head?.length ?? 0));
-  const widths = full[0]?.map((_, column) => Math.max(...full.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map(([head = '', ...cells]) => {
-    const aligned = cells.length > 1 ? cells.map((cell, at) => cell.padStart(widths[at + 1] ?? 0)) : cells;
-    return [head.padEnd(first), ...aligned].join('  ').trimEnd();
-  });
 }
 
 function ratio(wasm: BackendTimes, torch: TorchTimes | Absent): string[] {

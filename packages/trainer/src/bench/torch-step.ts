@@ -39,16 +39,16 @@ class Gpt2(nn.Module):
 
 
 model = Gpt2()
-optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
 inputs, targets = torch.randint(V, (B, T)), torch.randint(V, (B, T))
 wall, cpu = [], []
 began = time.perf_counter()
 for step in range(work["steps"] + 1):
     start = time.perf_counter(), time.process_time()
     loss = model.loss(inputs, targets)
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     loss.item()
     wall.append(1000 * (time.perf_counter() - start[0]))
     cpu.append(1000 * (time.process_time() - start[1]))

@@ -1,6 +1,6 @@
-import type { ModelConfig } from '../model.ts';
+import type { ModelConfig } from '../config.ts';
 
-/** What every backend, and PyTorch, computes: steps of a GPT-2 of one size on batches of one size. */
+/** What every backend, and PyTorch, computes: steps of one GPT-2 on batches of one size. */
 export interface Workload {
   layers: number; // L
   heads: number;
@@ -9,14 +9,14 @@ export interface Workload {
   vocabulary: number; // V
   /** Sequences in a step. */
   batch: number;
-  /** Steps to time, as far as there is time for them. */
+  /** Steps to time, at most. */
   steps: number;
 }
 
-/** Micro-batches that gradient variance is taken over, in a step of as many tokens as those that are timed. */
+/** Micro-batches that the gradient variance is taken over, in a step of as many tokens as the timed ones. */
 export const MICRO_BATCHES = 4;
 
-/** Seconds that the steps of one backend may take; two are made in any case. */
+/** Seconds that the steps of one backend may take; two are timed in any case. */
 export const TIME_FOR_STEPS = 20;
 
 export function modelConfig({ layers, heads, dim, context, vocabulary }: Workload): ModelConfig {

@@ -1,4 +1,4 @@
-import { InboxSkeleton } from '../../features/alert/inbox-skeleton.tsx';
+import { InboxSkeleton } from '../../features/inbox/inbox-skeleton.tsx';
 
 export default function Loading() {
   return <InboxSkeleton />;

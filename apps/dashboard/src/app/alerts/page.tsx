@@ -1,16 +1,17 @@
 import type { Metadata } from 'next';
-import { Inbox } from '../../features/alert/inbox.tsx';
-import { readInbox } from '../../features/alert/inbox-request.ts';
-import { getQueryClient, Hydrate, searchParamsOf, serverTRPC } from '../../trpc/server.tsx';
+import type { SearchParams } from 'nuqs/server';
+import { Inbox } from '../../features/inbox/inbox.tsx';
+import { inboxRequest, loadInbox } from '../../features/inbox/inbox-request.ts';
+import { getQueryClient, Hydrate, serverTRPC } from '../../trpc/server.tsx';
 
 export const metadata: Metadata = { title: 'Alerts' };
 
 interface Props {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  searchParams: Promise<SearchParams>;
 }
 
 export default async function Page({ searchParams }: Props) {
-  const { filter, request } = readInbox(await searchParamsOf(searchParams));
+  const { filter, request } = inboxRequest(await loadInbox(searchParams));
   const trpc = await serverTRPC();
   const queries = getQueryClient();
   await Promise.all([

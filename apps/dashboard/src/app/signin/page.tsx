@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { SignIn } from '../../features/session/sign-in.tsx';
+import { SignIn } from '../../frame/sign-in.tsx';
 
 export const metadata: Metadata = { title: 'Sign in' };
 

@@ -1,6 +1,6 @@
 import type { OpenAlert, Severity } from '@evenkeel/protocol';
-import { formatCount } from '../../format.ts';
-import { Shape } from '../shell/shape.tsx';
+import { formatCount } from '../../components/format.ts';
+import { Shape } from '../../components/shape.tsx';
 import classes from './alert-mark.module.css';
 
 /** Warnings are triangles, critical alerts are filled diamonds. */

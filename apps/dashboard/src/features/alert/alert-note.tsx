@@ -4,12 +4,12 @@ import { type Alert, MAX_NOTE_LENGTH } from '@evenkeel/protocol';
 import { Button, Group, Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type KeyboardEvent, useState } from 'react';
-import { formatInstant } from '../../format.ts';
+import { announce } from '../../components/announcer.tsx';
+import { formatInstant } from '../../components/format.ts';
+import { useYourName, YourName } from '../../components/your-name.tsx';
 import { useTRPC } from '../../trpc/client.tsx';
-import { announce } from '../shell/announcer.tsx';
-import { useYourName, YourName } from '../shell/your-name.tsx';
+import { Failure } from '../../trpc/failure.tsx';
 import classes from './alert-note.module.css';
-import { Failure } from './failure.tsx';
 
 /** What a person has written about an alert, and who and when. Nothing where nobody has. */
 export function AlertNote({ alert: { note, notedBy, notedAt } }: { alert: Alert }) {
@@ -47,7 +47,7 @@ export function NoteForm({ alert, onClose }: { alert: Alert; onClose: () => void
     event.preventDefault();
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the keys of its fields, heard in one place
+    // biome-ignore lint/a11y/noStaticElementInteractions: the keys of its fields, handled in one place
     <div className={classes.form} onKeyDown={onKeyDown}>
       <Textarea
         label="Note"

@@ -1,5 +1,5 @@
 import type { AlertStatus } from '@evenkeel/protocol';
-import { Shape, type ShapeName } from '../shell/shape.tsx';
+import { Shape, type ShapeName } from '../../components/shape.tsx';
 import classes from './alert-status.module.css';
 
 const SHAPES: Record<AlertStatus, ShapeName> = { open: 'call', acknowledged: 'eye', resolved: 'tick' };

@@ -17,7 +17,7 @@ const ALERT: Alert = {
   ...{ openedAt: new Date(0), acknowledgedAt: null, resolvedAt: null, note: null, notedBy: null, notedAt: null },
 };
 
-it('tells risk, forecast and window first, rounded, with every digit at hand', () => {
+it('lists risk, forecast and window first, rounded, with every digit at hand', () => {
   expect(factsOf(ALERT)).toEqual([
     { name: 'risk within 100 steps', value: '81 %', exact: '0.8123' },
     { name: 'divergence expected at step', value: '1,298', exact: '1298' },
@@ -25,7 +25,7 @@ it('tells risk, forecast and window first, rounded, with every digit at hand', (
   ]);
 });
 
-it('tells what a number means, with its unit', () => {
+it('says what a number means, with its unit', () => {
   const evidence = { doublingSteps: 41.234, accelerates: 1, speed: Math.log(1.05), silentSeconds: 90 };
   const facts = factsOf({ ...ALERT, risk: null, window: [7, 7], evidence });
   expect(facts.map(({ name, value }) => `${name} ${value}`)).toEqual([

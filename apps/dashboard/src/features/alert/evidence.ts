@@ -1,6 +1,6 @@
 import type { Alert } from '@evenkeel/protocol';
 import { type EvidenceFormat, RULES, type Rule } from '@evenkeel/stability';
-import { formatCount, formatDuration, formatExact, formatNumber } from '../../format.ts';
+import { formatCount, formatDuration, formatExact, formatNumber } from '../../components/format.ts';
 
 /** A number behind an alert, in words. */
 export interface Fact {

@@ -3,7 +3,7 @@
 import type { Alert } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
 import { useLayoutEffect, useRef } from 'react';
-import { formatCount, formatInstant } from '../../format.ts';
+import { formatCount, formatInstant } from '../../components/format.ts';
 import { SeverityMark } from './alert-mark.tsx';
 import { EvidenceList } from './evidence-list.tsx';
 import classes from './run-alerts.module.css';
@@ -88,8 +88,8 @@ function useItemThatKeepsFocus() {
     const item = ref.current;
     return () => {
       if (!item?.contains(document.activeElement)) return;
-      const heir = item.nextElementSibling ?? item.previousElementSibling ?? document.getElementById('main');
-      if (heir instanceof HTMLElement) heir.focus();
+      const next = item.nextElementSibling ?? item.previousElementSibling ?? document.getElementById('main');
+      if (next instanceof HTMLElement) next.focus();
     };
   }, []);
   return ref;

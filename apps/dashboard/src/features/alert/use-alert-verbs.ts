@@ -2,8 +2,8 @@
 
 import type { Alert } from '@evenkeel/protocol';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { announce } from '../../components/announcer.tsx';
 import { useTRPC } from '../../trpc/client.tsx';
-import { announce } from '../shell/announcer.tsx';
 
 /** What a person does about one alert; whatever shows it is read again. */
 export function useAlertVerbs() {

@@ -15,24 +15,24 @@ export const COMMAND_WORDS: Record<Action['kind'], CommandWords> = {
     verb: 'Stop…',
     question: (run) => `Stop ${run}?`,
     consequence:
-      'The trainer ends after the step it is in, and keeps its state first if it can. Everything it has sent stays.',
+      'The trainer stops after the current step and saves a checkpoint first if it can. Everything it has sent is kept.',
     confirm: 'Stop the run',
     noun: 'Stop',
   },
   checkpoint: {
     verb: 'Checkpoint…',
-    question: (run) => `Keep the state of ${run}?`,
-    consequence: 'The trainer writes a checkpoint before its next step, and goes on.',
-    confirm: 'Keep a checkpoint',
+    question: (run) => `Save a checkpoint of ${run}?`,
+    consequence: 'The trainer saves a checkpoint before its next step, then continues.',
+    confirm: 'Save a checkpoint',
     noun: 'Checkpoint',
   },
   'reduce-lr': {
-    verb: 'Reduce rate…',
+    verb: 'Reduce learning rate…',
     question: (run) => `Reduce the learning rate of ${run}?`,
     consequence:
-      'From its next step on, and for the rest of the run, the trainer multiplies its learning rate by the factor. It keeps its state first if it can.',
-    confirm: 'Reduce the rate',
-    noun: 'Reduce rate',
+      'From its next step on, and for the rest of the run, the trainer multiplies its learning rate by the factor. It saves a checkpoint first if it can.',
+    confirm: 'Reduce the learning rate',
+    noun: 'Reduce learning rate',
   },
 };
 

@@ -1,9 +1,9 @@
 'use client';
 
 import type { CommandStatus } from '@evenkeel/protocol';
-import { formatCount, formatInstant } from '../../format.ts';
+import { formatCount, formatInstant } from '../../components/format.ts';
+import { Shape, type ShapeName } from '../../components/shape.tsx';
 import type { RunCommand } from '../../trpc/client.tsx';
-import { Shape, type ShapeName } from '../shell/shape.tsx';
 import classes from './command.module.css';
 import { nameOf } from './command-kinds.ts';
 
@@ -17,13 +17,13 @@ const SHAPES: Record<CommandStatus, ShapeName> = {
 
 const STATES: Record<CommandStatus, string> = {
   pending: 'the trainer has not answered yet',
-  acknowledged: 'the trainer has been told',
+  acknowledged: 'the trainer has received it',
   done: 'done',
   failed: 'failed',
-  expired: 'the attempt ended before it was told',
+  expired: 'the attempt ended before the trainer received it',
 };
 
-/** What the run was told to do: by whom, when, why, and what came of it. Nothing where it was told nothing. */
+/** The run's commands: by whom, when, why, and their result. Nothing where there are none. */
 export function Commands({ commands, newestAttempt }: { commands: readonly RunCommand[]; newestAttempt: number }) {
   if (commands.length === 0) return null;
   return (

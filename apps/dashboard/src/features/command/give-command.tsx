@@ -4,10 +4,10 @@ import { type Action, action, MAX_REASON_LENGTH, parse, RefusedError } from '@ev
 import { Button, Group, Modal, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import { announce } from '../../components/announcer.tsx';
+import { useOfferedActions } from '../../components/page-actions.ts';
+import { useYourName, YourName } from '../../components/your-name.tsx';
 import { type RunCommand, useTRPC } from '../../trpc/client.tsx';
-import { useOfferedActions } from '../palette/page-actions.ts';
-import { announce } from '../shell/announcer.tsx';
-import { useYourName, YourName } from '../shell/your-name.tsx';
 import classes from './command.module.css';
 import { COMMAND_WORDS } from './command-kinds.ts';
 
@@ -20,7 +20,7 @@ interface Props {
   commands: readonly RunCommand[];
 }
 
-/** What a person may tell a run's trainer; each is asked once more. */
+/** The commands that a person can send to a run's trainer; each asks for confirmation. */
 export function GiveCommand({ run, name, commands }: Props) {
   const [kind, setKind] = useState<Kind | null>(null);
   const [shown, setShown] = useState<Kind>('stop'); // stays while the dialogue fades
@@ -90,7 +90,7 @@ function CommandForm({ run, kind, onClose }: { run: string; kind: Kind; onClose:
       {give.data && <p role="status">{answerOf(give.data)}</p>}
       <Group mt="md" justify="flex-end">
         <Button variant="default" onClick={onClose}>
-          {give.data ? 'Close' : 'Leave it as it is'}
+          {give.data ? 'Close' : 'Cancel'}
         </Button>
         {!give.data && (
           <Button type="submit" color={kind === 'stop' ? 'red.9' : undefined} loading={give.isPending}>
@@ -103,9 +103,9 @@ function CommandForm({ run, kind, onClose }: { run: string; kind: Kind; onClose:
 }
 
 function answerOf({ status, error }: RunCommand): string {
-  if (status === 'expired') return 'The run ended before it could be told.';
+  if (status === 'expired') return 'The run ended before the trainer received it.';
   if (status === 'failed') return `The trainer refused: ${error}.`;
   if (status === 'pending')
-    return 'The trainer has not answered. It is told when it is connected again, if it has not ended.';
-  return 'The trainer has been told.';
+    return 'The trainer has not answered. It receives the command when it connects again, unless the run has ended.';
+  return 'The trainer has received it.';
 }

@@ -4,11 +4,11 @@ import { Combobox, TextInput, useCombobox } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, skipToken, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import { announce } from '../../components/announcer.tsx';
 import { type RunSummary, useTRPC } from '../../trpc/client.tsx';
 import { RunStatusMark } from '../run/run-status.tsx';
-import { announce } from '../shell/announcer.tsx';
 import classes from './compare.module.css';
-import { MOST_RUNS } from './compare-params.ts';
+import { MAX_RUNS } from './compare-params.ts';
 
 const SEARCH_PAUSE_MS = 200;
 /** Fewer than a screen; who wants another types more of its name. */
@@ -27,7 +27,7 @@ export function AddRun({ ids, takesFocus, onAdd }: Props) {
   const [search, setSearch] = useState('');
   const store = useCombobox({ onDropdownClose: () => store.resetSelectedOption() });
   const input = useRef<HTMLInputElement>(null);
-  const isFull = ids.length >= MOST_RUNS;
+  const isFull = ids.length >= MAX_RUNS;
   const found = useFound(search, store.dropdownOpened)?.filter(({ id }) => !ids.includes(id));
   useEffect(() => {
     if (takesFocus) input.current?.focus();
@@ -47,7 +47,7 @@ export function AddRun({ ids, takesFocus, onAdd }: Props) {
           size="xs"
           className={classes.add}
           aria-label="Add a run"
-          placeholder={isFull ? `${MOST_RUNS} runs at most` : 'Add a run: name, project, owner, tag'}
+          placeholder={isFull ? `${MAX_RUNS} runs at most` : 'Add a run: name, project, owner, tag'}
           disabled={isFull}
           value={search}
           onClick={() => store.openDropdown()}

@@ -1,6 +1,6 @@
 import type { Chart } from '../../trpc/client.tsx';
-import type { StepRange } from '../step/view-params.ts';
-import { risingPlaces, type XAxis, type XUnit, xAxisOf } from '../step/x-axis.ts';
+import type { StepRange } from '../chart/view-params.ts';
+import { risingPlaces, type XAxis, type XUnit, xAxisOf } from '../chart/x-axis.ts';
 
 /**
  * Where each column of a run stands, by the step it begins with: at that step, at the tokens seen then, or at the
@@ -34,12 +34,12 @@ export function stepsWithin(places: ReadonlyMap<number, number>, { from, to }: S
 }
 
 /** The first and last place of some runs, where there are any. */
-export function reachOf(runs: readonly ReadonlyMap<number, number>[]): [number, number] | null {
+export function rangeOf(runs: readonly ReadonlyMap<number, number>[]): [number, number] | null {
   const ends = runs.flatMap((places) => [...places.values()].filter((_, at) => at === 0 || at === places.size - 1));
   return ends.length === 0 ? null : [Math.min(...ends), Math.max(...ends)];
 }
 
-/** Which of ascending places is nearest; null where that is further off than its neighbour, as where a run has ended. */
+/** The index of the nearest of ascending places; null if it is further off than its neighbor, as after a run’s end. */
 export function nearest(places: readonly number[], place: number): number | null {
   let low = 0;
   let high = places.length - 1;

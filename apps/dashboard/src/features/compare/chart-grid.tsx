@@ -1,10 +1,10 @@
 'use client';
 
-import { useUrlParams } from '../../url.ts';
-import charts from '../step/charts.module.css';
-import type { MetricView } from '../step/metrics.ts';
-import { readScale, type StepRange, writeRange, writeScale } from '../step/view-params.ts';
-import type { XUnit } from '../step/x-axis.ts';
+import charts from '../chart/charts.module.css';
+import type { MetricView } from '../chart/metrics.ts';
+import { useScales, useZoom } from '../chart/use-view-params.ts';
+import type { StepRange } from '../chart/view-params.ts';
+import type { XUnit } from '../chart/x-axis.ts';
 import { CompareChart } from './compare-chart.tsx';
 import type { Line } from './lines.ts';
 import type { Pointing } from './readout.tsx';
@@ -20,7 +20,8 @@ interface GridProps extends Pointing {
 
 /** A chart for each view, all of the same places. */
 export function ChartGrid({ views, lines, align, range, whole, ...pointing }: GridProps) {
-  const [params, setParams] = useUrlParams();
+  const scaleOf = useScales();
+  const zoom = useZoom();
   const from = range.from ?? whole[0];
   const shown = [from, Math.max(range.to ?? whole[1], from + 1)] as const;
   return (
@@ -33,9 +34,8 @@ export function ChartGrid({ views, lines, align, range, whole, ...pointing }: Gr
           align={align}
           shown={shown}
           whole={whole}
-          scale={readScale(view.metric, params)}
-          onScale={(scale) => setParams(writeScale(view.metric, scale, params))}
-          onZoom={(next) => setParams(writeRange(next ?? {}), 'push')}
+          {...scaleOf(view.metric)}
+          onZoom={zoom}
           {...pointing}
         />
       ))}

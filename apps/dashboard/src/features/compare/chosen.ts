@@ -1,8 +1,8 @@
 'use client';
 
 import { useSyncExternalStore } from 'react';
-import { announce } from '../shell/announcer.tsx';
-import { MOST_RUNS, readRuns, writeRuns } from './compare-params.ts';
+import { announce } from '../../components/announcer.tsx';
+import { askedRuns, MAX_RUNS } from './compare-params.ts';
 
 const KEY = 'evenkeel.marked';
 
@@ -16,7 +16,7 @@ function subscribe(listener: () => void): () => void {
 }
 
 function read(): readonly string[] {
-  chosen ??= readRuns(new URLSearchParams({ runs: remembered() })).ids;
+  chosen ??= askedRuns(remembered().split(',')).ids;
   return chosen;
 }
 
@@ -30,7 +30,7 @@ function remembered(): string {
 
 function remember(ids: readonly string[]): void {
   try {
-    sessionStorage.setItem(KEY, writeRuns(ids).runs ?? '');
+    sessionStorage.setItem(KEY, ids.join(','));
   } catch {
     // likewise: the marks are kept until the page is left
   }
@@ -46,8 +46,8 @@ function choose(next: readonly string[]): void {
 export function toggleChosen(id: string): void {
   const marked = read();
   const isMarked = marked.includes(id);
-  if (!isMarked && marked.length >= MOST_RUNS) {
-    announce(`${MOST_RUNS} runs are marked; no more can be compared`);
+  if (!isMarked && marked.length >= MAX_RUNS) {
+    announce(`${MAX_RUNS} runs are marked; no more can be compared`);
     return;
   }
   const next = isMarked ? marked.filter((other) => other !== id) : [...marked, id];

@@ -1,13 +1,13 @@
 'use client';
 
 import { useId, useMemo, useState } from 'react';
-import { formatCount, formatNumber } from '../../format.ts';
-import { ChartHeading } from '../step/chart-heading.tsx';
-import charts from '../step/charts.module.css';
-import type { MetricView } from '../step/metrics.ts';
-import { steer } from '../step/steer.ts';
-import type { StepRange } from '../step/view-params.ts';
-import type { XUnit } from '../step/x-axis.ts';
+import { formatCount, formatNumber } from '../../components/format.ts';
+import { ChartHeading } from '../chart/chart-heading.tsx';
+import charts from '../chart/charts.module.css';
+import type { MetricView } from '../chart/metrics.ts';
+import { steer } from '../chart/steer.ts';
+import type { StepRange } from '../chart/view-params.ts';
+import type { XUnit } from '../chart/x-axis.ts';
 import { axisOf } from './align.ts';
 import { isWide, type Line, readAt } from './lines.ts';
 import { type Pointing, Readout } from './readout.tsx';
@@ -30,13 +30,13 @@ interface Props extends Pointing {
 
 /** One metric of all runs. */
 export function CompareChart(props: Props) {
-  const { view, lines, hidden, align, shown, whole, emphasised, onScale, onZoom } = props;
+  const { view, lines, hidden, align, shown, whole, emphasized, onScale, onZoom } = props;
   const drawn = useMemo(() => lines.filter(({ id }) => !hidden.has(id)), [lines, hidden]);
   const scale = props.scale ?? view.scale;
   const log = scale === 'log' || (scale === 'auto' && isWide(drawn));
   const title = useId();
   const [place, setPlace] = useState<number | null>(null);
-  const { target, plot } = usePlot({ drawn, log, align, shown, emphasised, onZoom, onPlace: setPlace });
+  const { target, plot } = usePlot({ drawn, log, align, shown, emphasized, onZoom, onPlace: setPlace });
   const read = (line: Line) => wordsAt(line, place, shown[1]);
   const where = `${place === null ? 'latest' : wordsOf(align, place)}${meansOf(drawn)}`;
   return (
@@ -63,8 +63,8 @@ export function CompareChart(props: Props) {
 
 /** Of how many steps a value is the mean, where it is not of one alone. */
 function meansOf(lines: readonly Line[]): string {
-  const most = Math.max(1, ...lines.map(({ columnSteps }) => columnSteps));
-  return most > 1 ? ` · means of ${formatCount(most)} steps${lines.length > 1 ? ' at most' : ''}` : '';
+  const max = Math.max(1, ...lines.map(({ columnSteps }) => columnSteps));
+  return max > 1 ? ` · means of ${formatCount(max)} steps${lines.length > 1 ? ' at most' : ''}` : '';
 }
 
 function wordsAt(line: Line, place: number | null, end: number): string {

@@ -1,16 +1,17 @@
 'use client';
 
 import { Button } from '@mantine/core';
+import { useQueryStates } from 'nuqs';
 import { useMemo } from 'react';
-import { useUrlParams } from '../../url.ts';
-import charts from '../step/charts.module.css';
-import { SmoothingSelect, UnitSelect } from '../step/charts-toolbar.tsx';
-import { readSmoothing, readUnit, type StepRange, writeRange } from '../step/view-params.ts';
-import type { XUnit } from '../step/x-axis.ts';
-import { reachOf } from './align.ts';
+import charts from '../chart/charts.module.css';
+import { SmoothingSelect, UnitSelect } from '../chart/charts-toolbar.tsx';
+import { useZoom } from '../chart/use-view-params.ts';
+import { type StepRange, VIEW_PARAMS } from '../chart/view-params.ts';
+import type { XUnit } from '../chart/x-axis.ts';
+import { rangeOf } from './align.ts';
 import { ChartGrid } from './chart-grid.tsx';
 import { wordsOf } from './compare-chart.tsx';
-import { readPlaces } from './compare-params.ts';
+import { PLACE_PARAMS, placeRange } from './compare-params.ts';
 import { COMPARE_SERIES, COMPARE_VIEWS, compareViews } from './compare-views.ts';
 import { CustomCharts } from './custom-charts.tsx';
 import { LeftOut } from './left-out.tsx';
@@ -19,12 +20,13 @@ import type { Pointing } from './readout.tsx';
 import type { ComparedRun } from './use-compared.ts';
 import { useLines } from './use-lines.ts';
 
+const CHART_PARAMS = { ...PLACE_PARAMS, x: VIEW_PARAMS.x, smooth: VIEW_PARAMS.smooth };
+
 /** All runs in one chart for each metric; range, alignment, axes and smoothing are in the address. */
 export function CompareCharts({ runs, ...pointing }: { runs: readonly ComparedRun[] } & Pointing) {
-  const [params] = useUrlParams();
-  const align = readUnit(params);
-  const halfLife = readSmoothing(params);
-  const { from, to } = readPlaces(params);
+  const [params] = useQueryStates(CHART_PARAMS);
+  const { x: align, smooth: halfLife } = params;
+  const { from, to } = placeRange(params);
   const range = useMemo(() => ({ from, to }), [from, to]);
   const shared = { align, range, halfLife };
   const {
@@ -37,10 +39,10 @@ export function CompareCharts({ runs, ...pointing }: { runs: readonly ComparedRu
   const known = [...new Set(read.flatMap((chart) => Object.keys(chart?.series ?? {})))].join('\n');
   const views = useMemo(() => compareViews(known.split('\n')), [known]);
   const visible = places.filter((_, at) => !pointing.hidden.has(runs[at]?.id ?? ''));
-  const grid = { ...shared, ...pointing, whole: reachOf(visible) ?? ([0, 1] as const) };
+  const grid = { ...shared, ...pointing, whole: rangeOf(visible) ?? ([0, 1] as const) };
   return (
     <section aria-label="Charts" aria-busy={isReading}>
-      <Toolbar {...shared} />
+      <Toolbar range={range} />
       <ReadError error={error} />
       <LeftOut runs={runs} charts={read} align={align} />
       <ChartGrid views={views} lines={lines} {...grid} />
@@ -49,16 +51,17 @@ export function CompareCharts({ runs, ...pointing }: { runs: readonly ComparedRu
   );
 }
 
-function Toolbar({ align, range, halfLife }: { align: XUnit; range: StepRange; halfLife: number | null }) {
-  const [, setParams] = useUrlParams();
+function Toolbar({ range }: { range: StepRange }) {
+  const [{ x: align, smooth: halfLife }, setParams] = useQueryStates(CHART_PARAMS);
+  const zoom = useZoom();
   // The range goes with the unit that it is in.
-  const realign = (unit: Record<string, string | null>) => setParams({ ...unit, ...writeRange({}) });
+  const realign = (x: XUnit) => setParams({ x, from: null, to: null });
   return (
     <div className={charts.toolbar}>
-      <ShownRange align={align} range={range} onReset={() => setParams(writeRange({}), 'push')} />
+      <ShownRange align={align} range={range} onReset={() => zoom(null)} />
       <span className={charts.controls}>
         <UnitSelect name="Align by" unit={align} onChange={realign} />
-        <SmoothingSelect halfLife={halfLife} onChange={setParams} />
+        <SmoothingSelect halfLife={halfLife} onChange={(smooth) => setParams({ smooth })} />
       </span>
     </div>
   );

@@ -5,7 +5,7 @@ import Link from 'next/link';
 import { useEffect } from 'react';
 import classes from './board-marks.module.css';
 import { clearChosen, toggleChosen, useChosen } from './chosen.ts';
-import { compareHref, MOST_RUNS } from './compare-params.ts';
+import { compareHref, MAX_RUNS } from './compare-params.ts';
 
 /** Leads from the marked runs of a list to their comparison. */
 export function CompareMarked() {
@@ -20,7 +20,7 @@ export function CompareMarked() {
       <UnstyledButton className={classes.clear} onClick={clearChosen}>
         Clear
       </UnstyledButton>
-      {ids.length === MOST_RUNS && <small>{MOST_RUNS} at most</small>}
+      {ids.length === MAX_RUNS && <small>{MAX_RUNS} at most</small>}
     </span>
   );
 }

@@ -1,13 +1,13 @@
 'use client';
 
 import Link from 'next/link';
+import { useQueryStates } from 'nuqs';
 import { useMemo, useState } from 'react';
 import { useLiveBoard } from '../../live/use-live.ts';
-import { useUrlParams } from '../../url.ts';
 import { AddRun } from './add-run.tsx';
 import classes from './compare.module.css';
 import { CompareCharts } from './compare-charts.tsx';
-import { readHidden, readRuns, toggleHidden, writeRuns } from './compare-params.ts';
+import { askedRuns, RUNS_PARAMS, toggled } from './compare-params.ts';
 import { ConfigTable } from './config-table.tsx';
 import { Notices } from './notices.tsx';
 import { RunList } from './run-list.tsx';
@@ -16,25 +16,25 @@ import { ValuesTable } from './values-table.tsx';
 
 /** Runs side by side; which, and how, is in the address. */
 export function ComparePage() {
-  const [params, setParams] = useUrlParams();
-  const asked = useAsked(params.get('runs') ?? '');
+  const [params, setParams] = useQueryStates(RUNS_PARAMS);
+  const asked = useMemo(() => askedRuns(params.runs), [params.runs]);
   const { runs, failed } = useCompared(asked.ids);
-  const hidden = useHidden(params.get('hide') ?? '');
-  const [emphasised, setEmphasised] = useState<string | null>(null);
+  const hidden = useMemo(() => new Set(params.hide), [params.hide]);
+  const [emphasized, setEmphasized] = useState<string | null>(null);
   useLiveBoard((alerted) => runs.find(({ id }) => id === alerted)?.run.name);
 
   const pointing = {
     hidden,
-    onEmphasise: (id: string | null) => setEmphasised(id !== null && hidden.has(id) ? null : id),
+    onEmphasize: (id: string | null) => setEmphasized(id !== null && hidden.has(id) ? null : id),
     onToggle: (id: string) => {
-      setEmphasised(null);
-      setParams(toggleHidden([...hidden], id));
+      setEmphasized(null);
+      setParams(({ hide }) => ({ hide: toggled(hide, id) }));
     },
   };
   const remove = (id: string) => {
-    setEmphasised(null);
-    const kept = hidden.has(id) ? toggleHidden([...hidden], id) : {};
-    setParams({ ...writeRuns(asked.ids.filter((other) => other !== id)), ...kept }, 'push');
+    setEmphasized(null);
+    const without = (ids: readonly string[]) => ids.filter((other) => other !== id);
+    setParams({ runs: without(asked.ids), hide: without(params.hide) }, { history: 'push' });
     document.querySelector<HTMLElement>('input[type="search"]')?.focus(); // what had the focus is gone
   };
   return (
@@ -44,7 +44,7 @@ export function ComparePage() {
         <AddRun
           ids={asked.ids}
           takesFocus={asked.ids.length < 2}
-          onAdd={(id) => setParams(writeRuns([...asked.ids, id]), 'push')}
+          onAdd={(id) => setParams({ runs: [...asked.ids, id] }, { history: 'push' })}
         />
       </div>
       <Notices asked={asked} failed={failed} />
@@ -54,19 +54,11 @@ export function ComparePage() {
           <RunList runs={runs} onRemove={remove} {...pointing} />
           <ConfigTable runs={runs} />
           <ValuesTable runs={runs} />
-          <CompareCharts runs={runs} emphasised={emphasised} {...pointing} />
+          <CompareCharts runs={runs} emphasized={emphasized} {...pointing} />
         </>
       )}
     </>
   );
-}
-
-function useAsked(runs: string) {
-  return useMemo(() => readRuns(new URLSearchParams({ runs })), [runs]);
-}
-
-function useHidden(hide: string) {
-  return useMemo(() => new Set(readHidden(new URLSearchParams({ hide }))), [hide]);
 }
 
 function headingOf(runs: number): string {

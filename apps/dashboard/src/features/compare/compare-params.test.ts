@@ -1,23 +1,25 @@
+import { createLoader } from 'nuqs/server';
 import { expect, test } from 'vitest';
-import { compareHref, MOST_RUNS, readHidden, readPlaces, readRuns, toggleHidden } from './compare-params.ts';
+import { askedRuns, compareHref, loadCompared, MAX_RUNS, PLACE_PARAMS, placeRange, toggled } from './compare-params.ts';
 
 const idOf = (at: number) => `01890a5d-ac96-774b-bcce-${String(at).padStart(12, '0')}`;
-const runsOf = (text: string) => readRuns(new URLSearchParams({ runs: text }));
+const runsOf = (text: string) => askedRuns(loadCompared({ runs: text }).runs);
+const loadPlaces = createLoader(PLACE_PARAMS);
 
 test('runs come in the order of the address, each once, however they are written', () => {
   const asked = runsOf(`${idOf(2)}, ${idOf(1)},,${idOf(2).toUpperCase()},`);
   expect(asked).toEqual({ ids: [idOf(2), idOf(1)], malformed: [], beyond: 0 });
   expect(runsOf('')).toEqual({ ids: [], malformed: [], beyond: 0 });
-  expect(readRuns(new URL(compareHref([idOf(1), idOf(2)]), 'http://here').searchParams).ids).toEqual([
+  expect(askedRuns(loadCompared(new URL(compareHref([idOf(1), idOf(2)]), 'http://here')).runs).ids).toEqual([
     idOf(1),
     idOf(2),
   ]);
 });
 
-test('what is no id is told, and more than twenty are counted', () => {
-  const many = Array.from({ length: MOST_RUNS + 3 }, (_, at) => idOf(at));
+test('what is no id is reported, and more than twenty are counted', () => {
+  const many = Array.from({ length: MAX_RUNS + 3 }, (_, at) => idOf(at));
   expect(runsOf(['<b>', ...many, 'x', 'x'].join())).toEqual({
-    ids: many.slice(0, MOST_RUNS),
+    ids: many.slice(0, MAX_RUNS),
     malformed: ['<b>', 'x'],
     beyond: 3,
   });
@@ -32,13 +34,12 @@ test.each([
   ['from=-5&to=-7', {}],
   ['from=&to=99999999999999999', {}],
 ])('the range of %s', (query, range) => {
-  expect(readPlaces(new URLSearchParams(query))).toEqual(range);
+  expect(placeRange(loadPlaces(query))).toEqual(range);
 });
 
 test('a run is hidden and shown again', () => {
-  const { hide } = toggleHidden([idOf(1)], idOf(2));
-  const hidden = readHidden(new URLSearchParams({ hide: hide ?? '' }));
-  expect(hidden).toEqual([idOf(1), idOf(2)]);
-  expect(toggleHidden(hidden, idOf(1))).toEqual({ hide: idOf(2) });
-  expect(toggleHidden([idOf(2)], idOf(2))).toEqual({ hide: null });
+  const { hide } = loadCompared({ hide: idOf(1) });
+  expect(toggled(hide, idOf(2))).toEqual([idOf(1), idOf(2)]);
+  expect(toggled([idOf(1), idOf(2)], idOf(1))).toEqual([idOf(2)]);
+  expect(toggled(hide, idOf(1))).toEqual([]);
 });

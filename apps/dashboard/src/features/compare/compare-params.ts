@@ -1,8 +1,10 @@
 import { runId } from '@evenkeel/protocol';
-import type { StepRange } from '../step/view-params.ts';
+import { createLoader, parseAsArrayOf, parseAsString } from 'nuqs/server';
+import { parseAsIntegerWithin } from '../../components/url-parsers.ts';
+import type { StepRange } from '../chart/view-params.ts';
 
 /** Lines that a chart can hold and eyes can follow. */
-export const MOST_RUNS = 20;
+export const MAX_RUNS = 20;
 
 export interface AskedRuns {
   /** Of the runs to draw, in the order of the address. */
@@ -13,12 +15,26 @@ export interface AskedRuns {
   beyond: number;
 }
 
-/** `?runs=ID,ID`. Server and browser read the address alike, so that both speak of the same queries. */
-export function readRuns(params: URLSearchParams): AskedRuns {
-  const asked = list(params.get('runs')).map((text) => ({ text, id: runId.safeParse(text).data }));
-  const ids = [...new Set(asked.flatMap(({ id }) => id ?? []))];
+const ids = parseAsArrayOf(parseAsString).withDefault([]);
+
+/** The search parameters of which runs are compared. */
+export const RUNS_PARAMS = {
+  /** Ids of runs, in the order in which they are drawn. */
+  runs: ids,
+  /** Ids of runs that the charts leave out for the moment. */
+  hide: ids,
+};
+
+/** Reads the search parameters on the server. */
+export const loadCompared = createLoader(RUNS_PARAMS);
+
+/** What of a list of ids can be compared, and what cannot. */
+export function askedRuns(list: readonly string[]): AskedRuns {
+  const texts = list.map((text) => text.trim()).filter((text) => text !== '');
+  const asked = texts.map((text) => ({ text, id: runId.safeParse(text).data }));
+  const known = [...new Set(asked.flatMap(({ id }) => id ?? []))];
   const malformed = [...new Set(asked.flatMap(({ text, id }) => (id ? [] : [text])))];
-  return { ids: ids.slice(0, MOST_RUNS), malformed, beyond: Math.max(0, ids.length - MOST_RUNS) };
+  return { ids: known.slice(0, MAX_RUNS), malformed, beyond: Math.max(0, known.length - MAX_RUNS) };
 }
 
 /** The address of a comparison. */
@@ -26,37 +42,18 @@ export function compareHref(ids: readonly string[]): string {
   return `/compare?runs=${ids.join(',')}`;
 }
 
-export function writeRuns(ids: readonly string[]): Record<'runs', string | null> {
-  return { runs: ids.join(',') || null };
-}
-
-/** `?hide=ID,ID`: runs that the charts leave out for the moment. */
-export function readHidden(params: URLSearchParams): string[] {
-  return list(params.get('hide'));
-}
-
 /** Hides a run, or no longer. */
-export function toggleHidden(hidden: readonly string[], id: string): Record<'hide', string | null> {
-  const next = hidden.includes(id) ? hidden.filter((other) => other !== id) : [...hidden, id];
-  return { hide: next.join(',') || null };
+export function toggled(hidden: readonly string[], id: string): string[] {
+  return hidden.includes(id) ? hidden.filter((other) => other !== id) : [...hidden, id];
 }
 
-function list(text: string | null): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}
+const place = parseAsIntegerWithin(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 
-/** `?from=100&to=200`, in steps, tokens or milliseconds, as the x axis counts; what makes no sense is left out. */
-export function readPlaces(params: URLSearchParams): StepRange {
-  const from = readPlace(params.get('from'));
-  const to = readPlace(params.get('to'));
-  if (from !== undefined && to !== undefined && from >= to) return {};
-  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
-}
+/** The search parameters of the range in view, in steps, tokens or milliseconds, as the x axis counts. */
+export const PLACE_PARAMS = { from: place, to: place };
 
-function readPlace(text: string | null): number | undefined {
-  const place = Number(text);
-  return text && /^-?\d+$/.test(text) && Number.isSafeInteger(place) ? place : undefined;
+/** The range of search parameters; one that does not end after it begins is left out. */
+export function placeRange({ from, to }: Record<'from' | 'to', number | null>): StepRange {
+  if (from !== null && to !== null && from >= to) return {};
+  return { ...(from !== null && { from }), ...(to !== null && { to }) };
 }

@@ -1,17 +1,17 @@
 import uPlot from 'uplot';
-import { drawLabel } from '../step/label-draw.ts';
-import { clipToPlot, drawNonFinite } from '../step/markers.ts';
+import { drawLabel } from '../chart/label-draw.ts';
+import { clipToPlot, drawNonFinite } from '../chart/markers.ts';
 import { nearest } from './align.ts';
 import type { Line } from './lines.ts';
 
 /** More filled bands than this would hide one another; of more, only the edges are drawn. */
-const MOST_BANDS = 5;
-const WIDTH = { plain: 1.75, emphasised: 3, raw: 1 };
+const MAX_BANDS = 5;
+const WIDTH = { plain: 1.75, emphasized: 3, raw: 1 };
 const POINT_SIZE = 6;
 const ALPHA = { behind: 0.18, raw: 0.35, band: 0.12, edge: 0.4 };
 
-/** The colour of a custom property in the scheme of the page. */
-function cssColour(property: string): string {
+/** The color of a custom property in the scheme of the page. */
+function cssColor(property: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(property);
 }
 
@@ -24,7 +24,7 @@ export function seriesOf(lines: readonly Line[]): uPlot.Series[] {
 }
 
 function strokeOf({ look, places }: Line): uPlot.Series {
-  const stroke = () => cssColour(look.colour);
+  const stroke = () => cssColor(look.color);
   const dash = look.dash.map((length) => length * devicePixelRatio);
   const points = { show: places.length === 1, size: 6, fill: stroke };
   return { stroke, width: WIDTH.plain, ...(dash.length > 0 && { dash }), points };
@@ -51,13 +51,13 @@ export function pointsOf(lines: () => readonly Line[]): uPlot.Cursor.Points {
     },
     fill: (plot, at) => {
       const line = lines()[at - (plot.series.length - lines().length)];
-      return cssColour(line?.look.colour ?? '--ek-muted');
+      return cssColor(line?.look.color ?? '--ek-muted');
     },
   };
 }
 
 /** The run with this id comes forward, the others go back; with null, all are alike. */
-export function emphasise(plot: uPlot, lines: readonly Line[], id: string | null): void {
+export function emphasize(plot: uPlot, lines: readonly Line[], id: string | null): void {
   const firstMain = plot.series.length - lines.length;
   plot.series.forEach((series, at) => {
     if (at === 0) return;
@@ -65,25 +65,25 @@ export function emphasise(plot: uPlot, lines: readonly Line[], id: string | null
     const line = lines[(at - 1) % lines.length];
     const isBehind = id !== null && line?.id !== id;
     series.alpha = isBehind ? ALPHA.behind : isRaw ? ALPHA.raw : 1;
-    if (!isRaw) series.width = id !== null && !isBehind ? WIDTH.emphasised : WIDTH.plain;
+    if (!isRaw) series.width = id !== null && !isBehind ? WIDTH.emphasized : WIDTH.plain;
   });
   plot.redraw(false);
 }
 
-/** Whose bands are drawn, from least to greatest value of each column: where a column is one step, there is none. */
+/** Whose bands are drawn, from the min to the max of each column: where a column is one step, there is none. */
 export function bandedOf(lines: readonly Line[], id: string | null): Line[] {
   return lines.filter((line) => line.columnSteps > 1 && (id === null || line.id === id));
 }
 
-/** Least and greatest value within a range of places, so that no spike lies outside the axis. */
+/** Min and max within a range of places, so that no spike lies outside the axis. */
 export function extentOf(lines: readonly Line[], [from, to]: readonly [number, number], log: boolean) {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const line of lines) {
     line.places.forEach((place, at) => {
-      const [least, greatest] = [line.low[at] ?? null, line.high[at] ?? null];
-      if (place < from || place > to || least === null || greatest === null) return;
-      if (!log || least > 0) low = Math.min(low, least);
-      high = Math.max(high, greatest);
+      const [min, max] = [line.low[at] ?? null, line.high[at] ?? null];
+      if (place < from || place > to || min === null || max === null) return;
+      if (!log || min > 0) low = Math.min(low, min);
+      high = Math.max(high, max);
     });
   }
   return low <= high ? ([low, high] as const) : null;
@@ -96,8 +96,8 @@ export function drawBands(plot: uPlot, lines: readonly Line[], log: boolean): vo
   clipToPlot(plot);
   ctx.lineWidth = devicePixelRatio;
   for (const line of lines) {
-    ctx.fillStyle = ctx.strokeStyle = cssColour(line.look.colour);
-    for (const band of unbroken(line, log)) drawBand(plot, band, lines.length <= MOST_BANDS);
+    ctx.fillStyle = ctx.strokeStyle = cssColor(line.look.color);
+    for (const band of unbroken(line, log)) drawBand(plot, band, lines.length <= MAX_BANDS);
   }
   ctx.restore();
 }
@@ -108,9 +108,9 @@ type Corner = readonly [place: number, low: number, high: number];
 function unbroken({ places, low, high }: Line, log: boolean): Corner[][] {
   const stretches: Corner[][] = [[]];
   places.forEach((place, at) => {
-    const [least, greatest] = [low[at] ?? null, high[at] ?? null];
-    if (least === null || greatest === null || (log && least <= 0)) stretches.push([]);
-    else stretches.at(-1)?.push([place, least, greatest]);
+    const [min, max] = [low[at] ?? null, high[at] ?? null];
+    if (min === null || max === null || (log && min <= 0)) stretches.push([]);
+    else stretches.at(-1)?.push([place, min, max]);
   });
   return stretches.filter(({ length }) => length > 1);
 }
@@ -132,7 +132,7 @@ function drawBand(plot: uPlot, corners: readonly Corner[], isFilled: boolean): v
 
 export function drawLost(plot: uPlot, lines: readonly Line[]): void {
   for (const { places, nonFinite, look } of lines) {
-    drawNonFinite(plot, { steps: places, nonFinite }, cssColour(look.colour));
+    drawNonFinite(plot, { steps: places, nonFinite }, cssColor(look.color));
   }
 }
 
@@ -149,7 +149,7 @@ export function drawNumbers(plot: uPlot, lines: readonly Line[], id: string | nu
     const [x, y] = end;
     if (taken.some(([left, top]) => Math.abs(left - x) < 2 * height && Math.abs(top - y) < height)) continue;
     taken.push(end);
-    ctx.fillStyle = cssColour(line.look.colour);
+    ctx.fillStyle = cssColor(line.look.color);
     const fitsGutter = line.number < 10 && x > bbox.left + bbox.width - height;
     drawLabel(plot, String(line.number), x, y - height / 2, fitsGutter ? 'right' : undefined);
   }

@@ -1,16 +1,12 @@
-import type { AppRouter } from '@evenkeel/api';
 import { keepPreviousData, skipToken } from '@tanstack/react-query';
-import type { TRPCOptionsProxy } from '@trpc/tanstack-react-query';
-import type { SeriesKey } from '../../trpc/client.tsx';
-import { customNamesRequest, type StepRange } from '../step/view-params.ts';
+import type { Queries, SeriesKey } from '../../trpc/client.tsx';
+import { customNamesRequest, type StepRange } from '../chart/view-params.ts';
 import { COMPARE_SERIES } from './compare-views.ts';
 
 /** About one for every pixel of a chart, of which two stand side by side; a zoom reads more. */
 const COLUMNS = 400;
 /** Runs that go on are read again so often. */
 const FOLLOW_MS = 5_000;
-
-type Queries = TRPCOptionsProxy<AppRouter>;
 
 /** A run that is not there is not asked for again. */
 export function runQuery(trpc: Queries, run: string) {
@@ -41,14 +37,14 @@ export function columnsQuery(
 }
 
 /** The first names of a run's custom scalars, as the address has them. */
-export function customNamesQuery(trpc: Queries, { run, isLive }: Asked, params: URLSearchParams, limit: number) {
-  return trpc.run.customNames.queryOptions(customNamesRequest(run, params, limit), {
+export function customNamesQuery(trpc: Queries, { run, isLive }: Asked, scalar: string | null, limit: number) {
+  return trpc.run.customNames.queryOptions(customNamesRequest(run, scalar, limit), {
     placeholderData: keepPreviousData,
     refetchInterval: isLive && FOLLOW_MS,
   });
 }
 
-/** The least and the greatest of a run's whole timeline. */
+/** The min and the max of a run's whole timeline. */
 export function extremesQuery(trpc: Queries, { run, isLive }: Asked) {
   const input = { run, columns: 1, series: ['loss', 'tevMean', 'gradVar'] satisfies SeriesKey[] };
   return trpc.step.chart.queryOptions(input, { refetchInterval: isLive && FOLLOW_MS });

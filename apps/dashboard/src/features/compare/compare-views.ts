@@ -1,5 +1,5 @@
 import type { SeriesKey } from '../../trpc/client.tsx';
-import { METRIC_VIEWS, type MetricView } from '../step/metrics.ts';
+import { METRIC_VIEWS, type MetricView } from '../chart/metrics.ts';
 
 /** What every comparison draws: a line for each run, and so nothing beside a metric or around it. */
 export const COMPARE_VIEWS: readonly MetricView[] = METRIC_VIEWS.flatMap(({ deviation, beside, ...view }) => [

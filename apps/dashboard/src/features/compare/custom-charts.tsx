@@ -1,21 +1,14 @@
 'use client';
 
 import { Button } from '@mantine/core';
+import { useQueryStates } from 'nuqs';
 import { useMemo } from 'react';
-import { formatCount } from '../../format.ts';
-import { useUrlParams } from '../../url.ts';
-import { SearchField } from '../shell/search-field.tsx';
-import charts from '../step/charts.module.css';
-import { customViews } from '../step/metrics.ts';
-import {
-  CUSTOM_PAGE,
-  MOST_CUSTOM,
-  readCustom,
-  SCALAR_SEARCH,
-  type StepRange,
-  writeCustom,
-} from '../step/view-params.ts';
-import type { XUnit } from '../step/x-axis.ts';
+import { formatCount } from '../../components/format.ts';
+import { SearchField } from '../../components/search-field.tsx';
+import charts from '../chart/charts.module.css';
+import { customViews } from '../chart/metrics.ts';
+import { CUSTOM_PAGE, MAX_CUSTOM, type StepRange, VIEW_PARAMS } from '../chart/view-params.ts';
+import type { XUnit } from '../chart/x-axis.ts';
 import { ChartGrid } from './chart-grid.tsx';
 import classes from './compare.module.css';
 import { ReadError } from './read-error.tsx';
@@ -23,6 +16,8 @@ import type { Pointing } from './readout.tsx';
 import type { ComparedRun } from './use-compared.ts';
 import { useCustomNames } from './use-custom-names.ts';
 import { useLines } from './use-lines.ts';
+
+const NAME_PARAMS = { custom: VIEW_PARAMS.custom, scalar: VIEW_PARAMS.scalar };
 
 interface Props extends Pointing {
   runs: readonly ComparedRun[];
@@ -34,10 +29,10 @@ interface Props extends Pointing {
 
 /** What some runs measure beyond what every run does; read once it is asked for. */
 export function CustomCharts(props: Props) {
-  const [params, setParams] = useUrlParams();
-  const most = readCustom(params, 0);
-  const { names, total, isWhole } = useCustomNames(props.runs, params, Math.max(most, CUSTOM_PAGE));
-  const isSearched = Boolean(params.get(SCALAR_SEARCH));
+  const [{ custom, scalar }, setNames] = useQueryStates(NAME_PARAMS);
+  const max = custom ?? 0;
+  const { names, total, isWhole } = useCustomNames(props.runs, scalar, Math.max(max, CUSTOM_PAGE));
+  const isSearched = scalar !== null;
   if (total === 0 && !isSearched) return null;
   const count = `${formatCount(total)}${isWhole ? '' : ' or more'}`;
   return (
@@ -46,18 +41,23 @@ export function CustomCharts(props: Props) {
         <Button
           size="xs"
           variant="default"
-          aria-expanded={most > 0}
-          onClick={() => setParams(most > 0 ? { custom: null, [SCALAR_SEARCH]: null } : writeCustom(CUSTOM_PAGE))}
+          aria-expanded={max > 0}
+          onClick={() => setNames(max > 0 ? null : { custom: CUSTOM_PAGE })}
         >
-          {most > 0 ? 'Hide custom scalars' : `Show custom scalars (${count})`}
+          {max > 0 ? 'Hide custom scalars' : `Show custom scalars (${count})`}
         </Button>
-        {most > 0 && (total > CUSTOM_PAGE || isSearched) && (
-          <SearchField label="Find a custom scalar" placeholder="Find by name" name={SCALAR_SEARCH} />
+        {max > 0 && (total > CUSTOM_PAGE || isSearched) && (
+          <SearchField
+            label="Find a custom scalar"
+            placeholder="Find by name"
+            value={scalar}
+            onSearch={(text) => setNames({ scalar: text })}
+          />
         )}
       </div>
-      {most > 0 && <Shown {...props} names={names} most={most} />}
-      {most > 0 && total > most && most < MOST_CUSTOM && (
-        <Button size="xs" variant="default" onClick={() => setParams(writeCustom(most + CUSTOM_PAGE))}>
+      {max > 0 && <Shown {...props} names={names} max={max} />}
+      {max > 0 && total > max && max < MAX_CUSTOM && (
+        <Button size="xs" variant="default" onClick={() => setNames({ custom: max + CUSTOM_PAGE })}>
           Show more of {count}
         </Button>
       )}
@@ -65,8 +65,8 @@ export function CustomCharts(props: Props) {
   );
 }
 
-function Shown({ names, most, runs, halfLife, ...shown }: Props & { names: readonly string[]; most: number }) {
-  const views = useMemo(() => customViews(names.slice(0, most)), [names, most]);
+function Shown({ names, max, runs, halfLife, ...shown }: Props & { names: readonly string[]; max: number }) {
+  const views = useMemo(() => customViews(names.slice(0, max)), [names, max]);
   const series = useMemo(() => views.map(({ metric }) => metric), [views]);
   const { lines, error } = useLines(runs, { align: shown.align, range: shown.range, halfLife, views, series });
   return (

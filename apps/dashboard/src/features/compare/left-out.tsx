@@ -1,5 +1,5 @@
 import type { Chart } from '../../trpc/client.tsx';
-import type { XUnit } from '../step/x-axis.ts';
+import type { XUnit } from '../chart/x-axis.ts';
 import classes from './compare.module.css';
 import type { ComparedRun } from './use-compared.ts';
 
@@ -14,12 +14,12 @@ interface Props {
 export function LeftOut({ runs, charts, align }: Props) {
   const read = runs.map(({ run }, at) => ({ name: run.name, chart: charts[at] }));
   const empty = read.filter(({ chart }) => chart?.steps.length === 0);
-  const untold = read.filter(({ chart }) => chart?.steps.length && chart.tokens.every((tokens) => tokens === null));
+  const uncounted = read.filter(({ chart }) => chart?.steps.length && chart.tokens.every((tokens) => tokens === null));
   return (
     <>
       {empty.length > 0 && <p className={classes.note}>Without a step so far: {namesOf(empty)}.</p>}
-      {align === 'tokens' && untold.length > 0 && (
-        <p className={classes.note}>Left out, because they do not tell how many tokens they saw: {namesOf(untold)}.</p>
+      {align === 'tokens' && uncounted.length > 0 && (
+        <p className={classes.note}>Left out, because they have no token counts: {namesOf(uncounted)}.</p>
       )}
     </>
   );

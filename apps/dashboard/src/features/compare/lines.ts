@@ -1,9 +1,9 @@
 import type { Chart } from '../../trpc/client.tsx';
-import type { RunLook } from '../run/run-colour.ts';
-import { isPressedFlat, positiveExtent } from '../step/axis-range.ts';
-import type { MetricView } from '../step/metrics.ts';
-import { plotData } from '../step/plot-data.ts';
-import { smooth } from '../step/smoothing.ts';
+import { isPressedFlat, positiveExtent } from '../chart/axis-range.ts';
+import type { MetricView } from '../chart/metrics.ts';
+import { plotData } from '../chart/plot-data.ts';
+import { smooth } from '../chart/smoothing.ts';
+import type { RunLook } from '../run/run-color.ts';
 import { nearest } from './align.ts';
 
 /** Who is drawn. */

@@ -1,14 +1,14 @@
 'use client';
 
 import { Button } from '@mantine/core';
-import { useUrlParams } from '../../url.ts';
+import { useQueryState } from 'nuqs';
 import classes from './compare.module.css';
-import { type AskedRuns, MOST_RUNS, writeRuns } from './compare-params.ts';
+import { type AskedRuns, MAX_RUNS, RUNS_PARAMS } from './compare-params.ts';
 import type { Failed } from './use-compared.ts';
 
 /** What of the address is not compared, and why; the rest is. */
 export function Notices({ asked, failed }: { asked: AskedRuns; failed: readonly Failed[] }) {
-  const [, setParams] = useUrlParams();
+  const [, setRuns] = useQueryState('runs', RUNS_PARAMS.runs);
   const missing = failed.filter(({ isMissing }) => isMissing);
   const unread = failed.filter(({ isMissing }) => !isMissing);
   const isWrong = asked.malformed.length > 0 || asked.beyond > 0 || missing.length > 0;
@@ -24,13 +24,12 @@ export function Notices({ asked, failed }: { asked: AskedRuns; failed: readonly 
       ))}
       {asked.beyond > 0 && (
         <p>
-          Only the first {MOST_RUNS} runs are compared; {asked.beyond} more {asked.beyond === 1 ? 'is' : 'are'} left
-          out.
+          Only the first {MAX_RUNS} runs are compared; {asked.beyond} more {asked.beyond === 1 ? 'is' : 'are'} left out.
         </p>
       )}
       {isWrong && (
-        <Button size="compact-xs" variant="default" onClick={() => setParams(writeRuns(kept))}>
-          Take what is left out from the address
+        <Button size="compact-xs" variant="default" onClick={() => setRuns(kept)}>
+          Remove what is left out from the address
         </Button>
       )}
       {unread.map(({ id, message, retry }) => (

@@ -8,26 +8,26 @@ import classes from './readout.module.css';
 export interface Pointing {
   hidden: ReadonlySet<string>;
   /** The run that is pointed at. */
-  emphasised: string | null;
-  onEmphasise: (id: string | null) => void;
+  emphasized: string | null;
+  onEmphasize: (id: string | null) => void;
   onToggle: (id: string) => void;
 }
 
-interface Props extends Omit<Pointing, 'emphasised'> {
+interface Props extends Omit<Pointing, 'emphasized'> {
   lines: readonly Line[];
   /** In words, one for each line. */
   values: readonly string[];
 }
 
 /** Names of more runs have no room beside a chart. */
-const MOST_NAMES = 6;
+const MAX_NAMES = 6;
 
 /**
  * The value of each run at the crosshair, and the chart's legend: pointing at a run brings it forward, a click hides it.
  * The list of runs does the same for the keyboard, and so these do not take the Tab key.
  */
-export function Readout({ lines, values, hidden, onEmphasise, onToggle }: Props) {
-  const isNamed = lines.length <= MOST_NAMES;
+export function Readout({ lines, values, hidden, onEmphasize, onToggle }: Props) {
+  const isNamed = lines.length <= MAX_NAMES;
   return (
     <ul className={classes.readout} data-named={isNamed || undefined}>
       {lines.map(({ id, name, number, look }, at) => (
@@ -38,8 +38,8 @@ export function Readout({ lines, values, hidden, onEmphasise, onToggle }: Props)
             aria-pressed={!hidden.has(id)}
             title={hidden.has(id) ? `Show ${name}` : `Hide ${name}`}
             onClick={() => onToggle(id)}
-            onMouseEnter={() => onEmphasise(id)}
-            onMouseLeave={() => onEmphasise(null)}
+            onMouseEnter={() => onEmphasize(id)}
+            onMouseLeave={() => onEmphasize(null)}
           >
             <RunSwatch run={id} look={look} />
             <span className={classes.name}>

@@ -1,29 +1,29 @@
 'use client';
 
+import { Toggle } from '../../components/toggle.tsx';
 import { RunStatusMark } from '../run/run-status.tsx';
-import { Toggle } from '../shell/toggle.tsx';
 import classes from './compare.module.css';
 import type { Pointing } from './readout.tsx';
 import { RunHeading } from './run-heading.tsx';
 import type { ComparedRun } from './use-compared.ts';
 
-interface Props extends Omit<Pointing, 'emphasised'> {
+interface Props extends Omit<Pointing, 'emphasized'> {
   runs: readonly ComparedRun[];
   onRemove: (id: string) => void;
 }
 
 /** The runs side by side: which line is whose, and which of them are drawn. */
-export function RunList({ runs, hidden, onEmphasise, onToggle, onRemove }: Props) {
+export function RunList({ runs, hidden, onEmphasize, onToggle, onRemove }: Props) {
   return (
     <ul className={classes.runs} aria-label="Runs">
       {runs.map((each) => (
         <li
           key={each.id}
           data-hidden={hidden.has(each.id) || undefined}
-          onMouseEnter={() => onEmphasise(each.id)}
-          onMouseLeave={() => onEmphasise(null)}
-          onFocus={() => onEmphasise(each.id)}
-          onBlur={() => onEmphasise(null)}
+          onMouseEnter={() => onEmphasize(each.id)}
+          onMouseLeave={() => onEmphasize(null)}
+          onFocus={() => onEmphasize(each.id)}
+          onBlur={() => onEmphasize(null)}
         >
           <RunHeading run={each} />
           <span className={classes.project}>{each.run.project}</span>

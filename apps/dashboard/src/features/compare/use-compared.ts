@@ -3,8 +3,8 @@
 import { type UseQueryResult, useQueries, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { type RunDetail, useTRPC } from '../../trpc/client.tsx';
-import { looksOf, type RunLook } from '../run/run-colour.ts';
-import { timelineOf } from '../step/use-step-feed.ts';
+import { timelineOf } from '../chart/use-step-feed.ts';
+import { looksOf, type RunLook } from '../run/run-color.ts';
 import { runQuery } from './compare-queries.ts';
 
 export interface ComparedRun {
@@ -23,7 +23,7 @@ export interface Failed {
   retry: () => void;
 }
 
-/** A failure as tRPC tells it. */
+/** A failure as tRPC reports it. */
 interface ReadError {
   message: string;
   data?: { code?: string } | null;

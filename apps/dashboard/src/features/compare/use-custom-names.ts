@@ -9,11 +9,11 @@ interface Read {
 }
 
 /** The first names of the custom scalars that any of the runs has, so many, or more where the runs have others. */
-export function useCustomNames(runs: readonly ComparedRun[], params: URLSearchParams, limit: number) {
+export function useCustomNames(runs: readonly ComparedRun[], scalar: string | null, limit: number) {
   const trpc = useTRPC();
   return useQueries({
     queries: runs.map(({ id, run }) =>
-      customNamesQuery(trpc, { run: id, isLive: run.status === 'running' }, params, limit),
+      customNamesQuery(trpc, { run: id, isLive: run.status === 'running' }, scalar, limit),
     ),
     combine,
   });

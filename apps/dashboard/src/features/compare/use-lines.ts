@@ -3,9 +3,9 @@
 import { type UseQueryResult, useQueries } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { type Chart, type SeriesKey, useTRPC } from '../../trpc/client.tsx';
-import type { MetricView } from '../step/metrics.ts';
-import type { StepRange } from '../step/view-params.ts';
-import type { XUnit } from '../step/x-axis.ts';
+import type { MetricView } from '../chart/metrics.ts';
+import type { StepRange } from '../chart/view-params.ts';
+import type { XUnit } from '../chart/x-axis.ts';
 import { placesOf, stepsWithin } from './align.ts';
 import { columnsQuery } from './compare-queries.ts';
 import { type Line, lineOf } from './lines.ts';
@@ -32,7 +32,7 @@ const NOTHING: Chart = {
 };
 
 /**
- * The lines of each view, one for every run. The whole runs are read first: they tell which steps of each lie in the
+ * The lines of each view, one for every run. The whole runs are read first: they show which steps of each lie in the
  * range, and stand in for these until they have been read, too.
  */
 export function useLines(runs: readonly ComparedRun[], { align, range: { from, to }, series, views, halfLife }: Shown) {

@@ -1,11 +1,11 @@
 'use client';
 
 import { type UseQueryResult, useQueries } from '@tanstack/react-query';
+import { useQueryState } from 'nuqs';
+import { exactly } from '../../components/exact.ts';
 import { useNow } from '../../live/clock.ts';
 import { type Chart, useTRPC } from '../../trpc/client.tsx';
-import { useUrlParams } from '../../url.ts';
 import { RunStatusMark } from '../run/run-status.tsx';
-import { exactly } from '../shell/exact.ts';
 import classes from './compare.module.css';
 import { extremesQuery, lastStepQuery } from './compare-queries.ts';
 import { RunHeading } from './run-heading.tsx';
@@ -16,15 +16,14 @@ import {
   nextOrder,
   type Order,
   type RunValues,
-  readOrder,
   VALUE_COLUMNS,
   valuesOf,
+  valuesOrder,
 } from './values.ts';
 
-/** What each run came to. */
+/** The final results of each run. */
 export function ValuesTable({ runs }: { runs: readonly ComparedRun[] }) {
-  const [params] = useUrlParams();
-  const order = readOrder(params);
+  const [order] = useQueryState('sort', valuesOrder);
   const rows = inOrder(useValues(runs), order);
   return (
     <section className={classes.section}>
@@ -104,7 +103,7 @@ interface SortHeadProps {
 }
 
 function SortHead({ label, unit, meaning, by, order }: SortHeadProps) {
-  const [params, setParams] = useUrlParams();
+  const [, setOrder] = useQueryState('sort', valuesOrder);
   const sorted = order?.by === by ? (order.descending ? 'descending' : 'ascending') : 'none';
   return (
     <th scope="col" aria-sort={sorted}>
@@ -112,7 +111,7 @@ function SortHead({ label, unit, meaning, by, order }: SortHeadProps) {
         type="button"
         className={classes.sort}
         title={meaning}
-        onClick={() => setParams(nextOrder(by, readOrder(params)))}
+        onClick={() => setOrder((asked) => nextOrder(by, asked))}
       >
         {label} {unit && <small>{unit}</small>}
         <span aria-hidden="true">{{ none: '', ascending: '▲', descending: '▼' }[sorted]}</span>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Chart } from '../../trpc/client.tsx';
-import { inOrder, nextOrder, type RunValues, readOrder, valuesOf } from './values.ts';
+import { inOrder, nextOrder, type RunValues, valuesOf, valuesOrder } from './values.ts';
 
 const run = {
   ...{ loss: 2.5, tevMean: 0.1, lastStep: 99, risk: 0.25 },
@@ -50,9 +50,9 @@ test('rows sort either way, with what is unknown or no number at the end', () =>
 
 test('a column sorts one way, then the other, then no more', () => {
   const orders = [null, { by: 'took', descending: false }, { by: 'took', descending: true }] as const;
-  expect(orders.map((order) => nextOrder('took', order).sort)).toEqual(['took', '-took', null]);
-  expect(nextOrder('loss', orders[2]).sort).toBe('loss');
-  expect(['took', '-took', 'no', ''].map((sort) => readOrder(new URLSearchParams({ sort })))).toEqual([
+  expect(orders.map((order) => nextOrder('took', order))).toEqual([orders[1], orders[2], null]);
+  expect(nextOrder('loss', orders[2])).toEqual({ by: 'loss', descending: false });
+  expect(['took', '-took', 'no', ''].map((sort) => valuesOrder.parse(sort))).toEqual([
     ...[orders[1], orders[2], null, null],
   ]);
 });

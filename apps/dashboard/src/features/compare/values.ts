@@ -1,8 +1,9 @@
-import { formatCount, formatDuration, formatExact, formatNumber } from '../../format.ts';
+import { formatCount, formatDuration, formatExact, formatNumber } from '../../components/format.ts';
+import { parseAsOrder } from '../../components/url-parsers.ts';
 import type { Chart, RunDetail, SeriesKey } from '../../trpc/client.tsx';
 import { formatRisk } from '../run/risk-gauge.tsx';
 
-/** What a run came to; null where that is not known. */
+/** The final results of a run; null for a value that is not known. */
 export interface RunValues {
   loss: number | null;
   bestLoss: number | null;
@@ -60,7 +61,7 @@ const digits = (value: number) => formatNumber(value, 4);
 
 export const VALUE_COLUMNS: readonly ValueColumn[] = [
   { key: 'loss', label: 'Loss, final', unit: 'nats', meaning: 'of the last step', format: digits },
-  { key: 'bestLoss', label: 'Loss, best', unit: 'nats', meaning: 'the least of any step', format: digits },
+  { key: 'bestLoss', label: 'Loss, best', unit: 'nats', meaning: 'min over all steps', format: digits },
   { key: 'tevMean', label: 'TEV, final', meaning: 'Token Embedding Variability of the last step', format: digits },
   { key: 'greatestTev', label: 'TEV, greatest', meaning: 'of any step', format: digits },
   { key: 'greatestGradVar', label: 'Gradient variance, greatest', unit: 'nats²', format: digits },
@@ -75,24 +76,18 @@ export function exactValue({ key, format }: ValueColumn, value: number | null): 
   return key === 'took' && value !== null ? format(value) : formatExact(value);
 }
 
+/** The search parameter of the table's order. */
+export const valuesOrder = parseAsOrder<keyof RunValues>([...VALUE_COLUMNS.map(({ key }) => key), 'status']);
+
 export interface Order {
   by: keyof RunValues;
   descending: boolean;
 }
 
-/** `?sort=-loss`. */
-export function readOrder(params: URLSearchParams): Order | null {
-  const text = params.get('sort') ?? '';
-  const descending = text.startsWith('-');
-  const name = text.slice(descending ? 1 : 0);
-  const by = [...VALUE_COLUMNS.map(({ key }) => key), 'status' as const].find((key) => key === name);
-  return by ? { by, descending } : null;
-}
-
 /** A click on a column: sorted by it, then the other way round, then in the order of the runs. */
-export function nextOrder(by: keyof RunValues, order: Order | null): Record<'sort', string | null> {
-  if (order?.by !== by) return { sort: by };
-  return { sort: order.descending ? null : `-${by}` };
+export function nextOrder(by: keyof RunValues, order: Order | null): Order | null {
+  if (order?.by !== by) return { by, descending: false };
+  return order.descending ? null : { by, descending: true };
 }
 
 /** What is unknown, and what is not a number, comes last whichever way the others go. */

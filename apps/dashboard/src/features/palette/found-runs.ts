@@ -6,9 +6,9 @@ import { useTRPCClient } from '../../trpc/client.tsx';
 import { isMentioned } from './matching.ts';
 
 const SEARCH_PAUSE_MS = 150;
-const MOST_FOUND = 8;
+const MAX_FOUND = 8;
 /** Before anything is typed, so that the pages are in sight. */
-const MOST_NEWEST = 5;
+const MAX_NEWEST = 5;
 
 /**
  * The newest runs that mention what is typed. Until the server has answered they are those of the former answer that do.
@@ -19,7 +19,7 @@ export function useFoundRuns(typed: string) {
   const [search] = useDebouncedValue(typed.trim(), SEARCH_PAUSE_MS);
   const { data, error, isPlaceholderData } = useQuery({
     queryKey: ['palette', search],
-    queryFn: ({ signal }) => client.run.list.query({ search, limit: search ? MOST_FOUND : MOST_NEWEST }, { signal }),
+    queryFn: ({ signal }) => client.run.list.query({ search, limit: search ? MAX_FOUND : MAX_NEWEST }, { signal }),
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,

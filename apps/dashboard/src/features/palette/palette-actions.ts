@@ -4,22 +4,22 @@ import { useMantineColorScheme } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useState } from 'react';
+import { offeredActions, type PageAction } from '../../components/page-actions.ts';
 import { useTRPC } from '../../trpc/client.tsx';
 import { asksForRules, isNamed } from './matching.ts';
-import { offeredActions, type PageAction } from './page-actions.ts';
 
-const MOST_VIEWS = 6;
-const MOST_RULES = 6;
+const MAX_VIEWS = 6;
+const MAX_RULES = 6;
 const PAGES = [
   ['All runs', '/'],
   ['Wall of runs at risk', '/?wall'],
   ['Alerts', '/alerts'],
   ['Compare runs', '/compare'],
 ] as const;
-const COLOURS = [
-  ['Light colours', 'light'],
-  ['Dark colours', 'dark'],
-  ['Colours of the system', 'auto'],
+const COLORS = [
+  ['Light colors', 'light'],
+  ['Dark colors', 'dark'],
+  ['Colors of the system', 'auto'],
 ] as const;
 
 export function usePages(typed: string): PageAction[] {
@@ -35,8 +35,8 @@ export function usePages(typed: string): PageAction[] {
   }));
   return [
     ...named(pages, typed),
-    ...named(views, typed).slice(0, MOST_VIEWS),
-    ...named(rules, typed).slice(0, asksForRules(typed) ? MOST_RULES : 0),
+    ...named(views, typed).slice(0, MAX_VIEWS),
+    ...named(rules, typed).slice(0, asksForRules(typed) ? MAX_RULES : 0),
   ];
 }
 
@@ -44,11 +44,11 @@ export function usePages(typed: string): PageAction[] {
 export function useActions(typed: string): PageAction[] {
   const [offered] = useState(offeredActions);
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const colours = COLOURS.filter(([, scheme]) => scheme !== colorScheme).map(([name, scheme]) => ({
+  const colors = COLORS.filter(([, scheme]) => scheme !== colorScheme).map(([name, scheme]) => ({
     name,
     act: () => setColorScheme(scheme),
   }));
-  return named([...offered, ...colours], typed);
+  return named([...offered, ...colors], typed);
 }
 
 function named(actions: readonly PageAction[], typed: string): PageAction[] {

@@ -5,10 +5,10 @@ import { Kbd } from '@mantine/core';
 import { Command } from 'cmdk';
 import { useRouter } from 'next/navigation';
 import { type ReactNode, useState } from 'react';
+import type { PageAction } from '../../components/page-actions.ts';
 import type { RunSummary } from '../../trpc/client.tsx';
 import { RunStatusMark } from '../run/run-status.tsx';
 import { useFoundRuns } from './found-runs.ts';
-import type { PageAction } from './page-actions.ts';
 import classes from './palette.module.css';
 import { useActions, usePages } from './palette-actions.ts';
 

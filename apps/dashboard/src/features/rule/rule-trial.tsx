@@ -1,9 +1,9 @@
 import type { RuleName, StepRuleName } from '@evenkeel/stability';
 import Link from 'next/link';
-import { formatCount, formatInstant } from '../../format.ts';
+import { formatCount, formatInstant } from '../../components/format.ts';
 import type { TriedRun } from '../../trpc/client.tsx';
+import { Failure } from '../../trpc/failure.tsx';
 import { SeverityMark } from '../alert/alert-mark.tsx';
-import { Failure } from '../alert/failure.tsx';
 import { RunStatusMark } from '../run/run-status.tsx';
 import classes from './rule-trial.module.css';
 import { cutWords, hrefAround, isTriable, rulesOf, runsWords, trialWords } from './trial-words.ts';
@@ -16,7 +16,7 @@ export function TrialLine({ rule, runs }: { rule: RuleName; runs: readonly Tried
     <strong>
       {isTriable(rule)
         ? `With these settings it ${trialWords(rule, runs)}`
-        : 'Not tried: it goes by the server’s clock, and what that said is not kept'}
+        : 'Not tried: this rule depends on the server’s clock, whose past readings are not stored'}
     </strong>
   );
 }
@@ -46,7 +46,7 @@ interface Props {
 }
 
 /** Each of a project's past runs with the alerts that the tried settings would have raised, beside those that it had. */
-export function RuleTrialSection({ trial: { runs, of, mostSteps }, isOld }: Props) {
+export function RuleTrialSection({ trial: { runs, of, maxSteps }, isOld }: Props) {
   return (
     <section id="past-runs" aria-labelledby="past-runs-title" className={classes.trial}>
       <h2 id="past-runs-title">On past runs</h2>
@@ -68,7 +68,7 @@ export function RuleTrialSection({ trial: { runs, of, mostSteps }, isOld }: Prop
           <tbody>
             {runs.map((run) => (
               <tr key={run.id}>
-                <RunCell run={run} mostSteps={mostSteps} />
+                <RunCell run={run} maxSteps={maxSteps} />
                 <AlertsCell run={run} of="tried" beside="had" word="new" />
                 <AlertsCell run={run} of="had" beside="tried" word="gone" />
               </tr>
@@ -80,8 +80,8 @@ export function RuleTrialSection({ trial: { runs, of, mostSteps }, isOld }: Prop
   );
 }
 
-function RunCell({ run, mostSteps }: { run: TriedRun; mostSteps: number }) {
-  const cut = cutWords(run, mostSteps);
+function RunCell({ run, maxSteps }: { run: TriedRun; maxSteps: number }) {
+  const cut = cutWords(run, maxSteps);
   return (
     <th scope="row">
       <Link href={`/runs/${run.id}`} prefetch={false} title={`started ${formatInstant(run.startedAt)}`}>

@@ -5,9 +5,10 @@ import { RULES, type RuleName, type RuleSettings } from '@evenkeel/stability';
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import Link from 'next/link';
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, useState } from 'react';
+import { announce } from '../../components/announcer.tsx';
+import { useUnsavedWarning } from '../../components/unsaved-warning.ts';
 import { useTRPC } from '../../trpc/client.tsx';
-import { announce } from '../shell/announcer.tsx';
 import { RuleFieldset } from './rule-fieldset.tsx';
 import { asksFor, type RuleFields, type RuleForm, toForm, toSettings } from './rule-form.ts';
 import { RuleTrialSection, TrialLine, TrialProgress } from './rule-trial.tsx';
@@ -52,12 +53,13 @@ export function RulesPage({ project }: { project: string }) {
   return (
     <form onSubmit={submit} noValidate className={classes.page}>
       <p className={classes.path}>
-        <Link href="/">Runs</Link> / <Link href={`/?project=${encodeURIComponent(project)}`}>{project}</Link>
+        <Link href="/">Runs</Link> / <Link href={`/?project=${encodeURIComponent(project)}`}>{project}</Link> ·{' '}
+        <Link href={`/projects/${encodeURIComponent(project)}/names`}>Names</Link>
       </p>
       <h1>Rules of {project}</h1>
       <p className={classes.intro}>
-        An empty field leaves the default. What is saved holds at once, also for runs that are under way; the alerts of
-        a rule that is switched off resolve.
+        An empty field means the default. Saved settings apply at once, also to runs in progress; alerts of a rule that
+        is switched off are resolved.
       </p>
       {RULES.map((rule) => (
         <RuleFieldset
@@ -122,13 +124,4 @@ function wordsOf({ isChanged, isSaved, wrong, error }: State): string {
 
 function isSame(one: RuleForm, other: RuleForm): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
-}
-
-function useUnsavedWarning(isChanged: boolean): void {
-  useEffect(() => {
-    if (!isChanged) return;
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener('beforeunload', warn);
-    return () => window.removeEventListener('beforeunload', warn);
-  }, [isChanged]);
 }

@@ -1,5 +1,5 @@
 import { type RuleName, STEP_RULE_NAMES, type StepRuleName } from '@evenkeel/stability';
-import { formatCount } from '../../format.ts';
+import { formatCount } from '../../components/format.ts';
 import type { TriedRun } from '../../trpc/client.tsx';
 
 /** Steps on either side of an alert that are shown with it: what led to it, and what came of it. */
@@ -32,9 +32,9 @@ export function hrefAround(run: string, step: number): string {
 }
 
 /** Where what was tried of a run begins; null where that is its first step. */
-export function cutWords({ triedFrom }: TriedRun, mostSteps: number): string | null {
+export function cutWords({ triedFrom }: TriedRun, maxSteps: number): string | null {
   if (!triedFrom) return null;
-  return `tried on its newest ${formatCount(mostSteps)} steps, from step ${formatCount(triedFrom.step)} on`;
+  return `tried on its newest ${formatCount(maxSteps)} steps, from step ${formatCount(triedFrom.step)} on`;
 }
 
 export function runsWords(runs: number): string {

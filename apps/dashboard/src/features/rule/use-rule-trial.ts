@@ -3,8 +3,8 @@
 import type { RuleSettings } from '@evenkeel/stability';
 import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import { announce } from '../../components/announcer.tsx';
 import { type TriedRun, type TriedRuns, useTRPCClient } from '../../trpc/client.tsx';
-import { announce } from '../shell/announcer.tsx';
 import { runsWords } from './trial-words.ts';
 
 /** What settings would have raised in past runs, as far as it is known. */
@@ -27,7 +27,7 @@ export function useRuleTrial(project: string) {
       for (let cursor: number | null = 0; cursor !== null; ) {
         const answer: TriedRuns = await client.project.tryRules.query({ project, settings, cursor }, { signal });
         runs = [...runs, ...answer.runs.filter(({ id }) => !runs.some((known) => known.id === id))];
-        setTrial({ settings, runs, of: answer.of, mostSteps: answer.mostSteps });
+        setTrial({ settings, runs, of: answer.of, maxSteps: answer.maxSteps });
         cursor = answer.nextCursor;
       }
       announce(`tried on ${runsWords(runs.length)}`);

@@ -1,15 +1,7 @@
 import { expect, it } from 'vitest';
-import {
-  nextSort,
-  readBoardRequest,
-  readConfigFilters,
-  readPath,
-  writeBoardQuery,
-  writeConfigFilters,
-  writePath,
-} from './list-request.ts';
+import { boardAddress, boardQuery, boardRequest, loadBoard, nextSort } from './list-request.ts';
 
-const read = (query: string) => readBoardRequest(new URLSearchParams(query));
+const read = (query: string) => boardRequest(loadBoard(query));
 
 it('asks for everything where the address says nothing', () => {
   expect(read('')).toEqual({ filter: {} });
@@ -27,9 +19,11 @@ it('reads every filter', () => {
 });
 
 it('leaves out what makes no sense', () => {
-  expect(
-    read('status=exploded&risk=2&within=soon&from=2026-13-01&before=yesterday&config=x&sort=luck&group=a..b'),
-  ).toEqual({ filter: {} });
+  const queries = [
+    'status=exploded&risk=2&within=soon&from=2026-13-01&before=yesterday&config=x&sort=luck&group=a..b',
+    'risk=0.5abc&within=24h&from=2026-02-30&before=2026-02-01T12:00&sort=-',
+  ];
+  expect(queries.map(read)).toEqual([{ filter: {} }, { filter: {} }]);
 });
 
 it('keeps a search within what the server takes', () => {
@@ -44,29 +38,27 @@ it('reads sort and group', () => {
 });
 
 it('writes the query of a view in one way, and without what is none of it', () => {
-  const write = (query: string) => writeBoardQuery(new URLSearchParams(query));
+  const write = (query: string) => boardQuery(loadBoard(query));
   expect(write('sort=-risk&wall=&status=running&from=2026-01-02&utm=x')).toBe(
     write('from=2026-01-02&status=running&sort=-risk'),
   );
-  const query = 'q=a%26b&config=model.layers%3D4&archived=1&group=lr';
+  expect(write('status=running,exploded,lost')).toBe('status=running,lost');
+  const query = 'q=a%26b&status=running%2Clost&config=model.layers%3D4&archived=1&group=lr';
   expect(read(write(query))).toEqual(read(query));
   expect(write('wall')).toBe('');
 });
 
-it('sorts by a column, then the other way round, then no more', () => {
-  expect(nextSort('risk', undefined)).toBe('-risk');
-  expect(nextSort('risk', { by: 'risk', descending: true })).toBe('risk');
-  expect(nextSort('risk', { by: 'risk', descending: false })).toBeNull();
-  expect(nextSort('name', { by: 'risk', descending: false })).toBe('name');
+it('leads from the board to its wall and back', () => {
+  const params = loadBoard('status=running&sort=-risk');
+  expect(boardAddress('/', { ...params, wall: true })).toBe('/?status=running&sort=-risk&wall=1');
+  expect(['wall', 'wall=', 'wall=1', ''].map((query) => loadBoard(query).wall)).toEqual([true, true, true, null]);
+  expect(boardAddress('/', { ...loadBoard('wall&q=a'), wall: null })).toBe('/?q=a');
+  expect(boardAddress('/', loadBoard(''))).toBe('/');
 });
 
-it('reads what it has written of configurations, whatever stands in them', () => {
-  const filters = [
-    { path: ['model', 'layers'], value: '4' },
-    { path: ['a.b', 'c=d', 'e,f', 'g\\'], value: 'x=1,y\\.' },
-    { path: ['empty'], value: '' },
-  ];
-  expect(readConfigFilters(writeConfigFilters(filters))).toEqual(filters);
-  expect(writeConfigFilters(filters.slice(0, 1))).toBe('model.layers=4');
-  expect(readPath(writePath(['a.b', '\\', 'c']))).toEqual(['a.b', '\\', 'c']);
+it('sorts by a column, then the other way round, then no more', () => {
+  const up = { by: 'risk', descending: false } as const;
+  const down = { by: 'risk', descending: true } as const;
+  expect([null, down, up].map((sort) => nextSort('risk', sort))).toEqual([down, up, null]);
+  expect(nextSort('name', up)).toEqual({ by: 'name', descending: false });
 });

@@ -1,11 +1,27 @@
-import type { AppRouter } from '@evenkeel/api';
-import { MAX_NAME_LENGTH, RUN_STATUSES } from '@evenkeel/protocol';
-import type { inferRouterInputs } from '@trpc/server';
+import {
+  type ConfigFilter,
+  MAX_CONFIG_FILTERS,
+  MAX_NAME_LENGTH,
+  RUN_STATUSES,
+  readConfigFilters,
+  readPath,
+  writeConfigFilters,
+  writePath,
+} from '@evenkeel/protocol';
+import {
+  createLoader,
+  createParser,
+  createSerializer,
+  type inferParserType,
+  parseAsArrayOf,
+  parseAsIsoDate,
+  parseAsStringLiteral,
+} from 'nuqs/server';
+import { parseAsNumberWithin, parseAsOrder, parseAsPresence, parseAsText } from '../../components/url-parsers.ts';
+import type { RunInputs } from '../../trpc/client.tsx';
 
-type Inputs = inferRouterInputs<AppRouter>['run'];
-type RunFilter = NonNullable<Inputs['count']>;
-export type Sort = NonNullable<Inputs['list']['sort']>;
-export type ConfigFilter = NonNullable<RunFilter['config']>[number];
+type RunFilter = NonNullable<RunInputs['count']>;
+export type Sort = NonNullable<RunInputs['list']['sort']>;
 
 /** What the board's address asks for. */
 export interface BoardRequest {
@@ -21,25 +37,78 @@ const GREATEST_FIRST: Record<Sort['by'], boolean> = {
   ...{ name: false, project: false, status: false, owner: false },
 };
 
-const MOST_CONFIG_FILTERS = 16;
+/** A day such as 2026-01-31, from year 1, and nothing behind it, which nuqs's own parser ignores. */
+const day = createParser({
+  parse: (text) => (/^(?!0000)\d{4}-\d\d-\d\d$/.test(text) && parseAsIsoDate.parse(text) ? text : null),
+  serialize: String,
+});
 
-/** Server and browser read the address alike, so that both speak of the same query. What makes no sense is left out. */
-export function readBoardRequest(params: URLSearchParams): BoardRequest {
-  const sort = readSort(params.get('sort') ?? '');
-  const group = readPath(params.get('group') ?? '');
-  return { filter: readFilter(params), ...(sort && { sort }), ...(group.length > 0 && { group }) };
-}
+const configFilters = createParser<ConfigFilter[]>({
+  parse: (text) =>
+    readConfigFilters(text)
+      .filter((filter) => filter !== null)
+      .slice(0, MAX_CONFIG_FILTERS),
+  serialize: writeConfigFilters,
+  eq: (one, other) => writeConfigFilters(one) === writeConfigFilters(other),
+});
 
-/** The address without its filters; sort and group stay. */
-export const NO_FILTERS = {
-  ...{ q: null, status: null, project: null, tag: null, config: null, risk: null },
-  ...{ within: null, from: null, before: null, archived: null },
+/** Keys that lead to a value of the configuration. */
+export const configPath = createParser<string[]>({
+  parse: (text) => {
+    const path = readPath(text);
+    return path.length > 0 ? path : null;
+  },
+  serialize: writePath,
+});
+
+/** The filters in the board's address. */
+export const FILTER_PARAMS = {
+  q: parseAsText,
+  status: parseAsArrayOf(parseAsStringLiteral(RUN_STATUSES)).withDefault([]),
+  project: parseAsText,
+  tag: parseAsText,
+  config: configFilters.withDefault([]),
+  /** The min risk of divergence. */
+  risk: parseAsNumberWithin(0, 1),
+  /** Hours since the run's beginning. */
+  within: parseAsNumberWithin(0, 1_000_000),
+  /** From the first moment of the day in UTC. */
+  from: day,
+  before: day,
+  archived: parseAsPresence,
 };
 
-/** What the address asks of the board and nothing else, in one order, so that the same view has the same query. */
-export function writeBoardQuery(params: URLSearchParams): string {
-  const names = [...Object.keys(NO_FILTERS), 'sort', 'group'].filter((name) => params.has(name));
-  return new URLSearchParams(names.map((name) => [name, params.get(name) ?? ''])).toString();
+/** All that the board's address asks for, in the order in which it is written. */
+export const BOARD_PARAMS = {
+  ...FILTER_PARAMS,
+  sort: parseAsOrder(Object.keys(GREATEST_FIRST) as Sort['by'][]),
+  group: configPath,
+};
+export type BoardParams = inferParserType<typeof BOARD_PARAMS>;
+
+const PAGE_PARAMS = {
+  ...BOARD_PARAMS,
+  /** Whether to show the runs as the wall's tiles. */
+  wall: parseAsPresence,
+};
+
+/** Reads search parameters on the server, and those of views. */
+export const loadBoard = createLoader(PAGE_PARAMS);
+
+/** The address of the board as the parameters have it. */
+export const boardAddress = createSerializer<typeof PAGE_PARAMS, string>(PAGE_PARAMS);
+
+/** The query of a view, without the question mark: the same view has the same query, however an address is written. */
+export function boardQuery(params: BoardParams): string {
+  return serializeView(params).slice(1);
+}
+
+const serializeView = createSerializer(BOARD_PARAMS);
+
+/** What to read for the board; server and browser ask for the same. */
+export function boardRequest(params: BoardParams): BoardRequest {
+  const { sort, group } = params;
+  return { filter: filterOf(params), ...(sort && { sort }), ...(group && { group }) };
 }
 
 /** Whether there may be runs that the request leaves out. */
@@ -47,89 +116,26 @@ export function isNarrowed({ filter }: BoardRequest): boolean {
   return Object.values(filter).some((value) => value !== undefined);
 }
 
-function readFilter(params: URLSearchParams): RunFilter {
-  const text = (name: string) => params.get(name)?.trim().slice(0, MAX_NAME_LENGTH) || undefined;
-  const statuses = (params.get('status') ?? '').split(',');
-  const status = RUN_STATUSES.filter((known) => statuses.includes(known));
-  const config = readConfigFilters(params.get('config') ?? '').slice(0, MOST_CONFIG_FILTERS);
+function filterOf(params: BoardParams): RunFilter {
+  const text = (value: string | null) => value?.trim().slice(0, MAX_NAME_LENGTH) || undefined;
+  const status = RUN_STATUSES.filter((known) => params.status.includes(known));
   return {
-    search: text('q'),
+    search: text(params.q),
     status: status.length > 0 ? status : undefined,
-    project: text('project'),
-    tag: text('tag'),
-    config: config.length > 0 ? config : undefined,
-    risk: within(0, params.get('risk'), 1),
-    startedWithin: within(0, params.get('within'), 1_000_000),
-    startedFrom: readDay(params.get('from')),
-    startedBefore: readDay(params.get('before')),
-    archived: params.has('archived') || undefined,
+    project: text(params.project),
+    tag: text(params.tag),
+    config: params.config.length > 0 ? params.config : undefined,
+    risk: params.risk ?? undefined,
+    startedWithin: params.within ?? undefined,
+    startedFrom: params.from === null ? undefined : new Date(params.from),
+    startedBefore: params.before === null ? undefined : new Date(params.before),
+    archived: params.archived ?? undefined,
   };
 }
 
-function readSort(text: string): Sort | undefined {
-  const descending = text.startsWith('-');
-  const name = text.slice(descending ? 1 : 0);
-  const by = (Object.keys(GREATEST_FIRST) as Sort['by'][]).find((known) => known === name);
-  return by && { by, descending };
-}
-
 /** A click on a column: sorted by it, then the other way round, then as it was. */
-export function nextSort(by: Sort['by'], sort: Sort | undefined): string | null {
+export function nextSort(by: Sort['by'], sort: Sort | null): Sort | null {
   const first = GREATEST_FIRST[by];
-  if (sort?.by !== by) return writeSort({ by, descending: first });
-  return sort.descending === first ? writeSort({ by, descending: !first }) : null;
-}
-
-function writeSort({ by, descending }: Sort): string {
-  return descending ? `-${by}` : by;
-}
-
-function within(least: number, text: string | null, most: number): number | undefined {
-  const value = Number(text);
-  return text && value >= least && value <= most ? value : undefined;
-}
-
-/** A day such as 2026-01-31, from its first moment in UTC. */
-function readDay(text: string | null): Date | undefined {
-  const day = new Date(text && /^\d{4}-\d\d-\d\d$/.test(text) ? text : Number.NaN);
-  return Number.isNaN(day.getTime()) ? undefined : day;
-}
-
-/** `model.layers=4,seed=1`; a backslash takes the meaning from the dot, comma, sign or backslash after it. */
-export function readConfigFilters(text: string): ConfigFilter[] {
-  return splitAt(text, ',').flatMap((part) => {
-    const [key = '', ...value] = splitAt(part, '=');
-    const path = readPath(key);
-    return path.length > 0 && value.length > 0
-      ? [{ path, value: unescaped(value.join('=')).slice(0, MAX_NAME_LENGTH) }]
-      : [];
-  });
-}
-
-export function writeConfigFilters(filters: readonly ConfigFilter[]): string {
-  return filters.map(({ path, value }) => `${writePath(path)}=${value.replace(/[\\,]/g, '\\$&')}`).join(',');
-}
-
-/** The keys of `model.layers`, one after the other. */
-export function readPath(text: string): string[] {
-  const keys = splitAt(text.trim(), '.').map((key) => unescaped(key).slice(0, MAX_NAME_LENGTH));
-  return keys.every((key) => key.length > 0) ? keys.slice(0, MOST_CONFIG_FILTERS) : [];
-}
-
-export function writePath(path: readonly string[]): string {
-  return path.map((key) => key.replace(/[\\.,=]/g, '\\$&')).join('.');
-}
-
-/** Splits at every mark that no backslash stands before; backslashes stay. */
-function splitAt(text: string, mark: string): string[] {
-  const parts = [''];
-  for (const [piece] of text.matchAll(/\\.|[^\\]|\\$/gsu)) {
-    if (piece === mark) parts.push('');
-    else parts[parts.length - 1] += piece;
-  }
-  return parts;
-}
-
-function unescaped(text: string): string {
-  return text.replace(/\\(.)/gsu, '$1');
+  if (sort?.by !== by) return { by, descending: first };
+  return sort.descending === first ? { by, descending: !first } : null;
 }

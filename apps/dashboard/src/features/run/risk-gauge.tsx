@@ -1,4 +1,4 @@
-import { formatCount, formatExact } from '../../format.ts';
+import { formatCount, formatExact } from '../../components/format.ts';
 import type { RunSummary } from '../../trpc/client.tsx';
 import classes from './risk-gauge.module.css';
 

@@ -1,5 +1,5 @@
 import type { RunStatus } from '@evenkeel/protocol';
-import { Shape, type ShapeName } from '../shell/shape.tsx';
+import { Shape, type ShapeName } from '../../components/shape.tsx';
 import classes from './run-status.module.css';
 
 const SHAPES: Record<RunStatus, ShapeName> = {

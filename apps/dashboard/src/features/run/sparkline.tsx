@@ -1,10 +1,10 @@
-import { coursePaths } from './course.ts';
 import classes from './sparkline.module.css';
+import { sparklinePath } from './sparkline-path.ts';
 
 const WIDTH = 100;
 const HEIGHT = 20;
 
-/** A course beside the number that it ends with. Its place sets its size. */
+/** How a value went, beside the number that it ends with. Its place sets its size. */
 export function Sparkline({ values }: { values: readonly number[] }) {
   return (
     <svg
@@ -13,9 +13,7 @@ export function Sparkline({ values }: { values: readonly number[] }) {
       preserveAspectRatio="none"
       aria-hidden="true"
     >
-      {coursePaths(values, WIDTH, HEIGHT).map((path) => (
-        <path key={path} d={path} />
-      ))}
+      <path d={sparklinePath(values, WIDTH, HEIGHT)} />
     </svg>
   );
 }

@@ -3,8 +3,8 @@
 import { Button, Group, Modal } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { announce } from '../../components/announcer.tsx';
 import { useTRPC } from '../../trpc/client.tsx';
-import { announce } from '../shell/announcer.tsx';
 
 interface Props {
   /** Of the view that may go; null where there is no question. */
@@ -38,11 +38,11 @@ function Question({ name, onClose, onDeleted }: Props & { name: string }) {
   );
   return (
     <>
-      <p>Nobody finds it here any more. Its address goes on to show what it does now; no run is touched.</p>
+      <p>This removes the view for everyone. Its link still works, and no run is changed.</p>
       {remove.error && <p role="alert">Not deleted: {remove.error.message}.</p>}
       <Group mt="md" justify="flex-end">
         <Button variant="default" onClick={onClose}>
-          Keep it
+          Cancel
         </Button>
         <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate({ name })}>
           Delete the view

@@ -4,8 +4,8 @@ import { MAX_NAME_LENGTH } from '@evenkeel/protocol';
 import { Button, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import { announce } from '../../components/announcer.tsx';
 import { useTRPC } from '../../trpc/client.tsx';
-import { announce } from '../shell/announcer.tsx';
 import classes from './view.module.css';
 
 interface Props {

@@ -6,7 +6,7 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useState } from 'react';
 import { type SavedView, useTRPC } from '../../trpc/client.tsx';
-import { writeBoardQuery } from '../run/list-request.ts';
+import { boardQuery, loadBoard } from '../run/list-request.ts';
 import { DeleteView } from './delete-view.tsx';
 import { SaveView } from './save-view.tsx';
 import classes from './view.module.css';
@@ -67,7 +67,7 @@ function Unread({ error, retry }: { error: string; retry: () => void }) {
 }
 
 function isSame(query: string, here: string): boolean {
-  return writeBoardQuery(new URLSearchParams(query)) === here;
+  return boardQuery(loadBoard(query)) === here;
 }
 
 interface ViewListProps {

@@ -1,14 +1,14 @@
 import type { Severity } from '@evenkeel/protocol';
 import type { RunSummary } from '../../trpc/client.tsx';
 
-export const MOST_TILES = 12;
-const FEWEST_TILES = 4;
+export const MAX_TILES = 12;
+const MIN_TILES = 4;
 /** Pixels below which a tile's words would be too small, however large the screen. */
-const LEAST_TILE = { width: 440, height: 300 };
+const MIN_TILE = { width: 440, height: 300 };
 /** Width to height at which a tile's words fill it best. */
 const TILE_SHAPE = 1.45;
 /** What has ended must not crowd out what still can be helped. */
-const MOST_ENDED = 4;
+const MAX_ENDED = 4;
 const HOUR_MS = 3_600_000;
 
 type Candidate = Pick<RunSummary, 'id' | 'status' | 'risk' | 'openAlerts' | 'startedAt' | 'endedAt'>;
@@ -22,7 +22,7 @@ export function rankRuns<Run extends Candidate>(runs: readonly Run[], now: numbe
   const running = [...byId.values()].filter(({ status }) => status === 'running');
   const ended = [...byId.values()].filter((run) => endedOf(run) > now - HOUR_MS);
   ended.sort((a, b) => endedOf(b) - endedOf(a));
-  return [...running, ...ended.slice(0, MOST_ENDED)].sort(compare);
+  return [...running, ...ended.slice(0, MAX_ENDED)].sort(compare);
 }
 
 /** Milliseconds since 1970; minus infinity for what does not end, or has done all it should. */
@@ -50,8 +50,8 @@ function worst(alerts: readonly { severity: Severity }[]): number {
 
 /** How many tiles a screen holds, and how many stand side by side so that they become as large as can be. */
 export function fitTiles(runs: number, { width, height }: { width: number; height: number }) {
-  const room = Math.floor(width / LEAST_TILE.width) * Math.floor(height / LEAST_TILE.height);
-  const tiles = Math.min(runs, Math.max(FEWEST_TILES, Math.min(room, MOST_TILES)));
+  const room = Math.floor(width / MIN_TILE.width) * Math.floor(height / MIN_TILE.height);
+  const tiles = Math.min(runs, Math.max(MIN_TILES, Math.min(room, MAX_TILES)));
   let across = 1;
   const sizeOf = (columns: number) => Math.min(width / columns / TILE_SHAPE, height / Math.ceil(tiles / columns));
   for (let columns = 2; columns <= tiles; columns++) if (sizeOf(columns) > sizeOf(across)) across = columns;

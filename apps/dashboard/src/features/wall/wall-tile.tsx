@@ -2,7 +2,7 @@
 
 import Link from 'next/link';
 import { memo } from 'react';
-import { formatCount, formatDuration, formatExact, formatNumber } from '../../format.ts';
+import { formatCount, formatDuration, formatExact, formatNumber } from '../../components/format.ts';
 import { withLive } from '../../live/board.ts';
 import { useNow } from '../../live/clock.ts';
 import { useLiveRun } from '../../live/use-live.ts';
@@ -11,13 +11,13 @@ import { AlertMark } from '../alert/alert-mark.tsx';
 import { forecastSeverity } from '../run/risk-gauge.tsx';
 import { RunStatusMark } from '../run/run-status.tsx';
 import { Sparkline } from '../run/sparkline.tsx';
-import { useCourse } from '../run/use-course.ts';
+import { useSparklines } from '../run/use-sparklines.ts';
 import classes from './wall.module.css';
 
 export const WallTile = memo(function WallTile({ base, readAt }: { base: RunSummary; readAt: number }) {
   const live = useLiveRun(base.id);
   const run = withLive(base, readAt, live);
-  const course = useCourse(run);
+  const sparklines = useSparklines(run);
   return (
     <li className={classes.tile}>
       <article className={classes.content} data-severity={run.status === 'running' ? forecastSeverity(run) : 'past'}>
@@ -32,8 +32,8 @@ export const WallTile = memo(function WallTile({ base, readAt }: { base: RunSumm
         </h2>
         {run.status === 'running' ? <Forecast run={run} /> : <Ending run={run} />}
         <div className={classes.measures}>
-          <Measure label="Loss" unit="nats" value={run.loss} course={course.loss} />
-          <Measure label="TEV" value={run.tevMean} course={course.tev} />
+          <Measure label="Loss" unit="nats" value={run.loss} values={sparklines.loss} />
+          <Measure label="TEV" value={run.tevMean} values={sparklines.tev} />
         </div>
         <div className={classes.foot}>
           {run.openAlerts.map((alert) => (
@@ -75,16 +75,16 @@ interface MeasureProps {
   label: string;
   unit?: string;
   value: number | null;
-  course: readonly number[];
+  values: readonly number[];
 }
 
-function Measure({ label, unit, value, course }: MeasureProps) {
+function Measure({ label, unit, value, values }: MeasureProps) {
   return (
     <div className={classes.measure} title={formatExact(value)}>
       <span className={classes.minor}>
         {label} {unit}
       </span>
-      <Sparkline values={course} />
+      <Sparkline values={values} />
       <span data-finite={value === null || Number.isFinite(value)}>{formatNumber(value)}</span>
     </div>
   );

@@ -4,28 +4,27 @@ import { useHotkeys, useViewportSize } from '@mantine/hooks';
 import { useQueries, useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
+import { useQueryStates } from 'nuqs';
 import { type CSSProperties, useMemo } from 'react';
-import { formatCount } from '../../format.ts';
+import { formatCount } from '../../components/format.ts';
 import { useNow } from '../../live/clock.ts';
 import { useConnectionStatus, useLiveBoard } from '../../live/use-live.ts';
 import { useTRPC } from '../../trpc/client.tsx';
-import { useUrlParams } from '../../url.ts';
-import { readBoardRequest } from '../run/list-request.ts';
+import { BOARD_PARAMS, boardAddress, boardRequest } from '../run/list-request.ts';
 import { fitTiles, rankRuns } from './tiles.ts';
 import { useWakeLock } from './wake-lock.ts';
 import classes from './wall.module.css';
 import { runningQuery, wallQueries } from './wall-queries.ts';
 import { WallTile } from './wall-tile.tsx';
 
-/** Until the browser has told the size of its window. */
+/** Until the browser has measured the size of its window. */
 const SCREEN = { width: 1920, height: 1080 };
 const FOOTER_HEIGHT = 40;
 
 /** The riskiest runs on a big screen, for weeks and without a hand on the mouse. Escape leads back to the board. */
 export function Wall() {
-  const [params] = useUrlParams();
-  const query = params.toString();
-  const request = useMemo(() => readBoardRequest(new URLSearchParams(query)), [query]);
+  const [params] = useQueryStates(BOARD_PARAMS);
+  const request = useMemo(() => boardRequest(params), [params]);
   const trpc = useTRPC();
   const lists = useQueries({ queries: [...wallQueries(trpc, request)] });
   const running = useQuery(runningQuery(trpc, request)).data;
@@ -36,7 +35,7 @@ export function Wall() {
   const { width, height } = useViewportSize();
   const room = width > 0 ? { width, height: height - FOOTER_HEIGHT } : SCREEN;
   const { tiles, across } = fitTiles(ranked.length, room);
-  const board = boardAddress(query);
+  const board = boardAddress('/', params);
   const router = useRouter();
   useLiveBoard((alerted) => ranked.find(({ id }) => id === alerted)?.name);
   useHotkeys([['Escape', () => router.push(board)]]);
@@ -65,12 +64,6 @@ export function Wall() {
       </footer>
     </div>
   );
-}
-
-function boardAddress(query: string): string {
-  const params = new URLSearchParams(query);
-  params.delete('wall');
-  return params.size > 0 ? `/?${params}` : '/';
 }
 
 /** Whether the wall is alive: its connection, and a clock that goes on. */

@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
 import Link from 'next/link';
-import { Message } from '../../../../features/shell/message.tsx';
+import { Message } from '../../../../components/message.tsx';
 
 export const metadata: Metadata = { title: 'No such alert' };
 

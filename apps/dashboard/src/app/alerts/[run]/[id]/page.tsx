@@ -1,20 +1,14 @@
 import type { Metadata } from 'next';
+import type { SearchParams } from 'nuqs/server';
 import { cache } from 'react';
-import { AlertPage } from '../../../../features/alert/alert-page.tsx';
-import { pictureRange, pictureRequest } from '../../../../features/alert/picture-range.ts';
-import { readRange } from '../../../../features/step/view-params.ts';
-import {
-  getQueryClient,
-  Hydrate,
-  orNotFound,
-  readInTime,
-  searchParamsOf,
-  serverTRPC,
-} from '../../../../trpc/server.tsx';
+import { AlertPage } from '../../../../features/alert-page/alert-page.tsx';
+import { pictureRange, pictureRequest } from '../../../../features/alert-page/picture-range.ts';
+import { loadView, stepRange } from '../../../../features/chart/view-params.ts';
+import { getQueryClient, Hydrate, orNotFound, readInTime, serverTRPC } from '../../../../trpc/server.tsx';
 
 interface Props {
   params: Promise<{ run: string; id: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  searchParams: Promise<SearchParams>;
 }
 
 /** Once a request, for the title and the page. */
@@ -33,7 +27,7 @@ export default async function Page({ params, searchParams }: Props) {
   const asked = await params;
   const alert = await getAlert(asked.run, asked.id);
   const { run, id } = alert;
-  const request = pictureRequest(alert, pictureRange(alert, readRange(await searchParamsOf(searchParams))));
+  const request = pictureRequest(alert, pictureRange(alert, stepRange(await loadView(searchParams))));
   const trpc = await serverTRPC();
   const queries = getQueryClient();
   const [isSketched] = await Promise.all([

@@ -1,0 +1,1 @@
+ALTER TABLE "run" RENAME COLUMN "heard_at" TO "last_seen_at";

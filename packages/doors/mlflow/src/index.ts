@@ -1,0 +1,1 @@
+export { MLFLOW_FOLDERS, MlflowDoor } from './door.ts';

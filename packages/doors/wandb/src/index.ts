@@ -1,0 +1,1 @@
+export { WandbDoor, type WandbDoorOptions } from './wandb-door.ts';

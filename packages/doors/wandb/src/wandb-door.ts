@@ -1,0 +1,116 @@
+import type { Database } from '@evenkeel/db';
+import type { Ingest, Log } from '@evenkeel/ingest';
+import { type Principal, parse, RefusedError } from '@evenkeel/protocol';
+import { type Context, Hono } from 'hono';
+import { BodyReader, TooManyBodiesError } from './body-reader.ts';
+import { fileStream } from './file-stream.ts';
+import { toJson } from './json.ts';
+import { answerOperation } from './operations.ts';
+import { type RunKey, runIdOf, runKey } from './run-key.ts';
+import { WandbRuns } from './wandb-runs.ts';
+
+export interface WandbDoorOptions {
+  ingest: Ingest;
+  db: Database;
+  now: () => Date;
+  log: Log;
+}
+
+/** How long a client is to wait, in seconds, before it sends the same again. */
+const RETRY_AFTER = { 'Retry-After': '5' };
+const UNREADABLE = 'could not be read';
+const TOO_LARGE = 'is larger than 32 MiB';
+
+/** The API of W&B as far as its client needs it to send a run: unmodified, with `WANDB_BASE_URL` at this door. */
+export class WandbDoor {
+  readonly app = new Hono();
+  readonly #options: WandbDoorOptions;
+  readonly #runs: WandbRuns;
+  readonly #bodies = new BodyReader();
+
+  constructor(options: WandbDoorOptions) {
+    this.#options = options;
+    this.#runs = new WandbRuns(options);
+    this.app.post('/graphql', (context) => this.#answer(context, () => this.#graphql(context)));
+    this.app.post('/files/:entity/:project/:run/file_stream', (context) =>
+      this.#answer(context, () => this.#fileStream(context)),
+    );
+    // The pages that a client prints.
+    this.app.get('/:entity/:project/runs/:run', (context) =>
+      this.#answer(context, async () => context.redirect(`/runs/${runIdOf(keyOf(context))}`)),
+    );
+    this.app.get('/:entity/:project', (context) =>
+      context.redirect(`/?${new URLSearchParams({ project: context.req.param('project') })}`),
+    );
+    // Such as telemetry, which a client stops sending then.
+    this.app.all('*', (context) => context.json({ error: 'Evenkeel has no such route of W&B.' }, 404));
+  }
+
+  /** Nothing more is received: its runs count as connected no longer. */
+  close(): void {
+    this.#runs.close();
+  }
+
+  async #graphql(context: Context): Promise<Response> {
+    const principal = await this.#authenticate(context);
+    return this.#bodies.read(context.req.raw.body, async (text) => {
+      const data = await answerOperation(this.#runs, principal, text === null ? null : toJson(text));
+      return context.json({ data });
+    });
+  }
+
+  /** What cannot be read now cannot be read at another time: it is counted. */
+  async #fileStream(context: Context): Promise<Response> {
+    const key = keyOf(context);
+    const principal = await this.#authenticate(context);
+    return this.#bodies.read(context.req.raw.body, async (text) => {
+      const posted = fileStream.safeParse(text === null ? null : toJson(text));
+      if (posted.success) return context.json({ stopped: await this.#runs.post(principal, key, posted.data) });
+      const reason = text === null ? TOO_LARGE : UNREADABLE;
+      await this.#runs.leaveOut(principal, key, { field: 'file_stream', reason, count: 1 });
+      return context.json({});
+    });
+  }
+
+  #authenticate(context: Context): Promise<Principal> {
+    return this.#options.ingest.authenticateRequest(keyIn(context.req.header('Authorization')));
+  }
+
+  /** Trouble of the server, which passes, is answered so that the client sends the same again. */
+  async #answer(context: Context, act: () => Promise<Response>): Promise<Response> {
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof TooManyBodiesError)
+        return context.json(errors('too many requests at once'), 429, RETRY_AFTER);
+      if (error instanceof RefusedError && !error.retry) return refuse(context, error);
+      if (!(error instanceof RefusedError)) this.#options.log('error', `W&B: ${context.req.path} failed`, error);
+      return context.json(errors('the server failed: try again'), 503, RETRY_AFTER);
+    }
+  }
+}
+
+/** GraphQL has its errors in an answer that is one; 404, 409 and 413 would end the upload of a run for good. */
+function refuse(context: Context, { field, message }: RefusedError): Response {
+  const isGraphql = context.req.path.endsWith('/graphql');
+  if (field === 'key') return context.json(errors(message), 401);
+  return context.json(errors(field === '' ? message : `${field}: ${message}`), isGraphql ? 200 : 403);
+}
+
+function errors(message: string) {
+  return { errors: [{ message }] };
+}
+
+function keyOf(context: Context): RunKey {
+  const { entity, project, run } = context.req.param();
+  return parse(runKey, { entity, project, name: run });
+}
+
+/** The key of `Authorization: Basic base64("api:<key>")`; undefined without one. */
+function keyIn(header: string | undefined): string | undefined {
+  const [, credentials] = /^Basic\s+(\S+)$/i.exec(header ?? '') ?? [];
+  if (credentials === undefined) return undefined;
+  return Buffer.from(credentials, 'base64')
+    .toString('utf8')
+    .replace(/^[^:]*:/, '');
+}

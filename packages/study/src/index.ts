@@ -1,0 +1,2 @@
+export { studyCommand } from './command.ts';
+export { draw, type TopLevelSpec } from './draw.ts';

@@ -1,0 +1,2 @@
+export { freePort } from './free-port.ts';
+export { temporaryFolder } from './temporary-folder.ts';

@@ -1,0 +1,3 @@
+export declare const CLIENTS: readonly string[];
+export declare const HOW_TO_INSTALL_CLIENTS: string;
+export declare function findClient(requirements: string): string | null;
