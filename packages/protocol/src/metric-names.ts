@@ -64,6 +64,10 @@ const NAMES: Record<MetricTarget, readonly string[]> = {
   tevMean: ['tev mean', 'tev', 'train tev mean', 'train tev'],
   tevStd: ['tev std', 'train tev std'],
   gradVar: ['grad var', 'grad variance', 'gradient variance', 'train grad var', 'train grad variance'],
+  lrAhead: ['lr ahead'],
+  updateShare: ['update share'],
+  updateRms: ['update rms'],
+  attentionLogitMax: ['attention logit max', 'max attention logit'],
   evalLoss: [
     ...[
       'eval loss',

@@ -14,6 +14,10 @@ const GIVEN: Record<string, { bit: number; metric: number }> = {
   tevQuantiles: { bit: 7, metric: 8 },
   layerGradVar: { bit: 8, metric: 9 },
   layerOutVar: { bit: 9, metric: 10 },
+  lrAhead: { bit: 11, metric: 11 },
+  updateShare: { bit: 12, metric: 12 },
+  updateRms: { bit: 13, metric: 13 },
+  attentionLogitMax: { bit: 14, metric: 14 },
 };
 
 test('no field, and nothing beside the fields, changes the numbers that it was given', () => {

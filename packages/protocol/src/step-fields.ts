@@ -14,8 +14,8 @@ interface StepField {
   title: string;
   /** Null where it has none. */
   unit: string | null;
-  /** Whether every run has a chart of it. */
-  charted: boolean;
+  /** Whether every run has a chart of it, only a run that reports it has, or none. */
+  charted: 'always' | 'where reported' | 'never';
 }
 
 /** Number of values of `tevQuantiles`: at 0, 1, 5, 25, 50, 75, 95, 99 and 100 % of the vocabulary. */
@@ -27,16 +27,60 @@ export const TEV_QUANTILE_COUNT = 9;
  * Loss is in nats, so gradients are in nats per unit of a weight; weights, and with them TEV, have no unit.
  */
 export const STEP_FIELDS = [
-  { name: 'loss', kind: 'scalar', bit: 0, metric: 1, title: 'Loss', unit: 'nats', charted: true },
-  { name: 'tevMean', kind: 'scalar', bit: 1, metric: 2, title: 'TEV, mean', unit: null, charted: true },
-  { name: 'tevStd', kind: 'scalar', bit: 2, metric: 3, title: 'TEV, deviation', unit: null, charted: true },
-  { name: 'gradVar', kind: 'scalar', bit: 3, metric: 4, title: 'Gradient variance', unit: 'nats²', charted: true },
-  { name: 'gradNorm', kind: 'scalar', bit: 4, metric: 5, title: 'Gradient norm', unit: 'nats', charted: true },
-  { name: 'lr', kind: 'scalar', bit: 5, metric: 6, title: 'Learning rate', unit: null, charted: true },
-  { name: 'tokens', kind: 'count', bit: 6, metric: 7, title: 'Tokens', unit: 'tokens', charted: false },
-  { name: 'tevQuantiles', kind: 'array', bit: 7, metric: 8, title: 'TEV by quantile', unit: null, charted: false },
-  { name: 'layerGradVar', kind: 'array', bit: 8, metric: 9, title: 'Gradient variance', unit: 'nats²', charted: false },
-  { name: 'layerOutVar', kind: 'array', bit: 9, metric: 10, title: 'Output variance', unit: null, charted: false },
+  { name: 'loss', kind: 'scalar', bit: 0, metric: 1, title: 'Loss', unit: 'nats', charted: 'always' },
+  { name: 'tevMean', kind: 'scalar', bit: 1, metric: 2, title: 'TEV, mean', unit: null, charted: 'always' },
+  { name: 'tevStd', kind: 'scalar', bit: 2, metric: 3, title: 'TEV, deviation', unit: null, charted: 'always' },
+  { name: 'gradVar', kind: 'scalar', bit: 3, metric: 4, title: 'Gradient variance', unit: 'nats²', charted: 'always' },
+  { name: 'gradNorm', kind: 'scalar', bit: 4, metric: 5, title: 'Gradient norm', unit: 'nats', charted: 'always' },
+  { name: 'lr', kind: 'scalar', bit: 5, metric: 6, title: 'Learning rate', unit: null, charted: 'always' },
+  { name: 'tokens', kind: 'count', bit: 6, metric: 7, title: 'Tokens', unit: 'tokens', charted: 'never' },
+  { name: 'tevQuantiles', kind: 'array', bit: 7, metric: 8, title: 'TEV by quantile', unit: null, charted: 'never' },
+  {
+    name: 'layerGradVar',
+    kind: 'array',
+    bit: 8,
+    metric: 9,
+    title: 'Gradient variance',
+    unit: 'nats²',
+    charted: 'never',
+  },
+  { name: 'layerOutVar', kind: 'array', bit: 9, metric: 10, title: 'Output variance', unit: null, charted: 'never' },
+  {
+    name: 'lrAhead',
+    kind: 'scalar',
+    bit: 11,
+    metric: 11,
+    title: 'Learning rate ahead',
+    unit: null,
+    charted: 'where reported',
+  },
+  {
+    name: 'updateShare',
+    kind: 'scalar',
+    bit: 12,
+    metric: 12,
+    title: 'Share of the update',
+    unit: null,
+    charted: 'where reported',
+  },
+  {
+    name: 'updateRms',
+    kind: 'scalar',
+    bit: 13,
+    metric: 13,
+    title: 'Update, RMS',
+    unit: null,
+    charted: 'where reported',
+  },
+  {
+    name: 'attentionLogitMax',
+    kind: 'scalar',
+    bit: 14,
+    metric: 14,
+    title: 'Greatest attention logit',
+    unit: null,
+    charted: 'where reported',
+  },
 ] as const satisfies readonly StepField[];
 
 /** The bit of `custom` in the presence mask. */
@@ -51,21 +95,21 @@ export const FIRST_CUSTOM_METRIC = 1000;
 type Field = (typeof STEP_FIELDS)[number];
 type ScalarField = Extract<Field, { kind: 'scalar' | 'count' }>;
 type ArrayField = Extract<Field, { kind: 'array' }>;
-type ChartedField = Extract<Field, { charted: true }>;
+type ChartedField = Exclude<Field, { charted: 'never' }>;
 
 /** The name of a field that holds one number. */
 export type StepScalar = ScalarField['name'];
 /** The name of a field that holds an array. */
 export type StepArray = ArrayField['name'];
-/** A scalar of which every run has a chart. */
+/** A scalar of which runs have a chart. */
 export type ChartMetric = ChartedField['name'];
 
 /** Rows of {@link STEP_FIELDS} that hold one number, counts included. */
 export const SCALAR_FIELDS = STEP_FIELDS.filter((field): field is ScalarField => field.kind !== 'array');
 /** Rows of {@link STEP_FIELDS} that hold an array. */
 export const ARRAY_FIELDS = STEP_FIELDS.filter((field): field is ArrayField => field.kind === 'array');
-/** Rows of {@link STEP_FIELDS} of which every run has a chart. */
-export const CHARTED_FIELDS = STEP_FIELDS.filter((field): field is ChartedField => field.charted);
+/** Rows of {@link STEP_FIELDS} of which runs have a chart. */
+export const CHARTED_FIELDS = STEP_FIELDS.filter((field): field is ChartedField => field.charted !== 'never');
 
 /** Names of {@link ARRAY_FIELDS}. */
 export const STEP_ARRAYS: readonly StepArray[] = ARRAY_FIELDS.map(({ name }) => name);

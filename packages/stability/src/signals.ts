@@ -14,6 +14,12 @@ export interface Signals {
   gradNorm?: number | null | undefined;
   /** The learning rate of the step. */
   lr?: number | null | undefined;
+  /** The learning rate that the schedule plans for 20 steps later. */
+  lrAhead?: number | null | undefined;
+  /** The L2 norm of the update over that of the weights before it. */
+  updateShare?: number | null | undefined;
+  /** The greatest logit of attention, before its softmax. */
+  attentionLogitMax?: number | null | undefined;
 }
 
 /** The name of a signal, as the protocol calls it. */
@@ -27,6 +33,9 @@ const SIGNALS: Record<SignalName, null> = {
   gradVar: null,
   gradNorm: null,
   lr: null,
+  lrAhead: null,
+  updateShare: null,
+  attentionLogitMax: null,
 };
 /** All signals, in a fixed order. */
 export const SIGNAL_NAMES = Object.keys(SIGNALS) as SignalName[];

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CHARTED_FIELDS, type StepEvent } from '@evenkeel/protocol';
+import type { StepEvent } from '@evenkeel/protocol';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { stepsOf } from './load.ts';
+import { LOAD_FIELDS, stepsOf } from './load.ts';
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const TRAILER = Buffer.from([0xff, 0xff]);
@@ -22,7 +22,7 @@ interface CopyData {
 
 const STEP_TABLE = `
   create table bench_step (run uuid, attempt int4, step int8, time timestamptz,
-    ${CHARTED_FIELDS.map((_, at) => `v${at} float8`).join(', ')}, primary key (run, attempt, step));
+    ${LOAD_FIELDS.map((_, at) => `v${at} float8`).join(', ')}, primary key (run, attempt, step));
   create table bench_scalar (run uuid, attempt int4, step int8, set int4, "values" float8[],
     primary key (run, attempt, step, set))`;
 
@@ -71,7 +71,7 @@ function copyData(load: { scalars: number }, count: number): CopyData[] {
   const stepAt = stepsOf(load);
   const run = Buffer.from(randomUUID().replaceAll('-', ''), 'hex');
   const steps = Array.from({ length: count }, (_, at) => stepAt(at));
-  const fields = CHARTED_FIELDS.slice(0, load.scalars).map(({ name }, at) => ({ name, column: `v${at}` }));
+  const fields = LOAD_FIELDS.slice(0, load.scalars).map((name, at) => ({ name, column: `v${at}` }));
   const columns = ['run', 'attempt', 'step', 'time', ...fields.map(({ column }) => column)].join(', ');
   const step = { table: 'bench_step', columns, bytes: encode(steps, (event) => stepRow(run, event, fields)) };
   if (load.scalars <= fields.length) return [step];
@@ -83,7 +83,7 @@ function copyData(load: { scalars: number }, count: number): CopyData[] {
   return [step, scalar];
 }
 
-type Fields = readonly { name: (typeof CHARTED_FIELDS)[number]['name'] }[];
+type Fields = readonly { name: (typeof LOAD_FIELDS)[number] }[];
 
 function stepRow(run: Buffer, event: StepEvent, fields: Fields): Buffer[] {
   return [

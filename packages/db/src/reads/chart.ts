@@ -2,7 +2,7 @@ import { TIME_METRIC, TOKENS_METRIC } from '@evenkeel/protocol';
 import type { Database } from '../database.ts';
 import { type Bucket, readBuckets } from './buckets.ts';
 import { type ChartQuery, planColumns } from './columns.ts';
-import { CHARTED, metricsOf, type SeriesKey } from './metric.ts';
+import { CHARTED, CHARTED_WHERE_REPORTED, metricsOf, type SeriesKey } from './metric.ts';
 
 /** A metric by column. */
 export interface ChartSeries {
@@ -26,7 +26,10 @@ export interface Chart {
   /** When each column began, in milliseconds since 1970, and the tokens seen then; null where that was not reported. */
   times: number[];
   tokens: (number | null)[];
-  /** By what was asked for; without those custom scalars that the run does not have. */
+  /**
+   * By what was asked for; without those custom scalars that the run does not have, and without those fields charted
+   * where reported that no step here carries.
+   */
   series: Partial<Record<SeriesKey, ChartSeries>>;
 }
 
@@ -52,7 +55,9 @@ export async function readChart(db: Database, query: SeriesQuery): Promise<Chart
     times: times.map(([, { min }]) => Number(min)), // every step has one
     tokens: columns.map((column) => tokens?.get(column)?.min ?? null),
     series: Object.fromEntries(
-      [...metrics].map(([key, metric]) => [key, seriesOf(columns, buckets.get(metric), plan.width > 1)]),
+      [...metrics]
+        .filter(([key, metric]) => !CHARTED_WHERE_REPORTED.has(key) || buckets.has(metric))
+        .map(([key, metric]) => [key, seriesOf(columns, buckets.get(metric), plan.width > 1)]),
     ),
   };
 }

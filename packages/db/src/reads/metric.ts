@@ -9,6 +9,9 @@ const CUSTOM = 'custom:';
 export type SeriesKey = ChartMetric | `${typeof CUSTOM}${string}`;
 
 export const CHARTED: readonly ChartMetric[] = CHARTED_FIELDS.map(({ name }) => name);
+export const CHARTED_WHERE_REPORTED: ReadonlySet<SeriesKey> = new Set(
+  CHARTED_FIELDS.filter(({ charted }) => charted === 'where reported').map(({ name }) => name),
+);
 
 const FIELD_METRICS = new Map<string, number>(STEP_FIELDS.map(({ name, metric }) => [name, metric]));
 

@@ -201,6 +201,10 @@ export const step = pgTable(
     tevQuantiles: real('tev_quantiles').array(),
     layerGradVar: real('layer_grad_var').array(),
     layerOutVar: real('layer_out_var').array(),
+    lrAhead: doublePrecision('lr_ahead'),
+    updateShare: doublePrecision('update_share'),
+    updateRms: doublePrecision('update_rms'),
+    attentionLogitMax: doublePrecision('attention_logit_max'),
   },
   (t) => [primaryKey({ columns: [t.run, t.attempt, t.step] })],
 );

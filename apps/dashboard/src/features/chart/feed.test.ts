@@ -223,7 +223,7 @@ describe('a feed', () => {
   it('reports once a custom scalar that it did not know', () => {
     const { feed } = openFeed();
     const found = vi.fn();
-    feed.foundCustom = found;
+    feed.foundSeries = found;
     const send = (custom?: Record<string, number>) =>
       feed.receive({ run: RUN, attempt: 1, steps: [{ step: 1, time: 0, custom }] });
     send();
@@ -231,13 +231,22 @@ describe('a feed', () => {
     send({ speed: 1 });
     send({ speed: 2 });
     send({ speed: 2, other: 1 });
-    expect(found.mock.calls).toEqual([[['speed']], [['other']]]);
+    expect(found.mock.calls).toEqual([[['custom:speed']], [['custom:other']]]);
+  });
+
+  it('reports once a field charted where reported that its chart lacks', () => {
+    const { feed } = openFeed();
+    const found = vi.fn();
+    feed.foundSeries = found;
+    feed.load(chart(0, 0));
+    for (const step of [1, 2]) feed.receive({ run: RUN, attempt: 1, steps: [{ step, time: 0, loss: 1, lrAhead: 1 }] });
+    expect(found.mock.calls).toEqual([[['lrAhead']]]);
   });
 
   it('knows the custom scalars of its chart', () => {
     const { feed } = openFeed();
     const found = vi.fn();
-    feed.foundCustom = found;
+    feed.foundSeries = found;
     const speed = { mean: [1], min: null, max: null, nonFinite: [0] };
     feed.load({ ...chart(0, 0), series: { 'custom:speed': speed } });
     feed.receive({ run: RUN, attempt: 1, steps: [{ step: 1, time: 0, custom: { speed: 1 } }] });

@@ -1,7 +1,8 @@
 import type { StepArray, StepBatch, StepEvent } from '@evenkeel/protocol';
 import { extendBounds, NO_STEPS, type StepBounds } from '@evenkeel/stability';
-import type { ArrayChart, Chart } from '../../trpc/client.tsx';
-import { customNameOf, cutArray, cutChart, extendArray, extendChart, isCustom } from './chart-columns.ts';
+import type { ArrayChart, Chart, SeriesKey } from '../../trpc/client.tsx';
+import { cutArray, cutChart, extendArray, extendChart } from './chart-columns.ts';
+import { WHERE_REPORTED } from './metrics.ts';
 import { mergeSteps } from './tail.ts';
 import type { StepRange } from './view-params.ts';
 import { STEP_AXIS, type XAxis, type XUnit, xAxisOf } from './x-axis.ts';
@@ -42,8 +43,8 @@ export interface Picture {
 export class StepFeed {
   /** Asks for the charts to be read again; set by whoever reads them. */
   readAgain: () => void = () => {};
-  /** Is given the names of custom scalars that stream in for the first time and are not in the chart; set likewise. */
-  foundCustom: (names: readonly string[]) => void = () => {};
+  /** Is given the series that stream in for the first time and are not in the chart; set likewise. */
+  foundSeries: (keys: readonly SeriesKey[]) => void = () => {};
   private readonly schedule: Options['schedule'];
   private readonly listeners = new Set<() => void>();
   private attempt: number;
@@ -54,7 +55,7 @@ export class StepFeed {
   /** Until it is read. */
   private isNewView = true;
   private readonly startedAt: number;
-  private readonly customNames = new Set<string>();
+  private readonly series = new Set<string>();
   private chart: Chart | null = null;
   private readonly arrays = new Map<StepArray, ArrayChart>();
   private tail: StepEvent[] = [];
@@ -103,7 +104,7 @@ export class StepFeed {
 
   load(chart: Chart): void {
     this.chart = chart;
-    for (const key in chart.series) if (isCustom(key)) this.customNames.add(customNameOf(key));
+    for (const key in chart.series) this.series.add(key);
     const last = chart.lastStep ?? Number.NEGATIVE_INFINITY;
     this.tail = this.tail.filter(({ step }) => step > last);
     const outliers = this.bounds.outliers.filter((step) => step > last);
@@ -122,7 +123,7 @@ export class StepFeed {
   receive({ attempt, steps }: StepBatch): void {
     if (attempt < this.attempt) return; // of a life that a later attempt has superseded
     if (attempt > this.attempt) this.rewind(attempt, steps[0]?.step ?? 0);
-    this.noteCustom(steps);
+    this.noteSeries(steps);
     this.noteParts(steps);
     this.tail = mergeSteps(this.tail, steps);
     this.bounds = extendBounds(this.bounds, numbersOf(steps));
@@ -194,16 +195,18 @@ export class StepFeed {
     if (lowest <= (this.chart?.lastStep ?? Number.NEGATIVE_INFINITY)) this.readAgain();
   }
 
-  private noteCustom(steps: readonly StepEvent[]): void {
-    const found: string[] = [];
-    for (const { custom } of steps) {
-      for (const name in custom) {
-        if (this.customNames.has(name)) continue;
-        this.customNames.add(name);
-        found.push(name);
-      }
+  private noteSeries(steps: readonly StepEvent[]): void {
+    const found: SeriesKey[] = [];
+    const note = (key: SeriesKey) => {
+      if (this.series.has(key)) return;
+      this.series.add(key);
+      found.push(key);
+    };
+    for (const step of steps) {
+      for (const name of WHERE_REPORTED) if (step[name] != null) note(name);
+      for (const name in step.custom) note(`custom:${name}`);
     }
-    if (found.length > 0) this.foundCustom(found);
+    if (found.length > 0) this.foundSeries(found);
   }
 
   /** A new view is drawn everywhere at once; new steps one chart a frame in turn, so that no frame is long. */

@@ -9,7 +9,9 @@ import { smooth } from './smoothing.ts';
 const [LOW, HIGH, DEVIATION_LOW, DEVIATION_HIGH] = [1, 2, 3, 4];
 const SMOOTH: Line = { ink: 'line', width: 2, dots: 'never' };
 /** Sparse, so its values are marked, and joined over the columns that have none. */
-const BESIDE: Line = { ink: 'beside', width: 1.5, dash: [5, 3], spansGaps: true, dots: 'always' };
+const BESIDE: Line = { ink: 'beside', width: 1.5, dash: [5, 3], spansGaps: true, dots: 'sparse' };
+/** Of a few values a line alone would show nothing. */
+const SELDOM: Line = { ...BESIDE, dots: 'always' };
 
 /**
  * A metric's mean as a line, min to max as a band, its deviation as a wider one; smoothed where `halfLife`, in
@@ -24,7 +26,7 @@ export function metricChart(view: MetricView, halfLife: number | null): ChartVie
       meanLine(halfLife !== null),
       ...[EDGE, EDGE, HIDDEN, HIDDEN],
       ...(halfLife === null ? [] : [SMOOTH]),
-      ...(view.beside ? [BESIDE] : []),
+      ...(view.beside ? [view.beside.isSeldom ? SELDOM : BESIDE] : []),
     ],
     bands: [
       { between: [DEVIATION_HIGH, DEVIATION_LOW], ink: 'deviation' },

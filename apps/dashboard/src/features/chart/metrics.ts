@@ -9,22 +9,27 @@ export interface MetricView {
   scale: 'linear' | 'log' | 'auto';
   /** The metric that holds this one's standard deviation. */
   deviation?: SeriesKey;
-  /** What is measured more seldom and drawn with it, and its name. */
-  beside?: { metric: SeriesKey; name: string };
+  /** What not every run reports and is drawn with it, and its name. */
+  beside?: { metric: SeriesKey; name: string; title: string; isSeldom: boolean };
 }
 
 /** How a field of a step is drawn, where that is not as its row in `STEP_FIELDS` says. */
 const DRAWN: Partial<Record<ChartMetric, Partial<MetricView>>> = {
-  loss: { beside: { metric: `custom:${EVAL_LOSS}`, name: 'evaluation' } },
+  loss: { beside: { metric: `custom:${EVAL_LOSS}`, name: 'evaluation', title: 'Evaluation loss', isSeldom: true } },
   tevMean: { title: 'TEV, mean ± deviation', deviation: 'tevStd' },
   gradVar: { scale: 'log' },
   gradNorm: { scale: 'log' },
-  lr: { scale: 'linear' },
+  lr: {
+    scale: 'linear',
+    beside: { metric: 'lrAhead', name: 'planned', title: 'Learning rate ahead', isSeldom: false },
+  },
 };
 
-/** A chart for every field that has one, but those that are drawn as another's deviation. */
+const DRAWN_WITH_ANOTHER = Object.values(DRAWN).flatMap(({ deviation, beside }) => [deviation, beside?.metric]);
+
+/** A chart for every field that has one, but those that are drawn in another's. */
 export const METRIC_VIEWS: readonly MetricView[] = CHARTED_FIELDS.filter(
-  ({ name }) => !Object.values(DRAWN).some(({ deviation }) => deviation === name),
+  ({ name }) => !DRAWN_WITH_ANOTHER.includes(name),
 ).map(({ name, title, unit }) => ({ metric: name, title, unit, scale: 'auto', ...DRAWN[name] }));
 
 /** What the charts above read. */
@@ -39,11 +44,20 @@ const CUSTOM_UNITS = new Map([
   ['memoryBytes', 'bytes'],
 ]);
 
-/** The charts of a run that has these series: without what it has nothing of to draw beside a line. */
+/** The fields of {@link CHARTED_FIELDS} that not every run has a chart of. */
+export const WHERE_REPORTED = CHARTED_FIELDS.filter(({ charted }) => charted === 'where reported').map(
+  ({ name }) => name,
+);
+
+/** Whether a chart is shown whatever a run reports. */
+export function isAlwaysShown(metric: SeriesKey): boolean {
+  return !metric.startsWith('custom:') && !WHERE_REPORTED.some((name) => name === metric);
+}
+
+/** The charts of a run that has these series: without what it has nothing of to draw. */
 export function metricViews(known: readonly string[]): MetricView[] {
-  return METRIC_VIEWS.map(({ beside, ...view }) =>
-    beside && known.includes(beside.metric) ? { ...view, beside } : view,
-  );
+  const shown = METRIC_VIEWS.filter(({ metric }) => isAlwaysShown(metric) || known.includes(metric));
+  return shown.map(({ beside, ...view }) => (beside && known.includes(beside.metric) ? { ...view, beside } : view));
 }
 
 /** The names under which a trainer reports what a chart shows, where they are others: `train/loss, eval/loss`. */

@@ -67,7 +67,10 @@ it('distinguishes a line over decades from one that is not', () => {
 });
 
 it('keeps the columns that only what is drawn beside it has', () => {
-  const evaluated: MetricView = { ...LOSS, beside: { metric: 'custom:evalLoss', name: 'evaluation' } };
+  const evaluated: MetricView = {
+    ...LOSS,
+    beside: { metric: 'custom:evalLoss', name: 'evaluation', title: 'Evaluation loss', isSeldom: true },
+  };
   const read = chart({ mean: [4, 3, null, null], nonFinite: [0, 0, 0, 0] });
   const evalLoss = { mean: [5, null, 4, null], min: null, max: null, nonFinite: [0, 0, 0, 0] };
   const data = plotData({ ...read, series: { ...read.series, 'custom:evalLoss': evalLoss } }, evaluated);

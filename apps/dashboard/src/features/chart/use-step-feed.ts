@@ -7,6 +7,7 @@ import { coalesce } from '../../live/coalesce.ts';
 import { live } from '../../live/connection.ts';
 import { type RunDetail, type SeriesKey, useTRPC, useTRPCClient } from '../../trpc/client.tsx';
 import { readAgain } from '../../trpc/query-client.ts';
+import { isCustom } from './chart-columns.ts';
 import { ARRAY_COLUMNS, CHART_COLUMNS, nextFrame, type Picture, StepFeed } from './feed.ts';
 import type { StepRange } from './view-params.ts';
 import type { XUnit } from './x-axis.ts';
@@ -61,7 +62,7 @@ export function useStepFeed(
     },
   });
 
-  const isAsked = useEffectEvent((names: readonly string[]) => names.some((name) => series.includes(`custom:${name}`)));
+  const isAsked = useEffectEvent((keys: readonly SeriesKey[]) => keys.some((key) => series.includes(key)));
   useEffect(() => feed.show({ from, to }, unit), [feed, from, to, unit]);
   useEffect(() => feed.lookAhead(ahead), [feed, ahead]);
   useEffect(() => {
@@ -74,9 +75,9 @@ export function useStepFeed(
     const again = () => queries.invalidateQueries(timeline, { cancelRefetch: false });
     feed.readAgain = coalesce(again, READ_AGAIN_EVERY_MS);
     const readNames = coalesce(() => queries.invalidateQueries(trpc.run.customNames.pathFilter()), READ_AGAIN_EVERY_MS);
-    feed.foundCustom = (names) => {
-      readNames();
-      if (isAsked(names)) readTimeline();
+    feed.foundSeries = (keys) => {
+      if (keys.some(isCustom)) readNames();
+      if (isAsked(keys)) readTimeline();
     };
     return live.watch(run.id, { steps: (batch) => feed.receive(batch), watching: readTimeline, behind: readTimeline });
   }, [feed, run.id, queries, trpc]);

@@ -1,15 +1,15 @@
 import type { SeriesKey } from '../../trpc/client.tsx';
-import { METRIC_VIEWS, type MetricView } from '../chart/metrics.ts';
+import { isAlwaysShown, METRIC_VIEWS, type MetricView } from '../chart/metrics.ts';
 
 /** What every comparison draws: a line for each run, and so nothing beside a metric or around it. */
 export const COMPARE_VIEWS: readonly MetricView[] = METRIC_VIEWS.flatMap(({ deviation, beside, ...view }) => [
   deviation ? { ...view, title: 'TEV, mean' } : view,
-  ...(beside ? [{ metric: beside.metric, title: 'Evaluation loss', unit: view.unit, scale: view.scale }] : []),
+  ...(beside ? [{ metric: beside.metric, title: beside.title, unit: view.unit, scale: view.scale }] : []),
 ]);
 
 export const COMPARE_SERIES: readonly SeriesKey[] = COMPARE_VIEWS.map(({ metric }) => metric);
 
-/** Those of which there is something to draw among the series that runs have: not every run logs its evaluation loss. */
+/** Those of which there is something to draw among the series that runs have: not every run reports all. */
 export function compareViews(known: readonly string[]): MetricView[] {
-  return COMPARE_VIEWS.filter(({ metric }) => !metric.startsWith('custom:') || known.includes(metric));
+  return COMPARE_VIEWS.filter(({ metric }) => isAlwaysShown(metric) || known.includes(metric));
 }
