@@ -1,7 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { access, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { attemptNumber, parse, printable, runId } from '@evenkeel/protocol';
 import { action, flag } from '@evenkeel/terminal';
@@ -127,16 +126,17 @@ async function exportRun(id: string, { target, names, given, count }: Export): P
 
 const named = z.object({ run: z.object({ name: z.string() }) });
 
-async function openSteps(id: string, { server, format, attempt }: Flags): Promise<Readable> {
+/** The stream of the answer itself: a Node.js stream made of it would end the process where it breaks off unread. */
+async function openSteps(id: string, { server, format, attempt }: Flags): Promise<AsyncIterable<Uint8Array>> {
   const search = { format, ...(attempt === undefined ? {} : { attempt: String(attempt) }) };
   const { body } = await readApi(server, `/runs/${id}/export`, search);
   if (!body) throw new Failure(`${server} sends nothing of ${id}`);
-  return Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+  return body;
 }
 
-async function* counted(source: Readable, count: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* counted(source: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+    for await (const chunk of source) {
       count(chunk.length);
       yield chunk;
     }
@@ -149,7 +149,7 @@ async function* counted(source: Readable, count: (bytes: number) => void): Async
  * Writes a file that has its name only once all of it is there.
  * @throws Failure where there is such a file already.
  */
-async function writeWhole(path: string, source: AsyncIterable<Buffer>): Promise<string> {
+async function writeWhole(path: string, source: AsyncIterable<Uint8Array>): Promise<string> {
   if (await isThere(path)) throw new Failure(`${path} exists already: remove it, or name another place with --out`);
   const part = `${path}.part`;
   try {
