@@ -4,7 +4,7 @@ import { evenkeel } from './evenkeel.ts';
 
 /** A bench starts a dozen processes, one after another. */
 const PATIENT = { timeout: 600_000 };
-const SMALL = ['--emitters', '3', '--processes', '2', '--viewers', '2', '--duration', '5', '--warmup', '4'];
+const SMALL = ['--emitters', '3', '--processes', '2', '--viewers', '2', '--duration', '2', '--warmup', '1'];
 
 async function bench(args: readonly string[], env: Record<string, string> = {}) {
   await using run = evenkeel(['bench', 'ingest', ...SMALL, ...args, '--json'], env);
