@@ -94,9 +94,7 @@ describeInBrowser('feedback on alerts', {}, (dashboard) => {
     expect(await seriousProblems(page)).toEqual([]);
     await colleague.close();
     await page.goto(`${dashboard.url}/projects/lab/rules`);
-    await page
-      .getByText('Of 2 critical alerts: 1 came true (the run diverged); 1 false alarm (marked).')
-      .waitFor();
+    await page.getByText('Of 2 critical alerts: 1 came true (the run diverged); 1 false alarm (marked).').waitFor();
     await page.getByText('Of 1 warning alert: 1 came true (marked true).').waitFor();
     await page.close();
   });
@@ -106,7 +104,7 @@ describeInBrowser('feedback on alerts', {}, (dashboard) => {
     await isAlive(page);
     await page.evaluate(() => localStorage.setItem('evenkeel.name', JSON.stringify('ada')));
     await rowOf(page, 'lost too').getByRole('link', { name: 'non-finite at step 20' }).click();
-    const section = page.getByRole('region', { name: 'Was it right?' });
+    const section = page.getByRole('region', { name: 'Feedback' });
     await section.getByText('The run diverged at step 20.').waitFor();
     const isTrue = section.getByRole('button', { name: 'true', exact: true });
     await isTrue.focus();
@@ -126,9 +124,7 @@ describeInBrowser('feedback on alerts', {}, (dashboard) => {
   test('a trial says in how many runs each rule would have alerted, and how many of them diverged', async () => {
     const page = await open('/projects/lab/rules');
     await page.getByRole('button', { name: 'Try on past runs' }).click();
-    await page
-      .getByText('critical alerts in 2 runs (2 diverged); warnings alone in 1 run (none diverged).')
-      .waitFor();
+    await page.getByText('critical alerts in 2 runs (2 diverged); warnings alone in 1 run (none diverged).').waitFor();
     const broken = page.getByRole('group', { name: 'non-finite', exact: true });
     await broken.getByText('in 2 of 3 runs, as many as it did: critical in 2 runs (2 diverged)').waitFor();
     await page.close();

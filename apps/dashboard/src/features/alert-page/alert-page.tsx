@@ -108,8 +108,8 @@ function Feedback({ alert }: { alert: ListedAlert }) {
   const { run, id, rule } = alert;
   const outcome = outcomeWords(alert);
   return (
-    <section className={classes.section} aria-label="Was it right?">
-      <h2>Was it right?</h2>
+    <section className={classes.section} aria-label="Feedback">
+      <h2>Feedback</h2>
       {outcome && <p className={classes.caption}>{outcome}</p>}
       <FeedbackButtons
         alert={alert}
