@@ -75,6 +75,28 @@ test('runs --json prints one line per run', async () => {
   });
 });
 
+test('alerts are printed as JSON lines, with feedback and what became of the run', async () => {
+  using folder = temporaryFolder();
+  await using server = await serve(folder.path);
+  for (const project of ['p', 'other']) {
+    const run = await startRun({ server: server.url, project, name: 'n' });
+    for (let step = 0; step < 5; step++) run.log({ step, loss: step === 4 ? Number.NaN : 2 });
+    await run.finish('failed', 'loss is not finite');
+  }
+  const read = async () => {
+    await using listed = evenkeel(['alerts', '--project', 'p', '--server', server.url]);
+    expect(await listed.ended).toBe(0);
+    const lines = listed.facts().split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line));
+  };
+  await expect.poll(read).toMatchObject([
+    {
+      ...{ project: 'p', rule: 'non-finite', severity: 'critical', attempt: 1, step: 4 },
+      ...{ feedback: null, outcome: 'diverged', onset: 4 },
+    },
+  ]);
+});
+
 test('stop reaches the trainer of a run, and says so where it cannot', async () => {
   using folder = temporaryFolder();
   await using server = await serve(folder.path);

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addBench } from '#bench';
 import manifest from '../package.json' with { type: 'json' };
+import { alertsCommand } from './commands/alerts.ts';
 import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
 import { importCommand } from './commands/import.ts';
@@ -30,6 +31,7 @@ const program = new Command('evenkeel')
   .addCommand(replayCommand())
   .addCommand(rebuildCommand())
   .addCommand(runsCommand())
+  .addCommand(alertsCommand())
   .addCommand(stopCommand())
   .addCommand(keyCommand());
 addBench(program);

@@ -245,6 +245,18 @@ test('alerts are listed and counted by a filter, acted on together, noted, and r
     notedAt: NOW,
   });
 
+  events.length = 0;
+  const mark = (feedback: 'true' | 'false alarm' | null, by: string | null = null) =>
+    client.alert.mark.mutate({ alerts, feedback, by });
+  expect(await mark('false alarm', 'ada')).toHaveLength(2);
+  expect(await mark('false alarm', 'bob')).toEqual([]);
+  expect(await client.alert.get.query(spike)).toMatchObject({
+    ...{ feedback: 'false alarm', feedbackBy: 'ada', feedbackAt: NOW },
+    ...{ outcome: 'running', onset: null },
+  });
+  expect(await mark(null)).toMatchObject([{ feedback: null }, { feedback: null }]);
+  expect(alertEvents().map(([kind]) => kind)).toEqual(Array(4).fill('alert marked'));
+
   const absent = { run: RUN, id: UNKNOWN };
   await expect(client.alert.get.query(absent)).rejects.toMatchObject({ data: { code: 'NOT_FOUND' } });
   await expect(client.alert.note.mutate({ ...spike, note: 'x'.repeat(2_001) })).rejects.toThrow(/^note: /);

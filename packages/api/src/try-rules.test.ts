@@ -74,8 +74,8 @@ test('a run comes with its outcome, and with the alerts that it had', async () =
   const [tried] = answer.runs;
   expect(tried).toMatchObject({ id: run, status: 'failed', divergedAt: 400, lastStep: 499, triedFrom: null });
   expect(tried?.rules['loss-spike']).toEqual({
-    tried: { count: 0, alerts: [] },
-    had: { count: 1, alerts: [{ attempt: 1, step: 120, severity: 'warning' }] },
+    tried: { count: 0, worst: null, alerts: [] },
+    had: { count: 1, worst: 'warning', alerts: [{ attempt: 1, step: 120, severity: 'warning' }] },
   });
   expect(tried && stepsOf(tried, 'non-finite')).toEqual(['400 critical']);
 });

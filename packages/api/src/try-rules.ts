@@ -1,5 +1,5 @@
 import { type Database, getRun, listAlerts, listRuns, type RunDetail, readSignals, startOfNewest } from '@evenkeel/db';
-import type { Alert } from '@evenkeel/protocol';
+import { type Alert, SEVERITIES, type Severity } from '@evenkeel/protocol';
 import {
   type ReplayedAttempt,
   type RuleSettings,
@@ -23,6 +23,8 @@ type PlacedAlert = Pick<Alert, 'attempt' | 'step' | 'severity'>;
 
 interface Raised {
   count: number;
+  /** The worst of them; null where there are none. */
+  worst: Severity | null;
   /** The first of them. */
   alerts: PlacedAlert[];
 }
@@ -106,7 +108,8 @@ function attemptsOf({ attempts }: RunDetail): ReplayedAttempt[] {
 function raisedBy(rule: StepRuleName, alerts: readonly (TriedAlert | Alert)[]): Raised {
   const own = alerts.filter((alert) => alert.rule === rule);
   const placed = own.map(({ attempt, step, severity }) => ({ attempt, step, severity }));
-  return { count: own.length, alerts: placed.slice(0, MAX_LISTED) };
+  const worst = SEVERITIES.findLast((severity) => own.some((alert) => alert.severity === severity)) ?? null;
+  return { count: own.length, worst, alerts: placed.slice(0, MAX_LISTED) };
 }
 
 type Place = Pick<PlacedAlert, 'attempt' | 'step'>;

@@ -3,6 +3,7 @@ export { DirectoryHeldError, holderOf } from './drivers/lock.ts';
 export { describeFailure } from './failure.ts';
 export { openDatabase } from './open.ts';
 export { countAlerts, getAlert, listAlerts, pageAlerts } from './reads/alert-list.ts';
+export { type AlertCount, readAlertRecord } from './reads/alert-record.ts';
 export { type ApiKey, anyApiKey, listApiKeys } from './reads/api-key.ts';
 export { type ArrayChart, readArrayChart } from './reads/array-chart.ts';
 export { type Chart, type ChartSeries, readChart } from './reads/chart.ts';
@@ -12,6 +13,7 @@ export { type Console, type KeptConsoleLine, readConsole } from './reads/console
 export { type ForecastPoint, readForecasts } from './reads/forecast.ts';
 export { judgedTo, runsToJudge } from './reads/judged.ts';
 export { type CustomNames, findCustomNames, listCustomNames, type SeriesKey } from './reads/metric.ts';
+export { runsWithoutOnset } from './reads/onset.ts';
 export {
   findProject,
   listProjects,
@@ -33,6 +35,7 @@ export { listViews } from './reads/view.ts';
 export {
   acknowledgeAlert,
   acknowledgeAlerts,
+  markAlerts,
   noteAlert,
   raiseAlert,
   resolveAlert,
@@ -47,6 +50,7 @@ export { reportDropped } from './writes/dropped.ts';
 export { saveForecasts } from './writes/forecast.ts';
 export { markJudged, rewindJudged } from './writes/judged.ts';
 export { markLostRuns, touchRuns } from './writes/lost-run.ts';
+export { saveOnsets } from './writes/onset.ts';
 export { type OpenedAttempt, openAfter, openAttempt } from './writes/open-attempt.ts';
 export { removeStep, type StepKey } from './writes/outlier.ts';
 export { probeIngest } from './writes/probe.ts';

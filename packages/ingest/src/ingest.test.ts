@@ -3,6 +3,7 @@ import {
   createApiKey,
   type Database,
   findCommand,
+  finishRun,
   getRun,
   listAlerts,
   listCommands,
@@ -159,6 +160,39 @@ test('a run is judged without a step that a person removes', async () => {
   await removeStep(db, { ...removed, by: null }, new Date());
   events.publish({ kind: 'step removed', ...removed });
   await expect.poll(() => listAlerts(db, { run, limit: 9 })).toMatchObject([{ step: 70, status: 'resolved' }]);
+});
+
+/** Trains a run that breaks at step 30, and ends. */
+async function broken(): Promise<string> {
+  const { run, context } = await started();
+  await context.steps({ run, attempt: 1, steps: stepsFrom(0, 40, (step) => (step >= 30 ? Number.NaN : 2)) });
+  await context.finish(finishOf(run));
+  return run;
+}
+
+async function outcomes(run: string) {
+  await ingest.settled();
+  return (await listAlerts(db, { run, limit: 9 })).map(({ outcome, onset }) => [outcome, onset]);
+}
+
+test('a run that is over is read to its end: its alerts came true where it diverged, and again without a removed step', async () => {
+  const run = await broken();
+  await expect.poll(() => outcomes(run)).toEqual([['diverged', 30]]);
+  for (let step = 30; step < 40; step++) {
+    await removeStep(db, { run, attempt: 1, step, removed: true, by: null }, new Date());
+    events.publish({ kind: 'step removed', run, attempt: 1, step, removed: true });
+  }
+  await expect.poll(() => outcomes(run)).toEqual([['unknown', null]]); // it failed, and nothing shows why
+});
+
+test('runs that a former process left unread are read by the next', async () => {
+  const { run, context } = await started();
+  await context.steps({ run, attempt: 1, steps: stepsFrom(0, 40, (step) => (step >= 30 ? Number.NaN : 2)) });
+  await ingest.settled();
+  await ingest.close();
+  await finishRun(db, finishOf(run), new Date()); // of which that process knows nothing
+  ingest = new Ingest({ db, now: () => new Date(), log: () => {}, events });
+  await expect.poll(() => outcomes(run)).toEqual([['diverged', 30]]);
 });
 
 test('the history of a run says by whose key an attempt was opened and a value was overwritten', async () => {

@@ -10,6 +10,7 @@ import {
   rollUp,
   runsToJudge,
   runsToRollUp,
+  runsWithoutOnset,
   type StoredSteps,
   type TakenBatch,
   touchRuns,
@@ -35,12 +36,14 @@ import { Intake } from './intake.ts';
 import { Judge } from './judge.ts';
 import { authenticate, KnownSenders, readAdmitted } from './keys.ts';
 import type { Log } from './log.ts';
+import { OnsetFinder } from './onset-finder.ts';
 import { Reception } from './reception.ts';
 import { withoutDropped } from './without-dropped.ts';
 
 const SWEEP_MS = 10_000;
 const ROLL_UP_MS = 1_000;
 const FORECAST_MS = 1_000;
+const ONSET_MS = 2_000;
 const JUDGE_MS = 250;
 /** A run whose emitter has been gone this long counts as lost, until it comes back. */
 const LOST_AFTER_MS = 60_000;
@@ -73,6 +76,7 @@ export class Ingest {
   readonly #intake: Intake;
   readonly #commits: GroupCommit;
   readonly #judge: Judge;
+  readonly #onsets: OnsetFinder;
   readonly #contexts = new Set<IngestContext>();
   readonly #senders = new KnownSenders();
   readonly #contextOptions: ContextOptions;
@@ -107,11 +111,13 @@ export class Ingest {
       backlog: () => this.#intake.backlog,
     });
     this.#judge = new Judge({ ...options, db: db.background });
+    this.#onsets = new OnsetFinder({ db: db.background, log, judged: (run) => this.#judge.judged(run) });
     this.#contextOptions = this.#forContexts();
     this.#unsubscribe = events.subscribe((event) => this.#receive(event));
     this.#timers = [
       setInterval(() => this.#startSweep(), SWEEP_MS),
       setInterval(() => this.#startRollingUp(), ROLL_UP_MS),
+      setInterval(() => this.#onsets.start(), ONSET_MS),
       setInterval(() => this.#judge.saveForecasts(), FORECAST_MS),
       setInterval(() => this.#judge.judgeDue(), JUDGE_MS),
     ];
@@ -184,10 +190,11 @@ export class Ingest {
     return this.#health.ready();
   }
 
-  /** Resolves when what has come in and what is due by now is done: commits, sweeps, rollups, judging. */
+  /** Resolves when what has come in and what is due by now is done: commits, sweeps, rollups, judging, outcomes of runs. */
   async settled(): Promise<void> {
     await this.#workDone();
     await this.#judge.idle();
+    await this.#onsets.idle();
   }
 
   async #workDone(): Promise<void> {
@@ -202,6 +209,7 @@ export class Ingest {
     for (const timer of this.#timers) clearInterval(timer);
     await this.#workDone(); // steps that are not whole yet are left to the next process
     this.#unsubscribe();
+    await this.#onsets.close();
     await this.#judge.close();
     await this.#health.idle();
   }
@@ -257,6 +265,7 @@ export class Ingest {
   #receive(event: ServerEvent): void {
     if (event.kind === 'rules changed') this.#startRetuning(event.project);
     if (event.kind === 'step removed') this.#judge.revise(event);
+    if (event.kind === 'step removed' || event.kind === 'run ended') this.#onsets.add(event.run);
     if (event.kind === 'keys changed') {
       this.#senders.forget();
       this.#track(this.#checkKeysSafely());
@@ -352,6 +361,7 @@ export class Ingest {
     try {
       for (const run of await runsToRollUp(this.#options.db.background)) this.#toRollUp.add(run);
       for (const run of await runsToJudge(this.#options.db.background)) this.#judge.resume(run);
+      for (const run of await runsWithoutOnset(this.#options.db.background)) this.#onsets.add(run);
     } catch (error) {
       this.#options.log('error', 'finding what the former process left undone failed', error);
     }

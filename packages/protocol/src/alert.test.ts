@@ -7,6 +7,7 @@ test('an alert at a negative step is read: steps may be negative, and so may wha
     ...{ rule: 'non-finite', severity: 'critical', status: 'open', step: -2, window: [-2, -2] },
     ...{ message: 'The loss is NaN.', evidence: {}, risk: null, divergenceStep: null },
     ...{ openedAt: new Date(0), acknowledgedAt: null, resolvedAt: null, note: null, notedBy: null, notedAt: null },
+    ...{ feedback: null, feedbackBy: null, feedbackAt: null },
   };
   expect(alert.parse(opened)).toMatchObject({ step: -2, window: [-2, -2] });
 });

@@ -25,6 +25,24 @@ export const alertStatus = z.enum(ALERT_STATUSES);
 /** See {@link ALERT_STATUSES}. */
 export type AlertStatus = z.infer<typeof alertStatus>;
 
+/** What a person may say of an alert, having seen what became of its run. */
+export const ALERT_FEEDBACK = ['true', 'false alarm'] as const;
+/** Whether a person calls an alert right: one of {@link ALERT_FEEDBACK}. */
+export const alertFeedback = z.enum(ALERT_FEEDBACK);
+/** See {@link ALERT_FEEDBACK}. */
+export type AlertFeedback = z.infer<typeof alertFeedback>;
+
+/**
+ * What became of the run after an alert, in its attempt or a later one. `diverged`: the loss did. `healthy`: it finished and
+ * did not. `running`: it is not over, or was not read to its end yet. `unknown`: it ended otherwise before that could show,
+ * or a command stopped it or reduced its learning rate.
+ */
+export const ALERT_OUTCOMES = ['diverged', 'healthy', 'running', 'unknown'] as const;
+/** One of {@link ALERT_OUTCOMES}. */
+export const alertOutcome = z.enum(ALERT_OUTCOMES);
+/** See {@link ALERT_OUTCOMES}. */
+export type AlertOutcome = z.infer<typeof alertOutcome>;
+
 /** Opened by a rule for a run. A run has at most one unresolved alert of each rule. */
 export const alert = z.object({
   id: z.uuid(),
@@ -52,6 +70,10 @@ export const alert = z.object({
   note: z.string().nullable(),
   notedBy: z.string().nullable(),
   notedAt: z.date().nullable(),
+  /** Whether a person calls it right, likewise. */
+  feedback: alertFeedback.nullable(),
+  feedbackBy: z.string().nullable(),
+  feedbackAt: z.date().nullable(),
 });
 /** An alert as the server holds it, its times as dates. See {@link alert}. */
 export type Alert = z.infer<typeof alert>;

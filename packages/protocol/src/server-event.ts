@@ -4,7 +4,7 @@ import type { RunStatus } from './run.ts';
 import type { StepBatch } from './step.ts';
 
 /** Changes of an alert: each is an event, and a row of its history. */
-export const ALERT_CHANGES = ['opened', 'escalated', 'acknowledged', 'resolved', 'noted'] as const;
+export const ALERT_CHANGES = ['opened', 'escalated', 'acknowledged', 'resolved', 'noted', 'marked'] as const;
 /** See {@link ALERT_CHANGES}. */
 export type AlertChange = (typeof ALERT_CHANGES)[number];
 

@@ -2,6 +2,7 @@ export { chooseAttempt, isInert, isLaterLife, type KnownAttempt } from './attemp
 export { AttemptReplay, type ReplayedAttempt } from './attempt-replay.ts';
 export { Detector, type DetectorState } from './detector.ts';
 export { divergedAt } from './divergence.ts';
+export { DivergenceReplay } from './divergence-replay.ts';
 export type { Finding, Verdict } from './finding.ts';
 export { fitForecast, type LabeledRun } from './forecast/fit.ts';
 export { type Forecast, Forecaster, type ForecasterState } from './forecast/forecaster.ts';

@@ -30,6 +30,7 @@ export type ConsoleRow = ConsoleLines['lines'][number];
 export type SavedView = Outputs['view']['list'][number];
 export type TriedRuns = Outputs['project']['tryRules'];
 export type TriedRun = TriedRuns['runs'][number];
+export type AlertRecord = Outputs['project']['record'][number];
 export type ReportedNames = Outputs['project']['names']['reported'];
 export type Chart = Outputs['step']['chart'];
 export type ForecastPoint = Outputs['step']['forecasts'][number];

@@ -1,6 +1,7 @@
 import {
   action,
   alert,
+  alertOutcome,
   attemptNumber,
   COMMAND_STATUSES,
   droppedValue,
@@ -104,7 +105,16 @@ const event = z.object({
   at: z.date(),
 });
 
-const listedAlert = z.object({ ...alert.shape, runName: z.string(), project: z.string() });
+const listedAlert = z.object({
+  ...alert.shape,
+  runName: z.string(),
+  project: z.string(),
+  outcome: alertOutcome.meta({
+    description:
+      'What became of the run after it. unknown: it ended unfinished, was stopped or had its learning rate reduced before it diverged.',
+  }),
+  onset: stepNumber.nullable().meta({ description: 'The step at which the run diverged.' }),
+});
 
 export const runPage = z.object({ runs: z.array(runSummary), nextCursor });
 export const alertPage = z.object({ alerts: z.array(listedAlert), nextCursor });

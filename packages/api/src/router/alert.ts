@@ -4,11 +4,22 @@ import {
   countAlerts,
   getAlert,
   listAlerts,
+  markAlerts,
   noteAlert,
   resolveAlert,
   resolveAlerts,
 } from '@evenkeel/db';
-import { type Alert, alertStatus, authorOf, MAX_NOTE_LENGTH, name, runId, severity, text } from '@evenkeel/protocol';
+import {
+  type Alert,
+  alertFeedback,
+  alertStatus,
+  authorOf,
+  MAX_NOTE_LENGTH,
+  name,
+  runId,
+  severity,
+  text,
+} from '@evenkeel/protocol';
 import { RULE_NAMES } from '@evenkeel/stability';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
@@ -37,6 +48,11 @@ const alertsRequest = z.object({ alerts: z.array(alertRequest).min(1).max(MAX_AL
 const noteRequest = alertRequest.extend({
   /** Empty to take the note away. */
   note: text(MAX_NOTE_LENGTH),
+  by: name.nullable().default(null),
+});
+const markRequest = alertsRequest.extend({
+  /** Null to take back what was said. */
+  feedback: alertFeedback.nullable(),
   by: name.nullable().default(null),
 });
 
@@ -74,6 +90,13 @@ export const alertRouter = router({
     const noted = await noteAlert(ctx.db, { ...input, by: authorOf(ctx.principal, input.by) }, ctx.now());
     ctx.events.publish({ kind: 'alert noted', alert: noted });
     return noted;
+  }),
+
+  /** Says whether alerts are right. The answer holds those that changed. */
+  mark: procedure.input(markRequest).mutation(async ({ ctx, input: { alerts, feedback, by } }) => {
+    const marked = await markAlerts(ctx.db, { keys: alerts, feedback, by: authorOf(ctx.principal, by) }, ctx.now());
+    for (const alert of marked) ctx.events.publish({ kind: 'alert marked', alert });
+    return marked;
   }),
 });
 

@@ -1,6 +1,7 @@
 import {
   findReportedNames,
   listProjects,
+  readAlertRecord,
   readProjectNames,
   readRules,
   writeProjectNames,
@@ -10,6 +11,7 @@ import { authorOf, name, projectNames, text } from '@evenkeel/protocol';
 import { DEFAULT_RULE_SETTINGS, ruleSettings } from '@evenkeel/stability';
 import pLimit from 'p-limit';
 import { z } from 'zod';
+import { recordOf } from '../alert-record.ts';
 import { procedure, router, slowProcedure } from '../trpc.ts';
 import { tryRules } from '../try-rules.ts';
 
@@ -38,6 +40,12 @@ export const projectRouter = router({
   /** What is set for the project's runs, and what holds where nothing is. */
   rules: procedure.input(z.object({ project: name })).query(async ({ ctx, input }) => {
     return { settings: await readRules(ctx.db, input.project), defaults: DEFAULT_RULE_SETTINGS };
+  }),
+
+  /** How the alerts of the project turned out, for each rule that had some. Archived runs are left out. */
+  record: procedure.input(z.object({ project: name })).query(async ({ ctx, input }) => {
+    await readRules(ctx.db, input.project); // or there is no such project
+    return recordOf(await readAlertRecord(ctx.db, input.project));
   }),
 
   /** Replaces all settings of the project; they hold at once, also for runs that are under way. */

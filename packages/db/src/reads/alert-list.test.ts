@@ -7,6 +7,8 @@ import { acknowledgeAlert, type NewAlert, raiseAlert, resolveAlert } from '../wr
 import { archiveRun } from '../writes/run-removal.ts';
 import { type AlertFilter, countAlerts, getAlert, listAlerts, pageAlerts } from './alert-list.ts';
 
+const UNDER_WAY = { outcome: 'running', onset: null };
+
 describeDatabases('lists of alerts', (db) => {
   const open = async (run: string, over: Partial<NewAlert> = {}, now = NOW): Promise<Alert> => {
     const raised = await raiseAlert(db(), run, aFinding(over), now);
@@ -22,9 +24,9 @@ describeDatabases('lists of alerts', (db) => {
     const third = await open(await begin(db(), { project, name: 'other' }), {}, later(13));
     const page = (limit: number, offset?: number) => listAlerts(db(), { project, limit, offset });
     expect(await page(9)).toEqual([
-      { ...third, runName: 'other', project },
-      { ...second, runName: 'one', project },
-      { ...first, runName: 'one', project },
+      { ...third, runName: 'other', project, ...UNDER_WAY },
+      { ...second, runName: 'one', project, ...UNDER_WAY },
+      { ...first, runName: 'one', project, ...UNDER_WAY },
     ]);
     expect((await page(2)).map(({ id }) => id)).toEqual([third.id, second.id]);
     expect((await page(2, 2)).map(({ id }) => id)).toEqual([first.id]);

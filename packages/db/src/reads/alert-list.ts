@@ -1,8 +1,9 @@
-import type { Alert, AlertStatus, OpenAlert, Severity } from '@evenkeel/protocol';
+import type { Alert, AlertOutcome, AlertStatus, OpenAlert, Severity } from '@evenkeel/protocol';
 import { and, count, desc, eq, getTableColumns, gte, ilike, inArray, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import { containing, type Database } from '../database.ts';
 import { arrayOf, UUID } from '../drivers/array-wire.ts';
-import { alert, project, run } from '../tables/schema.ts';
+import { alert, attempt, project, run } from '../tables/schema.ts';
+import { ONSET, OUTCOME } from './alert-outcome.ts';
 import { isOlder, newestFirst, pageOf, type TimePage } from './time-cursor.ts';
 
 /** Which alerts a list holds; all that is given must be true of each. */
@@ -22,9 +23,18 @@ export interface AlertFilter {
 export interface ListedAlert extends Alert {
   runName: string;
   project: string;
+  outcome: AlertOutcome;
+  /** Where the run diverged, in the attempt of the alert or the first later one that did; null where none has. */
+  onset: number | null;
 }
 
-const LISTED = { ...getTableColumns(alert), runName: run.name, project: project.name };
+const LISTED = {
+  ...getTableColumns(alert),
+  runName: run.name,
+  project: project.name,
+  outcome: OUTCOME,
+  onset: ONSET.mapWith(attempt.onset),
+};
 
 const ORDER = { time: alert.openedAt, id: alert.id, type: 'uuid' } as const;
 

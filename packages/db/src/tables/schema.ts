@@ -1,6 +1,7 @@
 import {
   type Action,
   type AlertChange,
+  type AlertFeedback,
   type AlertStatus,
   type CommandStatus,
   type ConsoleStream,
@@ -175,6 +176,10 @@ export const attempt = pgTable(
     judgedTo: count('judged_to'),
     /** What the detector remembered then; after a restart it goes on from here. */
     detector: jsonb().$type<unknown>(),
+    /** The step at which the run diverged, as this attempt left it; null where it did not, or that is not known. */
+    onset: count('onset'),
+    /** The last step when that was looked for, once the run was over. */
+    onsetTo: count('onset_to'),
   },
   (t) => [primaryKey({ columns: [t.run, t.number] })],
 );
@@ -383,6 +388,10 @@ export const alert = pgTable(
     note: text(),
     notedBy: text('noted_by'),
     notedAt: instant('noted_at'),
+    /** Whether a person calls it right, and who; null where unknown. */
+    feedback: text().$type<AlertFeedback>(),
+    feedbackBy: text('feedback_by'),
+    feedbackAt: instant('feedback_at'),
   },
   (t) => [
     primaryKey({ columns: [t.run, t.id] }),

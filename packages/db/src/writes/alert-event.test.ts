@@ -9,6 +9,7 @@ import { aFinding, begin, later, NOW } from '../testing-data.ts';
 import {
   acknowledgeAlert,
   acknowledgeAlerts,
+  markAlerts,
   type NewAlert,
   noteAlert,
   raiseAlert,
@@ -41,6 +42,8 @@ describeDatabases('the history of alerts', (db) => {
     await noteAlert(db(), { run, id: alert.id, note: 'shard 7', by: 'bob' }, later(6));
     await noteAlert(db(), { run, id: alert.id, note: '', by: 'ada' }, later(7));
     for (const at of [8, 9]) await resolveAlert(db(), alert, later(at));
+    for (const at of [10, 11]) await markAlerts(db(), { keys: [alert], feedback: 'true', by: 'ada' }, later(at));
+    await markAlerts(db(), { keys: [alert], feedback: null, by: 'bob' }, later(12));
     const events = await eventsOf(run);
     expect(events.map(({ kind, at, by }) => [kind, at, by])).toEqual([
       ['opened', NOW, null],
@@ -49,6 +52,8 @@ describeDatabases('the history of alerts', (db) => {
       ['noted', later(6), 'bob'],
       ['noted', later(7), 'ada'],
       ['resolved', later(8), null],
+      ['marked', later(10), 'ada'],
+      ['marked', later(12), 'bob'],
     ]);
     expect(new Set(events.map(({ alert: id, attempt }) => `${id} ${attempt}`))).toEqual(new Set([`${alert.id} 1`]));
     expect(events[0]?.payload).toEqual(JSON.parse(JSON.stringify(alert)));
@@ -59,6 +64,12 @@ describeDatabases('the history of alerts', (db) => {
       ['critical', 'acknowledged', 'shard 7'],
       ['critical', 'acknowledged', null],
       ['critical', 'resolved', null],
+      ['critical', 'resolved', null],
+      ['critical', 'resolved', null],
+    ]);
+    expect(events.slice(-2).map(({ payload }) => [payload.feedback, payload.feedbackBy])).toEqual([
+      ['true', 'ada'],
+      [null, null],
     ]);
   });
 
@@ -108,6 +119,7 @@ describeDatabases('the history of alerts', (db) => {
       () => acknowledgeAlert(db(), alert, later(1)),
       () => noteAlert(db(), { ...alert, note: 'n', by: 'ada' }, later(1)),
       () => resolveAlert(db(), alert, later(1)),
+      () => markAlerts(db(), { keys: [alert], feedback: 'true', by: 'ada' }, later(1)),
       () => resolveRule(db(), alert, later(1)),
       () => resolveStaleAlerts(db(), { run, attempt: 1, open: [] }, later(1)),
       () => writeRules(db(), 'failing', { 'tev-growth': { enabled: false } }, later(1)),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Alert } from '@evenkeel/protocol';
+import type { Alert, AlertFeedback } from '@evenkeel/protocol';
 import { expect, test } from 'vitest';
 import { getAlert, listAlerts } from '../reads/alert-list.ts';
 import { describeDatabases } from '../testing.ts';
@@ -7,6 +7,7 @@ import { aFinding, begin, later, NOW } from '../testing-data.ts';
 import {
   acknowledgeAlert,
   acknowledgeAlerts,
+  markAlerts,
   type NewAlert,
   noteAlert,
   raiseAlert,
@@ -27,7 +28,8 @@ describeDatabases('alerts', (db) => {
     const run = await begin(db());
     const alert = await open(run);
     const untold = { acknowledgedAt: null, resolvedAt: null, note: null, notedBy: null, notedAt: null };
-    expect(alert).toEqual({ ...finding, run, status: 'open', openedAt: NOW, ...untold, id: alert.id });
+    const unmarked = { feedback: null, feedbackBy: null, feedbackAt: null };
+    expect(alert).toEqual({ ...finding, run, status: 'open', openedAt: NOW, ...untold, ...unmarked, id: alert.id });
     const acknowledged = { ...alert, status: 'acknowledged', acknowledgedAt: later(1) };
     expect(await acknowledgeAlert(db(), alert, later(1))).toEqual(acknowledged);
     expect(await acknowledgeAlert(db(), alert, later(2))).toEqual(acknowledged);
@@ -35,7 +37,9 @@ describeDatabases('alerts', (db) => {
     expect(await resolveAlert(db(), alert, later(3))).toEqual(resolved);
     expect(await resolveAlert(db(), alert, later(4))).toEqual(resolved);
     expect(await acknowledgeAlert(db(), alert, later(5))).toEqual(resolved);
-    expect(await listAlerts(db(), { run, limit: 9 })).toEqual([{ ...resolved, runName: 'even', project: 'keel' }]);
+    expect(await listAlerts(db(), { run, limit: 9 })).toEqual([
+      { ...resolved, runName: 'even', project: 'keel', outcome: 'running', onset: null },
+    ]);
   });
 
   test('a rule has one unresolved alert of a run, which can only get worse', async () => {
@@ -106,6 +110,26 @@ describeDatabases('alerts', (db) => {
     expect(anonymous).toMatchObject({ note: 'fixed', notedBy: null, notedAt: later(4) });
     const emptied = await noteAlert(db(), { run, id, note: '', by: 'ada' }, later(5));
     expect(emptied).toMatchObject({ note: null, notedBy: null, notedAt: null });
+  });
+
+  test('feedback on alerts says who and when, outlives what becomes of them, and is taken back', async () => {
+    const run = await begin(db());
+    const [growth, spike] = [await open(run), await open(run, { rule: 'loss-spike' })];
+    const mark = (feedback: AlertFeedback | null, by: string | null, at: number, keys: Alert[] = [growth, spike]) =>
+      markAlerts(db(), { keys, feedback, by }, later(at));
+    const marked = { feedback: 'false alarm', feedbackBy: 'ada', feedbackAt: later(1) };
+    expect(await mark('false alarm', 'ada', 1, [growth])).toEqual([{ ...growth, ...marked }]);
+    expect(await mark('false alarm', 'bob', 2)).toMatchObject([{ id: spike.id, feedbackBy: 'bob' }]); // the other was
+    await raiseAlert(db(), run, aFinding({ severity: 'critical', step: 72 }), later(3));
+    expect(await resolveAlert(db(), growth, later(4))).toMatchObject({ ...marked, severity: 'critical' });
+    expect(await mark('true', null, 5, [growth])).toMatchObject([
+      { feedback: 'true', feedbackBy: null, feedbackAt: later(5) },
+    ]);
+    expect(await mark(null, 'ada', 6, [growth])).toMatchObject([
+      { feedback: null, feedbackBy: null, feedbackAt: null },
+    ]);
+    expect(await mark(null, 'ada', 7, [growth])).toEqual([]);
+    expect(await mark('true', 'ada', 8, [{ ...growth, id: randomUUID() }])).toEqual([]);
   });
 
   test('an unknown alert is refused', async () => {

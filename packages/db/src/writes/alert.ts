@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Alert, type AlertChange, RefusedError } from '@evenkeel/protocol';
+import { type Alert, type AlertChange, type AlertFeedback, RefusedError } from '@evenkeel/protocol';
 import { and, eq, lt, ne, notInArray, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Sql } from '../database.ts';
 import { arrayOf, UUID } from '../drivers/array-wire.ts';
@@ -142,6 +142,27 @@ export async function noteAlert(
   );
   if (!changed) throw noSuchAlert();
   return changed;
+}
+
+/**
+ * Writes whether a person calls alerts right, in place of what was said before; null takes that back.
+ * @param by who says it; null where unknown.
+ * @returns those of which something else was said before.
+ */
+export async function markAlerts(
+  db: Database,
+  { keys, feedback, by }: { keys: readonly AlertKey[]; feedback: AlertFeedback | null; by: string | null },
+  now: Date,
+): Promise<Alert[]> {
+  const isNothing = feedback === null;
+  const marked = { feedback, feedbackBy: isNothing ? null : by, feedbackAt: isNothing ? null : now };
+  return changeAlerts(db, 'marked', { at: now, by }, (tx) =>
+    tx
+      .update(alert)
+      .set(marked)
+      .where(and(isAnyOf(keys), sql`${alert.feedback} is distinct from ${feedback}::text`))
+      .returning(),
+  );
 }
 
 /** Resolves the alert that a rule opened at a step; null where there is none, or it is resolved already. */

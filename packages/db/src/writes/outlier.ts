@@ -62,7 +62,7 @@ export async function removeStep(
     const { first, last, outliers, jumps } = isRemoved ? without : withStep(without, key.step);
     await tx
       .update(attempt)
-      .set({ firstStep: first, lastStep: last, outliers: [...outliers], jumps, removed })
+      .set({ firstStep: first, lastStep: last, outliers: [...outliers], jumps, removed, onsetTo: null })
       .where(isAttempt(key.run, key.attempt));
     await sumUp(tx, key, leftOut({ removed, outliers }));
     await tx.insert(runHistory).values(historyOf(key, { isRemoved, by, at: now }));

@@ -20,6 +20,7 @@ Filter = Union[str, Mapping[str, Any]]
 mapping, `{"status": ["running", "lost"], "config": {"lr": 0.1}}`."""
 
 _PAGE_ROWS = 200
+_ALERT_TIMES = ("openedAt", "acknowledgedAt", "resolvedAt", "notedAt", "feedbackAt")
 _TIMEOUT = 90.0
 
 
@@ -87,6 +88,11 @@ class Alert:
     note: str | None
     noted_by: str | None
     noted_at: datetime | None
+    feedback: str | None
+    feedback_by: str | None
+    feedback_at: datetime | None
+    outcome: str
+    onset: int | None
 
 
 class StoredRun:
@@ -295,7 +301,7 @@ class StoredRun:
 
 def _alerts(client: Client, query: Mapping[str, Any]) -> Iterator[Alert]:
     for answer in client.pages("/alerts", "alerts", {**query, "limit": _PAGE_ROWS}):
-        times = {name: _time_or_none(answer[name]) for name in ("openedAt", "acknowledgedAt", "resolvedAt", "notedAt")}
+        times = {name: _time_or_none(answer[name]) for name in _ALERT_TIMES}
         fields = {**answer, **times, "window": tuple(answer["window"])}
         known = {_snake_case(name): value for name, value in fields.items()}
         yield Alert(**{name: known[name] for name in Alert.__dataclass_fields__})

@@ -5,6 +5,7 @@ import { useQuery, useSuspenseQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useState } from 'react';
 import { formatCount, formatInstant } from '../../components/format.ts';
+import { useYourName } from '../../components/your-name.tsx';
 import { useLiveBoard } from '../../live/use-live.ts';
 import { type ListedAlert, type RunDetail, useTRPC } from '../../trpc/client.tsx';
 import { Failure } from '../../trpc/failure.tsx';
@@ -12,6 +13,8 @@ import { SeverityMark } from '../alert/alert-mark.tsx';
 import { AlertNote, NoteForm } from '../alert/alert-note.tsx';
 import { AlertStatusMark } from '../alert/alert-status.tsx';
 import { EvidenceList } from '../alert/evidence-list.tsx';
+import { FeedbackButtons } from '../alert/feedback-buttons.tsx';
+import { MARK_WORDS, outcomeWords } from '../alert/outcome-words.ts';
 import { useAlertVerbs } from '../alert/use-alert-verbs.ts';
 import { Commands } from '../command/commands.tsx';
 import classes from './alert-page.module.css';
@@ -35,6 +38,7 @@ export function AlertPage({ run: runId, id, isSketched }: { run: string; id: str
         <Caption alert={alert} run={run} />
         <Picture alert={alert} isSketched={isSketched} />
       </section>
+      <Feedback alert={alert} />
       <Note alert={alert} />
       <Done alert={alert} run={run} />
     </article>
@@ -97,6 +101,26 @@ function Caption({ alert: { attempt, window }, run }: { alert: ListedAlert; run:
   );
 }
 
+/** What became of the run, and whether a person calls the alert right. */
+function Feedback({ alert }: { alert: ListedAlert }) {
+  const { mark } = useAlertVerbs();
+  const [by] = useYourName();
+  const { run, id, rule } = alert;
+  const outcome = outcomeWords(alert);
+  return (
+    <section className={classes.section} aria-label="Feedback">
+      <h2>Feedback</h2>
+      {outcome && <p className={classes.caption}>{outcome}</p>}
+      <FeedbackButtons
+        alert={alert}
+        about={rule}
+        onMark={(feedback) => mark.mutate({ alerts: [{ run, id }], feedback, by })}
+      />
+      <Failure what="Not marked" error={mark.error} />
+    </section>
+  );
+}
+
 function Note({ alert }: { alert: ListedAlert }) {
   const [isOpen, setOpen] = useState(false);
   return (
@@ -116,11 +140,12 @@ function Note({ alert }: { alert: ListedAlert }) {
 function Done({ alert, run }: { alert: ListedAlert; run: RunDetail }) {
   const request = { run: alert.run, alert: alert.id };
   const commands = useQuery(useTRPC().run.commands.queryOptions(request)).data ?? [];
-  const { openedAt, acknowledgedAt, resolvedAt } = alert;
+  const { openedAt, acknowledgedAt, resolvedAt, feedback, feedbackBy, feedbackAt } = alert;
   const events = [
     ['opened', openedAt] as const,
     ['acknowledged', acknowledgedAt] as const,
     ['resolved', resolvedAt] as const,
+    [feedback && `${MARK_WORDS[feedback]} by ${feedbackBy ?? 'somebody'}`, feedbackAt] as const,
   ];
   return (
     <section className={classes.section} aria-label="What was done">

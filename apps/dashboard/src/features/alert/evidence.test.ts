@@ -15,6 +15,7 @@ const ALERT: Alert = {
   },
   ...{ evidence: {}, window: [152, 215], risk: 0.8123, divergenceStep: 1298 },
   ...{ openedAt: new Date(0), acknowledgedAt: null, resolvedAt: null, note: null, notedBy: null, notedAt: null },
+  ...{ feedback: null, feedbackBy: null, feedbackAt: null },
 };
 
 it('lists risk, forecast and window first, rounded, with every digit at hand', () => {

@@ -6,6 +6,7 @@ import { useLayoutEffect, useRef } from 'react';
 import { formatCount, formatInstant } from '../../components/format.ts';
 import { SeverityMark } from './alert-mark.tsx';
 import { EvidenceList } from './evidence-list.tsx';
+import { MARK_WORDS } from './outcome-words.ts';
 import classes from './run-alerts.module.css';
 import { useAlertVerbs } from './use-alert-verbs.ts';
 
@@ -47,6 +48,7 @@ function AlertWords({ alert, isOld }: { alert: Alert; isOld: boolean }) {
         {alert.rule} at step {formatCount(alert.step)}
         {isOld && ` of attempt ${alert.attempt}`}
       </strong>{' '}
+      {alert.feedback && <em>{MARK_WORDS[alert.feedback]}</em>}{' '}
       <span title={formatInstant(alert.openedAt)}>{alert.message}</span>
       <EvidenceList alert={alert} />
     </div>

@@ -10,7 +10,9 @@ it('moves by letters and arrows, and selects on the way with shift', () => {
   expect(press('J', { shiftKey: true })).toEqual({ kind: 'move', by: 1, selects: true });
 });
 
-it('selects, acknowledges and notes', () => {
+it('selects, acknowledges, marks and notes', () => {
+  expect(press('t')).toEqual({ kind: 'mark', feedback: 'true' });
+  expect(press('f')).toEqual({ kind: 'mark', feedback: 'false alarm' });
   expect(press('x')).toEqual({ kind: 'select', isRange: false });
   expect(press('X', { shiftKey: true })).toEqual({ kind: 'select', isRange: true });
   expect(press('a')).toEqual({ kind: 'acknowledge' });
@@ -20,6 +22,7 @@ it('selects, acknowledges and notes', () => {
 it('leaves the browser its keys', () => {
   expect(press('a', { ctrlKey: true })).toBeNull();
   expect(press('n', { metaKey: true })).toBeNull();
+  expect(press('f', { ctrlKey: true })).toBeNull();
   expect(press('A', { shiftKey: true })).toBeNull();
   expect(press('Enter')).toBeNull();
 });

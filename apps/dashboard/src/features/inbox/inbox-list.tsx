@@ -1,6 +1,6 @@
 'use client';
 
-import type { AlertStatus } from '@evenkeel/protocol';
+import type { AlertFeedback, AlertStatus } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
 import { type RefObject, useCallback, useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useNow } from '../../live/clock.ts';
@@ -19,10 +19,12 @@ interface Props {
   isBusy: boolean;
   onAcknowledge: (chosen: AlertKey[]) => void;
   onResolve: (chosen: AlertKey[]) => void;
+  /** Stays the same function. */
+  onMark: (chosen: AlertKey[], feedback: AlertFeedback | null) => void;
 }
 
 /** The rows, with checkboxes and keys to choose among them, and what is done with the chosen. */
-export function InboxList({ alerts, statuses, isBusy, onAcknowledge, onResolve }: Props) {
+export function InboxList({ alerts, statuses, isBusy, onAcknowledge, onResolve, onMark }: Props) {
   const ids = alerts.map(({ id }) => id);
   const [chosen, setChosen] = useState(NOTHING_SELECTED);
   const [noting, setNoting] = useState<string | null>(null);
@@ -58,6 +60,17 @@ export function InboxList({ alerts, statuses, isBusy, onAcknowledge, onResolve }
     },
     [focus],
   );
+  const markOne = useCallback(
+    ({ run, id }: ListedAlert, feedback: AlertFeedback | null) => onMark([{ run, id }], feedback),
+    [onMark],
+  );
+  /** Takes the mark back where all have it. */
+  const mark = (feedback: AlertFeedback, some: readonly ListedAlert[]) => {
+    if (isBusy || some.length === 0) return;
+    const isTakenBack = some.every((alert) => alert.feedback === feedback);
+    const keys = some.map(({ run, id }) => ({ run, id }));
+    onMark(keys, isTakenBack ? null : feedback);
+  };
   const selected = alerts.filter(({ id }) => selection.ids.has(id));
   useKeys(list, (key, at) => {
     const here = at ?? ids[0];
@@ -68,7 +81,11 @@ export function InboxList({ alerts, statuses, isBusy, onAcknowledge, onResolve }
       focus(next);
     } else if (key.kind === 'select') select(here, key.isRange);
     else if (key.kind === 'note') setNoting(here);
-    else acknowledge(selected.length > 0 ? selected : alerts.filter(({ id }) => id === at));
+    else {
+      const chosenOrHere = selected.length > 0 ? selected : alerts.filter(({ id }) => id === at);
+      if (key.kind === 'mark') mark(key.feedback, chosenOrHere);
+      else acknowledge(chosenOrHere);
+    }
   });
 
   return (
@@ -91,6 +108,7 @@ export function InboxList({ alerts, statuses, isBusy, onAcknowledge, onResolve }
             now={minute}
             onSelect={select}
             onNote={note}
+            onMark={markOne}
           />
         ))}
       </ul>
@@ -165,7 +183,7 @@ function Hint() {
       <span className={classes.all}>Select all</span>
       <p className={classes.hint}>
         <kbd>j</kbd> <kbd>k</kbd> move · <kbd>x</kbd> select · <kbd>shift</kbd> a range · <kbd>a</kbd> acknowledge ·{' '}
-        <kbd>n</kbd> note · <kbd>enter</kbd> open
+        <kbd>t</kbd> true · <kbd>f</kbd> false alarm · <kbd>n</kbd> note · <kbd>enter</kbd> open
       </p>
     </>
   );

@@ -1,5 +1,6 @@
 'use client';
 
+import type { AlertFeedback } from '@evenkeel/protocol';
 import Link from 'next/link';
 import { memo } from 'react';
 import { formatCount, formatDuration, formatInstant } from '../../components/format.ts';
@@ -7,6 +8,7 @@ import type { ListedAlert } from '../../trpc/client.tsx';
 import { SeverityMark } from '../alert/alert-mark.tsx';
 import { AlertNote, NoteForm } from '../alert/alert-note.tsx';
 import { AlertStatusMark } from '../alert/alert-status.tsx';
+import { FeedbackButtons } from '../alert/feedback-buttons.tsx';
 import classes from './inbox.module.css';
 
 interface Props {
@@ -18,9 +20,11 @@ interface Props {
   onSelect: (id: string, isRange: boolean) => void;
   /** Opens the form for its note, or closes it. */
   onNote: (id: string, isOpen: boolean) => void;
+  onMark: (alert: ListedAlert, feedback: AlertFeedback | null) => void;
 }
 
-export const InboxRow = memo(function InboxRow({ alert, isSelected, isNoting, now, onSelect, onNote }: Props) {
+export const InboxRow = memo(function InboxRow(props: Props) {
+  const { alert, isSelected, isNoting, now, onSelect, onNote, onMark } = props;
   const { id, run, rule, severity, status, step, attempt, message, openedAt, runName, project } = alert;
   const about = `${rule} of ${runName}`;
   const noteVerb = alert.note === null ? 'Add note' : 'Edit note';
@@ -70,6 +74,9 @@ export const InboxRow = memo(function InboxRow({ alert, isSelected, isNoting, no
         {noteVerb}
       </button>
       <p className={classes.message}>{message}</p>
+      <div className={classes.feedback}>
+        <FeedbackButtons alert={alert} about={about} onMark={(feedback) => onMark(alert, feedback)} />
+      </div>
       <div className={classes.noted}>
         {isNoting ? <NoteForm alert={alert} onClose={() => onNote(id, false)} /> : <AlertNote alert={alert} />}
       </div>

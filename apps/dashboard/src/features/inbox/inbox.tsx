@@ -1,11 +1,14 @@
 'use client';
 
+import type { AlertFeedback } from '@evenkeel/protocol';
 import { Button } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useQueryState, useQueryStates } from 'nuqs';
+import { useCallback } from 'react';
 import { Message } from '../../components/message.tsx';
-import { useTRPC } from '../../trpc/client.tsx';
+import { useYourName } from '../../components/your-name.tsx';
+import { type ListedAlert, useTRPC } from '../../trpc/client.tsx';
 import { Failure } from '../../trpc/failure.tsx';
 import classes from './inbox.module.css';
 import { InboxFilters } from './inbox-filters.tsx';
@@ -31,7 +34,14 @@ export function Inbox() {
   const { filter, request } = inboxRequest(params);
   const counts = useCounts(filter);
   const inbox = useInbox(request);
-  const { alerts, news, acknowledge, resolve } = inbox;
+  const { alerts, news, acknowledge, resolve, mark } = inbox;
+  const [by] = useYourName();
+  const { mutate: sendMark } = mark;
+  const onMark = useCallback(
+    (chosen: Pick<ListedAlert, 'run' | 'id'>[], feedback: AlertFeedback | null) =>
+      sendMark({ alerts: chosen, feedback, by }),
+    [sendMark, by],
+  );
 
   if (inbox.error) {
     return (
@@ -56,15 +66,17 @@ export function Inbox() {
       </div>
       <Failure what="Nothing was acknowledged" error={acknowledge.error} />
       <Failure what="Nothing was resolved" error={resolve.error} />
+      <Failure what="Nothing was marked" error={mark.error} />
       {alerts === null && <InboxSkeleton />}
       {alerts?.length === 0 && <Empty tab={tab} isNarrowed={Object.keys(filter).length > 0} counts={counts} />}
       {alerts !== null && alerts.length > 0 && (
         <InboxList
           alerts={alerts}
           statuses={request.status}
-          isBusy={acknowledge.isPending || resolve.isPending}
+          isBusy={acknowledge.isPending || resolve.isPending || mark.isPending}
           onAcknowledge={(chosen) => acknowledge.mutate({ alerts: chosen })}
           onResolve={(chosen) => resolve.mutate({ alerts: chosen })}
+          onMark={onMark}
         />
       )}
       <Pages total={counts?.[tab] ?? 0} />

@@ -16,7 +16,12 @@ const MIN_READ_INTERVAL_MS = 500;
 /** What may change in an alert while it is shown; dates come as text. */
 const liveChange = alert
   .pick({ id: true, status: true, severity: true, message: true, note: true, notedBy: true })
-  .extend({ notedAt: z.coerce.date().nullable() });
+  .extend({
+    notedAt: z.coerce.date().nullable(),
+    feedback: alert.shape.feedback,
+    feedbackBy: alert.shape.feedbackBy,
+    feedbackAt: z.coerce.date().nullable(),
+  });
 type LiveChange = z.infer<typeof liveChange>;
 
 /** The alerts of an address, steady under the cursor, and what can be done with them. */
@@ -88,9 +93,11 @@ function useVerbs(onChanged: (changed: readonly Pick<ListedAlert, 'id' | 'status
       onChanged(changed);
       void queries.invalidateQueries(trpc.alert.pathFilter());
       void queries.invalidateQueries(trpc.run.pathFilter());
+      void queries.invalidateQueries(trpc.project.record.pathFilter());
     },
   });
   const acknowledge = useMutation(trpc.alert.acknowledgeMany.mutationOptions(announced('acknowledged')));
   const resolve = useMutation(trpc.alert.resolveMany.mutationOptions(announced('resolved')));
-  return { acknowledge, resolve };
+  const mark = useMutation(trpc.alert.mark.mutationOptions(announced('marked')));
+  return { acknowledge, resolve, mark };
 }

@@ -9,12 +9,14 @@ interface Props {
   fields: RuleFields;
   wrong: { field: string; message: string } | null;
   onEdit: (fields: RuleFields) => void;
+  /** How its alerts turned out. */
+  record: ReactNode;
   /** What stands beside its switch. */
   children: ReactNode;
 }
 
 /** What a rule does, whether it is on, and its limits. */
-export function RuleFieldset({ rule, fields, wrong, onEdit, children }: Props) {
+export function RuleFieldset({ rule, fields, wrong, onEdit, record, children }: Props) {
   const { name, title, what, formula, source } = rule;
   const settings = Object.entries(rule.settings);
   const isTuned = settings.some(([setting, { default: value }]) => {
@@ -50,6 +52,7 @@ export function RuleFieldset({ rule, fields, wrong, onEdit, children }: Props) {
         <dt>Source</dt>
         <dd>{source}</dd>
       </dl>
+      {record}
       <div className={classes.fields}>
         {settings.map(([setting, { label, unit, default: value }]) => (
           <TextInput

@@ -6,7 +6,7 @@ import { Failure } from '../../trpc/failure.tsx';
 import { SeverityMark } from '../alert/alert-mark.tsx';
 import { RunStatusMark } from '../run/run-status.tsx';
 import classes from './rule-trial.module.css';
-import { cutWords, hrefAround, isTriable, rulesOf, runsWords, trialWords } from './trial-words.ts';
+import { alertedWords, cutWords, hrefAround, isTriable, rulesOf, runsWords, trialWords } from './trial-words.ts';
 import type { RuleTrial } from './use-rule-trial.ts';
 
 /** What a rule would have found, in a sentence. */
@@ -54,6 +54,7 @@ export function RuleTrialSection({ trial: { runs, of, maxSteps }, isOld }: Props
         {of === 0
           ? 'This project has no runs yet: there is nothing to try the rules on.'
           : `The newest ${runsWords(runs.length)}, judged from their recorded steps; nothing is saved and nobody is alerted.`}
+        {runs.length > 0 && ` With these settings: ${alertedWords(runs)}`}
         {isOld && <strong> The settings have changed since: try them again.</strong>}
       </p>
       {runs.length > 0 && (

@@ -11,6 +11,7 @@ import { useUnsavedWarning } from '../../components/unsaved-warning.ts';
 import { useTRPC } from '../../trpc/client.tsx';
 import { RuleFieldset } from './rule-fieldset.tsx';
 import { asksFor, type RuleFields, type RuleForm, toForm, toSettings } from './rule-form.ts';
+import { RuleRecord } from './rule-record.tsx';
 import { RuleTrialSection, TrialLine, TrialProgress } from './rule-trial.tsx';
 import classes from './rules.module.css';
 import { useRuleTrial } from './use-rule-trial.ts';
@@ -21,6 +22,7 @@ export function RulesPage({ project }: { project: string }) {
   const queries = useQueryClient();
   const query = trpc.project.rules.queryOptions({ project });
   const { data } = useSuspenseQuery(query);
+  const { data: records } = useSuspenseQuery(trpc.project.record.queryOptions({ project }));
   const [form, setForm] = useState<RuleForm>(() => toForm(data.settings));
   const [wrong, setWrong] = useState<Wrong | null>(null);
   const { trial, tryOn } = useRuleTrial(project);
@@ -68,6 +70,7 @@ export function RulesPage({ project }: { project: string }) {
           fields={form[rule.name]}
           wrong={wrong?.refused ?? null}
           onEdit={(fields) => edit(rule.name, fields)}
+          record={<RuleRecord project={project} rule={rule.name} records={records} />}
         >
           {trial && !isOld && <TrialLine rule={rule.name} runs={trial.runs} />}
         </RuleFieldset>

@@ -16,7 +16,10 @@ export default async function Page({ params }: Props) {
   const trpc = await serverTRPC();
   const known = await getQueryClient().fetchQuery(trpc.project.list.queryOptions());
   if (!known.includes(project)) notFound();
-  await getQueryClient().prefetchQuery(trpc.project.rules.queryOptions({ project }));
+  await Promise.all([
+    getQueryClient().prefetchQuery(trpc.project.rules.queryOptions({ project })),
+    getQueryClient().prefetchQuery(trpc.project.record.queryOptions({ project })),
+  ]);
   return (
     <Hydrate>
       <RulesPage key={project} project={project} />

@@ -1,0 +1,28 @@
+import type { AlertOutcome } from '@evenkeel/protocol';
+import { type SQL, sql } from 'drizzle-orm';
+import { alert, attempt, command, run } from '../tables/schema.ts';
+
+// Of a row of `alert` that is joined with its `run`.
+
+/** Where the run diverged, in the attempt of the alert or the first later one that did; null where none has. */
+export const ONSET: SQL<number | null> = sql`(
+  select own.onset from ${attempt} as own
+  where own.run = ${alert.run} and own.number >= ${alert.attempt} and own.onset is not null
+  order by own.number limit 1)`;
+
+/** Whether the run has steps that were not looked at for its onset. */
+export const HAS_UNREAD = sql`exists (
+  select from ${attempt} as own
+  where own.run = ${run.id} and own.last_step is not null and own.last_step is distinct from own.onset_to)`;
+
+const WAS_CHANGED = sql`exists (
+  select from ${command} as given
+  where given.run = ${alert.run} and given.attempt >= ${alert.attempt} and given.created_at >= ${alert.openedAt}
+    and given.kind in ('stop', 'reduce-lr') and given.status = 'done')`;
+
+/** See `ALERT_OUTCOMES` in the protocol. */
+export const OUTCOME = sql<AlertOutcome>`case
+  when ${ONSET} is not null then 'diverged'
+  when ${run.status} = 'running' or ${HAS_UNREAD} then 'running'
+  when ${run.status} = 'finished' and not ${WAS_CHANGED} then 'healthy'
+  else 'unknown' end`;

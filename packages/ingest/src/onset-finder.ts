@@ -1,0 +1,87 @@
+import { type Database, getRun, readSignals, runsWithoutOnset, saveOnsets } from '@evenkeel/db';
+import { DivergenceReplay } from '@evenkeel/stability';
+import type { Log } from './log.ts';
+
+interface Options {
+  db: Database;
+  log: Log;
+  /** Resolves when the steps of a run are judged: the last ones may yet raise alerts. */
+  judged: (run: string) => Promise<void>;
+}
+
+/**
+ * Finds out whether runs that are over diverged, where they had alerts: what their rules are measured by. Reads one run at
+ * a time from its first step to its last, beside all else.
+ */
+export class OnsetFinder {
+  readonly #options: Options;
+  readonly #waiting = new Set<string>();
+  readonly #closing = new AbortController();
+  #work: Promise<void> | null = null;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** A run may be over, or its steps others than before. */
+  add(run: string): void {
+    this.#waiting.add(run);
+  }
+
+  /** Takes up what waits, unless that is being done. */
+  start(): void {
+    if (this.#waiting.size === 0) return;
+    this.#work ??= this.#findAll().finally(() => {
+      this.#work = null;
+    });
+  }
+
+  /** Resolves when what waits has been tried. */
+  async idle(): Promise<void> {
+    await this.#work;
+    this.start();
+    await this.#work;
+  }
+
+  /** Leaves what waits to the next process. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#work;
+  }
+
+  async #findAll(): Promise<void> {
+    for (const run of [...this.#waiting]) {
+      if (this.#closing.signal.aborted) return;
+      this.#waiting.delete(run);
+      try {
+        await this.#find(run);
+      } catch (error) {
+        this.#waiting.add(run); // to be tried again
+        this.#options.log('error', `finding out whether run ${run} diverged failed`, error);
+      }
+    }
+  }
+
+  async #find(run: string): Promise<void> {
+    const { db, judged } = this.#options;
+    await judged(run);
+    const [due] = await runsWithoutOnset(db, [run]);
+    const found = due && (await getRun(db, due));
+    if (!found) return;
+    const attempts = found.attempts.flatMap(({ number, firstStep, lastStep }) =>
+      firstStep === null || lastStep === null ? [] : [{ number, firstStep, lastStep, hasEnded: true }],
+    );
+    const known = new Set(attempts.map(({ number }) => number)); // others have begun since
+    const replay = new DivergenceReplay(attempts);
+    for await (const chunk of readSignals(db, { run, from: null })) {
+      if (this.#closing.signal.aborted) return;
+      for (const { attempt, ...signals } of chunk) if (known.has(attempt)) replay.observe(attempt, signals);
+    }
+    const onsets = replay.onsets();
+    await saveOnsets(
+      db,
+      run,
+      attempts.map(({ number, lastStep }) => ({ attempt: number, onset: onsets.get(number) ?? null, lastStep })),
+    );
+  }
+}
