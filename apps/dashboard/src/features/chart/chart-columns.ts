@@ -36,7 +36,7 @@ export function isCustom(key: string): key is `custom:${string}` {
   return key.startsWith('custom:');
 }
 
-export function customNameOf(key: `custom:${string}`): string {
+function customNameOf(key: `custom:${string}`): string {
   return key.slice('custom:'.length);
 }
 
