@@ -173,6 +173,45 @@ describe('loss-spike', () => {
   });
 });
 
+describe('a calm wave of the loss', () => {
+  /** Around 2 nats; what `rises` says is added to each loss. */
+  const wave = (amplitude: number, period: number, phase: number, rises: (step: number) => number = () => 0) =>
+    Array.from({ length: 4000 }, (_, step) => ({
+      step,
+      loss: 2 + amplitude * Math.sin((2 * Math.PI * step) / period + phase) + rises(step),
+    }));
+  const phases = [0, 1, 2, 3, 4, 5, 6];
+  const criticals = (steps: readonly Signals[]) =>
+    findings(judge(steps, only('loss-spike'))).filter(({ severity }) => severity === 'critical');
+
+  test('of 0.25 nats is never critical, whatever its period and where it begins', () => {
+    for (const period of [60, 200, 2 * Math.PI * 60, 1000])
+      for (const phase of phases)
+        expect([period, phase, criticals(wave(0.25, period, phase))]).toEqual([period, phase, []]);
+  });
+
+  test('of any height is not critical any more once the run has come back from a whole crest', () => {
+    for (const amplitude of [0.5, 1])
+      for (const phase of phases) {
+        const late = criticals(wave(amplitude, 400, phase)).filter(({ step }) => step > 2 * 400);
+        expect([amplitude, phase, late]).toEqual([amplitude, phase, []]);
+      }
+  });
+
+  test('hides no divergence: a rise far above its crests is one after 40 steps', () => {
+    const steps = wave(0.25, 400, 0, (step) => (step >= 3000 ? 4 : 0));
+    expect(criticals(steps)).toMatchObject([{ step: 3044, divergenceStep: 3004 }]);
+  });
+
+  test('hides no rise that stays: one as high as its crests is lost after one and a half of the longest of them', () => {
+    const steps = wave(0.5, 400, 0).map(({ step, loss }) => ({ step, loss: step >= 2900 ? 2.5 : loss }));
+    const [first, last] = [criticals(steps)[0], criticals(steps).at(-1)];
+    expect(first?.step).toBeLessThan(800);
+    expect(last?.step).toBeGreaterThan(2900);
+    expect(last?.step).toBeLessThan(3400);
+  });
+});
+
 describe('grad-variance', () => {
   const noisy = (count: number, factor = 1, from = 0) =>
     Array.from({ length: count }, (_, at) => ({ step: from + at, gradVar: factor * Math.exp(at % 2 ? 0.2 : -0.2) }));

@@ -206,7 +206,7 @@ const KNOWN: Record<string, Known> = {
     alerts: [
       'tev-growth warning 96, diverges 175',
       'tev-growth critical 123, diverges 174',
-      'loss-spike critical 160, diverges 120',
+      'loss-spike critical 164, diverges 120',
     ],
     risks: [0.282957, 0.0078591],
     fromTev: ['tev-growth warning 14, diverges 96'],
