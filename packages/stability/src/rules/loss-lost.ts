@@ -32,7 +32,7 @@ interface State {
 
 /**
  * Of a run that sends no TEV: it is losing what it learned. By loss and gradient norm it is seen when it happens; by loss
- * and learning rate, before. Each is the least of the margins of its terms, so that all of them must hold; a plan that is
+ * and learning rate, before. Each is the lowest of the margins of its terms, so that all of them must hold; a plan that is
  * unknown is left out.
  *
  * The limits are our own, set on 51 ramps of the learning rate that diverged and 183 healthy runs of tiny GPTs. There loss
@@ -62,30 +62,31 @@ class LossLost implements StepObserver {
   observe(signals: Signals): Assessment | null {
     const { step, loss, tevMean } = signals;
     if (this.#tevSince !== null && this.#tevSince >= step) this.#tevSince = null;
-    if (tevMean != null) this.#tevSince ??= step;
-    if (this.#tevSince !== null) {
+    if (tevMean != null && this.#tevSince === null) {
+      this.#tevSince = step;
       this.#trail = new LossTrail();
-      return CALM;
     }
+    if (this.#tevSince !== null) return CALM;
     this.#trail.rewind(step);
     const motion = isFiniteNumber(loss) ? this.#trail.add(signals, loss) : null;
     return motion && this.#judge(motion, planOf(signals));
   }
 
   #judge(motion: LossMotion, plan: number | null): Assessment | null {
+    if (motion.normGrowth === null && motion.lrGrowth === null) return null;
     const lost = lostMargin(motion);
     const losing = losingMargin(motion, plan);
-    if (lost === null && losing === null) return null;
-    const isLosing = (losing ?? Number.NEGATIVE_INFINITY) > (lost ?? Number.NEGATIVE_INFINITY);
-    const least = isLosing ? losing : lost;
-    return { level: this.#level(least ?? 0), explain: () => explain(motion, plan, isLosing) };
+    return {
+      level: this.#level(Math.max(lost, losing)),
+      explain: () => explain(motion, plan, losing > lost),
+    };
   }
 
-  #level(least: number): Level {
+  #level(margin: number): Level {
     const { calm, warning, critical } = this.#limits;
-    if (least > critical) return 'critical';
-    if (least > warning) return 'warning';
-    return least > calm ? 'uneasy' : 'calm';
+    if (margin > critical) return 'critical';
+    if (margin > warning) return 'warning';
+    return margin > calm ? 'uneasy' : 'calm';
   }
 }
 
@@ -93,22 +94,22 @@ function marginOf(value: number, [limit, scale]: Term): number {
   return (value - limit) / scale;
 }
 
-/** Null where the gradient norm is unknown. */
-function lostMargin({ rise, normGrowth }: LossMotion): number | null {
-  return normGrowth === null ? null : Math.min(marginOf(rise, RISE), marginOf(normGrowth, NORM));
+/** Of a term that is unknown: it cannot hold. */
+const UNKNOWN = Number.NEGATIVE_INFINITY;
+
+function lostMargin({ rise, normGrowth }: LossMotion): number {
+  return Math.min(marginOf(rise, RISE), marginOf(normGrowth ?? UNKNOWN, NORM));
 }
 
-/** Null where the learning rate is unknown. */
-function losingMargin({ slope, lrGrowth }: LossMotion, plan: number | null): number | null {
-  if (lrGrowth === null) return null;
-  const least = Math.min(marginOf(slope, SLOPE), marginOf(lrGrowth, RATE));
-  return plan === null ? least : Math.min(least, marginOf(plan, PLAN));
+function losingMargin({ slope, lrGrowth }: LossMotion, plan: number | null): number {
+  const lowest = Math.min(marginOf(slope, SLOPE), marginOf(lrGrowth ?? UNKNOWN, RATE));
+  return plan === null ? lowest : Math.min(lowest, marginOf(plan, PLAN));
 }
 
-/** E-folds by which the learning rate is planned to be higher; null where no plan is known. */
+/** E-folds by which the learning rate is planned to be higher, -∞ where it is planned to be 0; null where no plan is known. */
 function planOf({ lr, lrAhead }: Signals): number | null {
   const plan = isFiniteNumber(lr) && isFiniteNumber(lrAhead) ? Math.log(lrAhead / lr) : Number.NaN;
-  return Number.isFinite(plan) ? plan : null;
+  return Number.isNaN(plan) ? null : plan;
 }
 
 type Known = [name: string, value: number];
@@ -143,7 +144,7 @@ export const lossLost = stepRule(
     title: 'Learning lost',
     what: 'Of runs without TEV: the run is losing what it learned. Seen in loss and gradient norm when it happens, in loss and learning rate before.',
     formula:
-      'the greater of two margins, each the least of its terms. Lost: loss above its best ÷ what was learned, growth of log gradient norm. Losing: slope of the loss ÷ what was learned, growth of log learning rate, and its planned growth',
+      'the greater of two margins, each the lowest of its terms. Lost: loss above its best ÷ what was learned, growth of log gradient norm. Losing: slope of the loss ÷ what was learned, growth of log learning rate, and its planned growth',
     source: 'our own, measured on recorded runs',
     settings: {
       calm: margin(-1, 'Calm up to'),
