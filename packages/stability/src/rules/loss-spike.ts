@@ -109,7 +109,7 @@ export const lossSpike = stepRule(
     title: 'Loss spike',
     what: 'Warning: the loss jumps out of its recent range. Critical: much of what had been learned is lost, and stays lost.',
     formula:
-      'warning: loss > mean + k · standard deviation of the 128 before; critical: median of 9 losses > best + max(share · (first − best), 0.4 nats) for as many steps, and 1.5 times as high or as long as every rise that it came back from',
+      'warning: loss > mean + k · standard deviation of the 128 before; critical: median of 9 losses > best + max(share · (first − best), 0.4 nats; 0.75 where less than that had been learned) for as many steps, and 1.5 times as high or as long as every rise that it came back from',
     source: 'the warning: OLMo-core’s SkipStepOptimizer; the critical alert is what recorded runs are labeled by',
     settings: {
       sigmas: positive(6, 'Warning above', 'standard deviations'),
