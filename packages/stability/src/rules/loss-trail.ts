@@ -1,5 +1,5 @@
 import type { Signals } from '../signals.ts';
-import { mean, median } from '../statistics.ts';
+import { median } from '../statistics.ts';
 import { isFiniteNumber } from './window.ts';
 
 /** The window of slopes and growth, in steps … */
@@ -101,32 +101,34 @@ export class LossTrail {
     this.#start ??= step;
     const age = step - this.#start;
     if (age >= BEST_STEPS - 1 && this.#points.length >= BEST_POINTS)
-      this.#best = Math.min(this.#best ?? Number.POSITIVE_INFINITY, this.#meanLoss());
+      this.#best = Math.min(
+        this.#best ?? Number.POSITIVE_INFINITY,
+        meanLoss(this.#points, this.#startOf(BEST_STEPS, BEST_POINTS)),
+      );
     return this.#best !== null && age >= WINDOW_STEPS && this.#points.length >= WINDOW_POINTS
       ? this.#motion(this.#best)
       : null;
   }
 
-  /** The points of the last steps, and so many at least. */
-  #newest(steps: number, points: number): LossPoint[] {
-    const last = this.#points.at(-1)?.step ?? 0;
-    const start = this.#points.findIndex(({ step }) => step > last - steps);
-    return this.#points.slice(Math.max(0, Math.min(start, this.#points.length - points)));
-  }
-
-  #meanLoss(): number {
-    return mean(this.#newest(BEST_STEPS, BEST_POINTS).map(({ loss }) => loss));
+  /** Where the points of the last steps begin, and so many at least. */
+  #startOf(steps: number, count: number): number {
+    const points = this.#points;
+    const last = points.at(-1)?.step ?? 0;
+    let start = Math.max(0, points.length - count);
+    while (start > 0 && (points[start - 1] as LossPoint).step > last - steps) start--;
+    return start;
   }
 
   #motion(best: number): LossMotion {
-    const window = this.#newest(WINDOW_STEPS, WINDOW_POINTS);
-    const [oldest, newest] = [window[0], window.at(-1)] as [LossPoint, LossPoint];
+    const points = this.#points;
+    const start = this.#startOf(WINDOW_STEPS, WINDOW_POINTS);
+    const [oldest, newest] = [points[start], points.at(-1)] as [LossPoint, LossPoint];
     const learned = Math.max(MIN_LEARNED, median(this.#firstLosses) - best);
-    const { slope, error } = lineThrough(window);
+    const { slope, error } = lineThrough(points, start);
     return {
       from: oldest.step,
       learned,
-      rise: (median(window.slice(-LEVEL_POINTS).map(({ loss }) => loss)) - best) / learned,
+      rise: (median(points.slice(-LEVEL_POINTS).map(({ loss }) => loss)) - best) / learned,
       slope: (WINDOW_STEPS * (slope - error)) / learned,
       normGrowth: this.#normGrowth(),
       lrGrowth: newest.logLr === null || oldest.logPeak === null ? null : newest.logLr - oldest.logPeak,
@@ -134,10 +136,11 @@ export class LossTrail {
   }
 
   #normGrowth(): number | null {
-    const news = this.#newest(NEW_STEPS, NEW_POINTS);
-    const before = this.#newest(WINDOW_STEPS, NORM_POINTS).slice(0, -news.length);
-    const [now, then] = [news, before].map((points) => points.flatMap(({ logNorm }) => logNorm ?? []));
-    return now?.length && then?.length ? mean(now) - mean(then) : null;
+    const points = this.#points;
+    const news = this.#startOf(NEW_STEPS, NEW_POINTS);
+    const now = meanLogNorm(points, news, points.length);
+    const then = meanLogNorm(points, this.#startOf(WINDOW_STEPS, NORM_POINTS), news);
+    return now === null || then === null ? null : now - then;
   }
 }
 
@@ -146,17 +149,42 @@ function logOf(value: number | null | undefined): number | null {
   return isFiniteNumber(value) && value > 0 ? Math.log(value) : null;
 }
 
+// Plain loops from here on: every step pays for them.
+
+function meanLoss(points: readonly LossPoint[], start: number): number {
+  let sum = 0;
+  for (let at = start; at < points.length; at++) sum += (points[at] as LossPoint).loss;
+  return sum / (points.length - start);
+}
+
+/** Of the points from one place up to another that have it; null where none has. */
+function meanLogNorm(points: readonly LossPoint[], from: number, to: number): number | null {
+  let [sum, count] = [0, 0];
+  for (let at = from; at < to; at++) {
+    const { logNorm } = points[at] as LossPoint;
+    if (logNorm === null) continue;
+    sum += logNorm;
+    count += 1;
+  }
+  return count === 0 ? null : sum / count;
+}
+
 /** The least-squares slope of the loss against the step, and its standard error: nats per step. */
-function lineThrough(points: readonly LossPoint[]): { slope: number; error: number } {
-  const meanStep = mean(points.map(({ step }) => step));
-  const meanLoss = mean(points.map(({ loss }) => loss));
+function lineThrough(points: readonly LossPoint[], start: number): { slope: number; error: number } {
+  const count = points.length - start;
+  const middle = meanLoss(points, start);
+  const origin = (points[start] as LossPoint).step;
+  let steps = 0;
+  for (let at = start; at < points.length; at++) steps += (points[at] as LossPoint).step - origin;
   let [squares, products, variation] = [0, 0, 0];
-  for (const { step, loss } of points) {
-    squares += (step - meanStep) ** 2;
-    products += (step - meanStep) * (loss - meanLoss);
-    variation += (loss - meanLoss) ** 2;
+  for (let at = start; at < points.length; at++) {
+    const point = points[at] as LossPoint;
+    const [x, y] = [point.step - origin - steps / count, point.loss - middle];
+    squares += x * x;
+    products += x * y;
+    variation += y * y;
   }
   const slope = products / squares;
   const unexplained = Math.max(0, variation - slope * products);
-  return { slope, error: Math.sqrt(unexplained / (points.length - 2) / squares) };
+  return { slope, error: Math.sqrt(unexplained / (count - 2) / squares) };
 }
