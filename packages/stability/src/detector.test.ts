@@ -173,6 +173,244 @@ describe('loss-spike', () => {
   });
 });
 
+describe('a calm wave of the loss', () => {
+  /** Around 2 nats; what `rises` says is added to each loss. */
+  const wave = (amplitude: number, period: number, phase: number, rises: (step: number) => number = () => 0) =>
+    Array.from({ length: 4000 }, (_, step) => ({
+      step,
+      loss: 2 + amplitude * Math.sin((2 * Math.PI * step) / period + phase) + rises(step),
+    }));
+  const phases = [0, 1, 2, 3, 4, 5, 6];
+  const criticals = (steps: readonly Signals[]) =>
+    findings(judge(steps, only('loss-spike'))).filter(({ severity }) => severity === 'critical');
+
+  test('of 0.25 nats is never critical, whatever its period and where it begins', () => {
+    for (const period of [60, 200, 2 * Math.PI * 60, 1000])
+      for (const phase of phases)
+        expect([period, phase, criticals(wave(0.25, period, phase))]).toEqual([period, phase, []]);
+  });
+
+  test('of any height is not critical any more once the run has come back from a whole crest', () => {
+    for (const amplitude of [0.5, 1])
+      for (const phase of phases) {
+        const late = criticals(wave(amplitude, 400, phase)).filter(({ step }) => step > 2 * 400);
+        expect([amplitude, phase, late]).toEqual([amplitude, phase, []]);
+      }
+  });
+
+  test('hides no divergence: a rise far above its crests is one after 40 steps', () => {
+    const steps = wave(0.25, 400, 0, (step) => (step >= 3000 ? 4 : 0));
+    expect(criticals(steps)).toMatchObject([{ step: 3044, divergenceStep: 3004 }]);
+  });
+
+  test('hides no rise that stays: one as high as its crests is lost after one and a half of the longest of them', () => {
+    const steps = wave(0.5, 400, 0).map(({ step, loss }) => ({ step, loss: step >= 2900 ? 2.5 : loss }));
+    const [first, last] = [criticals(steps)[0], criticals(steps).at(-1)];
+    expect(first?.step).toBeLessThan(800);
+    expect(last?.step).toBeGreaterThan(2900);
+    expect(last?.step).toBeLessThan(3400);
+  });
+});
+
+describe('attention-collapse', () => {
+  const logits = (...values: (number | null)[]) =>
+    values.map((attentionLogitMax, step) => ({ step, attentionLogitMax }));
+
+  test('warns above 100, stays open between 80 and 100, and resolves after 30 calm steps', () => {
+    const detector = only('attention-collapse');
+    const rest = (logit: number, count: number) => Array.from({ length: count }, () => logit);
+    const verdicts = judge(logits(12, 100, 101, ...rest(90, 100), ...rest(80, 40)), detector);
+    expect(story(verdicts)).toEqual(['opened warning 2', 'resolved 133']);
+    expect(findings(verdicts)).toMatchObject([
+      { evidence: { attentionLogitMax: 101 }, risk: null, divergenceStep: null },
+    ]);
+    expect(findings(verdicts)[0]?.message).toContain('101');
+  });
+
+  test('takes an infinite logit for one that is too great, and says nothing of none', () => {
+    expect(story(judge(logits(12, Number.POSITIVE_INFINITY), only('attention-collapse')))).toEqual([
+      'opened warning 1',
+    ]);
+    expect(judge(logits(null, Number.NaN, 99), only('attention-collapse'))).toEqual([]);
+  });
+
+  test('warns at the limit that is set', () => {
+    const detector = only('attention-collapse', { calm: 20, warning: 30 });
+    expect(story(judge(logits(30, 31), detector))).toEqual(['opened warning 1']);
+  });
+});
+
+describe('update-too-large', () => {
+  const shares = (of: (step: number) => number, length = 100, every = 1) =>
+    Array.from({ length }, (_, at) => ({ step: at * every, updateShare: of(at * every) }));
+
+  test('warns at the third step above 7.5 %, not at two', () => {
+    const verdicts = judge(
+      shares((step) => (step >= 50 ? 0.08 : 0.01)),
+      only('update-too-large'),
+    );
+    expect(story(verdicts)).toEqual(['opened warning 52']);
+    expect(findings(verdicts)).toMatchObject([{ from: 50, evidence: { updateShare: 0.08, since: 50 } }]);
+    expect(findings(verdicts)[0]?.message).toBe('updates are 8 % of the weights, above 7.5 % since step 50');
+    const twice = shares((step) => (step % 10 < 2 && step >= 50 ? 0.08 : 0.01));
+    expect(judge(twice, only('update-too-large'))).toEqual([]);
+  });
+
+  test('passes over the first 14 steps that report it', () => {
+    expect(
+      judge(
+        shares(() => 0.2, 16),
+        only('update-too-large'),
+      ),
+    ).toEqual([]);
+    expect(
+      story(
+        judge(
+          shares(() => 0.2, 17),
+          only('update-too-large'),
+        ),
+      ),
+    ).toEqual(['opened warning 16']);
+    const resumed = shares(() => 0.2, 17).map((signals) => ({ ...signals, step: 5000 + signals.step }));
+    expect(story(judge(resumed, only('update-too-large')))).toEqual(['opened warning 5016']);
+  });
+
+  test('needs two reports where steps are logged seldom', () => {
+    const verdicts = judge(
+      shares((step) => (step >= 50 ? 0.08 : 0.01), 20, 10),
+      only('update-too-large'),
+    );
+    expect(story(verdicts)).toEqual(['opened warning 60']);
+  });
+
+  test('resolves once updates are below half of the limit for 30 steps', () => {
+    const share = (step: number) => (step < 30 || step >= 120 ? 0.01 : step < 60 ? 0.1 : 0.05);
+    const verdicts = judge(shares(share, 200), only('update-too-large'));
+    expect(story(verdicts)).toEqual(['opened warning 32', 'resolved 150']);
+  });
+
+  test('begins its count again where the run is rewound', () => {
+    const detector = only('update-too-large');
+    judge(
+      shares((step) => (step >= 30 ? 0.1 : 0.01), 32),
+      detector,
+    );
+    expect(
+      judge(
+        [
+          { step: 30, updateShare: 0.1 },
+          { step: 31, updateShare: 0.1 },
+        ],
+        detector,
+      ),
+    ).toEqual([]);
+    expect(story(judge([{ step: 32, updateShare: 0.1 }], detector))).toEqual(['opened warning 32']);
+  });
+});
+
+describe('loss-lost', () => {
+  /** Learns from 6 down to 3 over 150 steps, and from step 200 on loses 0.05 nats a step. */
+  const loss = (step: number) => 6 - (3 * Math.min(step, 150)) / 150 + 0.05 * Math.max(0, step - 200);
+  const run = (of: (step: number) => Omit<Signals, 'step' | 'loss'>, length = 300): Signals[] =>
+    Array.from({ length }, (_, step) => ({ step, loss: loss(step), ...of(step) }));
+  /** Grows by 8 % a step from step 200 on. */
+  const growing = (step: number) => 1.08 ** Math.max(0, step - 200);
+
+  test('sees in loss and gradient norm that half of what was learned is lost, at once', () => {
+    const verdicts = judge(
+      run((step) => ({ gradNorm: growing(step) })),
+      only('loss-lost'),
+    );
+    const critical = findings(verdicts).find(({ severity }) => severity === 'critical');
+    // of the 2.98 nats between the median of the first three losses and the best, half is lost after step 229.8; the
+    // median of five losses shows it two steps later
+    expect(critical).toMatchObject({ step: 232, risk: null, divergenceStep: null });
+    expect(critical?.message).toMatch(/^the run is losing what it learned: loss 1\.5\d* nats above its best/);
+    expect(critical?.evidence.learned).toBeCloseTo(2.98, 6);
+  });
+
+  test('is quiet while only one of the two grows, and knows nothing without either', () => {
+    expect(
+      judge(
+        run(() => ({ gradNorm: 1 })),
+        only('loss-lost'),
+      ),
+    ).toEqual([]);
+    const steady = run((step) => ({ gradNorm: growing(step) })).map((step) => ({
+      ...step,
+      loss: loss(Math.min(step.step, 200)),
+    }));
+    expect(judge(steady, only('loss-lost'))).toEqual([]);
+    expect(
+      judge(
+        run(() => ({})),
+        only('loss-lost'),
+      ),
+    ).toEqual([]);
+  });
+
+  test('sees in loss and learning rate that it is being lost, before half of it is', () => {
+    const [first] = findings(
+      judge(
+        run((step) => ({ lr: 1e-3 * growing(step) })),
+        only('loss-lost'),
+      ),
+    );
+    expect(first?.step).toBeGreaterThan(200);
+    expect(first?.step).toBeLessThan(230);
+    const critical = judge(
+      run((step) => ({ lr: 1e-3 * growing(step) })),
+      only('loss-lost'),
+    );
+    expect(findings(critical).at(-1)).toMatchObject({
+      severity: 'critical',
+      message: expect.stringContaining('learning rate x'),
+    });
+  });
+
+  test('holds that back while the plan is not to raise the learning rate further', () => {
+    const planned = (ahead: number) =>
+      judge(
+        run((step) => ({ lr: 1e-3 * growing(step), lrAhead: ahead * 1e-3 * growing(step) })),
+        only('loss-lost'),
+      );
+    expect(findings(planned(1.08 ** 20)).at(-1)).toMatchObject({ severity: 'critical' });
+    for (const ahead of [0.9, 0]) expect(findings(planned(ahead))).toEqual([]);
+  });
+
+  test('takes no learning rate for growing that only comes back to where it was', () => {
+    const back = (step: number) => ({ lr: step < 150 ? 1e-2 : Math.min(1e-2, 1e-4 * growing(step)) });
+    expect(judge(run(back), only('loss-lost'))).toEqual([]);
+  });
+
+  test('is silent where TEV is sent, and resolves what it had found once TEV comes', () => {
+    const all = run((step) => ({ gradNorm: growing(step), lr: 1e-3 * growing(step) }));
+    expect(
+      judge(
+        all.map((step) => ({ ...step, tevMean: 0.02 })),
+        only('loss-lost'),
+      ),
+    ).toEqual([]);
+    const seldom = all.map((step) => ({ ...step, tevMean: step.step === 50 ? 0.02 : null }));
+    expect(judge(seldom, only('loss-lost'))).toEqual([]);
+    const late = [...all, ...run(() => ({ tevMean: 0.02 }), 450).slice(300)];
+    expect(story(judge(late, only('loss-lost'))).at(-1)).toBe('resolved 400');
+  });
+
+  test('judges a run by what is left of it where its TEV is rewound', () => {
+    const detector = only('loss-lost');
+    judge([{ step: 0, loss: 6, tevMean: 0.02 }], detector);
+    expect(
+      findings(
+        judge(
+          run((step) => ({ gradNorm: growing(step) })),
+          detector,
+        ),
+      ).at(-1),
+    ).toMatchObject({ severity: 'critical' });
+  });
+});
+
 describe('grad-variance', () => {
   const noisy = (count: number, factor = 1, from = 0) =>
     Array.from({ length: count }, (_, at) => ({ step: from + at, gradVar: factor * Math.exp(at % 2 ? 0.2 : -0.2) }));
@@ -285,7 +523,18 @@ describe('a detector', () => {
     { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY) },
   );
   const signals = fc.record(
-    { loss: value, tevMean: value, tevStd: value, gradVar: value, gradNorm: value, lr: value, time: value },
+    {
+      loss: value,
+      tevMean: value,
+      tevStd: value,
+      gradVar: value,
+      gradNorm: value,
+      lr: value,
+      lrAhead: value,
+      updateShare: value,
+      attentionLogitMax: value,
+      time: value,
+    },
     { requiredKeys: [] },
   );
   /** Runs that grow, jump, lack values and are logged at uneven intervals, so that every rule opens and resolves. */
@@ -298,15 +547,20 @@ describe('a detector', () => {
           size: 'max',
         }),
         fc.double({ min: 0, max: 5, noNaN: true }),
+        fc.boolean(),
       )
-      .map(([events, exponent]) => {
+      .map(([events, exponent, hasTev]) => {
         let step = 0;
         return events.map(([gap, wild, fields], at): Signals => {
           step += gap;
           const calm = {
             loss: 3 + Math.sin(at) / 10,
             gradVar: Math.exp(Math.sin(at)),
-            tevMean: 1e-3 * (step * (1 + Math.sin(at / 90) / 2)) ** exponent,
+            gradNorm: Math.exp(Math.sin(at / 40)),
+            lr: 1e-3 * (2 + Math.sin(at / 70)),
+            updateShare: 0.08 * Math.abs(Math.sin(at / 60)),
+            attentionLogitMax: 110 * Math.abs(Math.sin(at / 80)),
+            ...(hasTev && { tevMean: 1e-3 * (step * (1 + Math.sin(at / 90) / 2)) ** exponent }),
           };
           if (at % 70 === 0 && wild) return { step, ...fields };
           return exponent > 3 && at > 100 ? { step, ...calm, loss: 9 } : { step, ...calm };
@@ -329,7 +583,7 @@ describe('a detector', () => {
     expect([...kinds].sort()).toEqual(['escalated', 'opened', 'resolved']);
   });
 
-  test('keeps less than 24 KiB', () => {
+  test.each([true, false])('keeps less than 24 KiB, with TEV: %j', (hasTev) => {
     const detector = new Detector();
     const odd = (step: number) => 1 / 3 + 1 / (step + 1);
     for (let step = 0; step < 3000; step++)
@@ -337,9 +591,12 @@ describe('a detector', () => {
         step,
         time: step * 1e3,
         loss: odd(step),
-        tevMean: odd(step),
+        tevMean: hasTev ? odd(step) : null,
         gradVar: odd(step),
+        gradNorm: odd(step),
         lr: odd(step),
+        updateShare: odd(step),
+        attentionLogitMax: odd(step),
       });
     expect(JSON.stringify(detector.state()).length).toBeLessThan(24 * 1024);
   });

@@ -7,6 +7,7 @@ import { fitForecast } from './forecast/fit.ts';
 import { type Forecast, Forecaster } from './forecast/forecaster.ts';
 import { type ForecastModel, MODEL } from './forecast/model.ts';
 import { gradVariance } from './rules/grad-variance.ts';
+import { lossLost } from './rules/loss-lost.ts';
 import { lossSpike } from './rules/loss-spike.ts';
 import { nonFinite } from './rules/non-finite.ts';
 import type { Rule } from './rules/rule.ts';
@@ -206,7 +207,7 @@ const KNOWN: Record<string, Known> = {
     alerts: [
       'tev-growth warning 96, diverges 175',
       'tev-growth critical 123, diverges 174',
-      'loss-spike critical 160, diverges 120',
+      'loss-spike critical 164, diverges 120',
     ],
     risks: [0.282957, 0.0078591],
     fromTev: ['tev-growth warning 14, diverges 96'],
@@ -277,9 +278,9 @@ describe('a forecast weight that is changed by 30 % changes an alert', () => {
 });
 
 /** How a run's first critical alert of a rule compares with its onset, over all runs. */
-function score(rule: Rule, every: number) {
+function score(rule: Rule, every: number, given: (steps: readonly Signals[]) => readonly Signals[] = (steps) => steps) {
   const alarms = RUNS.map(({ steps, onset }) => {
-    const critical = alertsOf([rule], steps, every).find((alert) => alert.includes(' critical '));
+    const critical = alertsOf([rule], given(steps), every).find((alert) => alert.includes(' critical '));
     return { onset, step: Number(critical?.match(/critical (\d+)/)?.[1] ?? Number.POSITIVE_INFINITY) };
   });
   const diverged = alarms.filter(({ onset }) => onset !== null);
@@ -300,6 +301,15 @@ test('these other rules see no more than one of them before its onset, and seldo
   expect(score(gradVariance, 1)).toEqual({ found: 0, of: 10, falseAlarms: 0 });
   expect(score(lossSpike, 1)).toEqual({ found: 1, of: 10, falseAlarms: 1 });
   expect(score(nonFinite, 1)).toEqual({ found: 0, of: 10, falseAlarms: 0 });
+});
+
+test('loss-lost finds these divergences without TEV: by loss and learning rate before, by loss and gradient norm at it', () => {
+  const withRate = (steps: readonly Signals[]) => steps.map(({ step, loss, lr }) => ({ step, loss, lr }));
+  const withNorm = (steps: readonly Signals[]) => steps.map(({ step, loss, gradNorm }) => ({ step, loss, gradNorm }));
+  expect(score(lossLost, 1, withRate)).toEqual({ found: 9, of: 10, falseAlarms: 0 });
+  expect(score(lossLost, 1, withNorm)).toEqual({ found: 4, of: 10, falseAlarms: 1 });
+  expect(score(lossLost, 1)).toEqual({ found: 0, of: 10, falseAlarms: 0 }); // they send TEV
+  expect(score(lossLost, 10, withRate)).toEqual({ found: 7, of: 10, falseAlarms: 0 });
 });
 
 test('a fit to these runs gives what it always gave', () => {

@@ -14,7 +14,7 @@ export interface LossLevelState {
 }
 
 /** What a run has lost of what it had learned, in nats but for the step. */
-interface Lost {
+export interface Lost {
   since: number;
   level: number;
   best: number;

@@ -3,6 +3,7 @@ import type { Signals } from '../signals.ts';
 import { spread } from '../statistics.ts';
 import { LEVEL_LOSSES, LossLevel, type LossLevelState, levelOf } from './loss-level.ts';
 import { type Assessment, CALM, positive, type StepObserver, stepRule, steps } from './rule.ts';
+import { Swings, type SwingsState } from './swings.ts';
 import { isFiniteNumber, Window, type WindowState } from './window.ts';
 
 const WINDOW = 128;
@@ -10,9 +11,12 @@ const WINDOW = 128;
 const MIN_LOSSES = 64;
 /** Float32 resolves no finer, relative to the mean: a loss that stands still has no smaller sigma. */
 const RESOLUTION = 2 ** -23;
+/** A run that has learned less, in nats, has little to lose: it must lose as much. */
+const LITTLE = 0.75;
 
 interface State extends LossLevelState {
   window: WindowState;
+  swings: SwingsState;
 }
 
 interface Limits {
@@ -28,26 +32,32 @@ interface Limits {
  * SkipStepOptimizer passes over an update, with its defaults). It sees a spike when it is there, also one that passes.
  *
  * Critical: the median of the last 9 losses has for 40 steps been above the lowest such median by more than half of what
- * had been learned, and by 0.4 at least. This is what the labels of the recorded runs call divergence: a fact, no forecast.
+ * had been learned, and by 0.4 nats at least. This is what the labels of the recorded runs call divergence: a fact, no
+ * forecast. A wave about a level is not: a run that has learned little must lose 0.75 nats, and one that came back from
+ * such rises must be up by half more, or half as long again, than in any of them.
  */
 class LossSpike implements StepObserver {
   readonly #limits: Limits;
   readonly #window: Window;
   readonly #level: LossLevel;
+  readonly #swings: Swings;
 
   constructor(limits: Limits, state?: State) {
     this.#limits = limits;
     this.#window = new Window(WINDOW + 1, state?.window);
     this.#level = new LossLevel(state);
+    this.#swings = new Swings(state?.swings);
   }
 
   state(): State {
-    return { window: this.#window.state(), ...this.#level.state() };
+    return { window: this.#window.state(), swings: this.#swings.state(), ...this.#level.state() };
   }
 
   observe({ step, loss }: Signals): Assessment | null {
     this.#window.rewind(step);
-    this.#level.rewind(step, this.#window.values.length === 0);
+    const isEmpty = this.#window.values.length === 0;
+    this.#level.rewind(step, isEmpty);
+    this.#swings.rewind(step, isEmpty);
     if (!isFiniteNumber(loss)) return null;
     this.#window.add(step, loss);
     return this.#lost(step) ?? this.#spike(loss) ?? CALM;
@@ -58,8 +68,10 @@ class LossSpike implements StepObserver {
     if (values.length < LEVEL_LOSSES) return null;
     const { lostShare, lostSteps } = this.#limits;
     const lost = this.#level.observe(step, levelOf(values), lostShare);
+    const isNoSwing = this.#swings.observe(step, lost);
     if (!lost) return null;
     const { since, level, best, first } = lost;
+    const isMuch = Math.max(first - best, level - best) > LITTLE;
     const explain = () => ({
       message: `loss rose from ${readable(best)} to ${readable(level)} and stays there since step ${since}: the run has diverged`,
       evidence: { level, best, first, since },
@@ -67,7 +79,7 @@ class LossSpike implements StepObserver {
       risk: null,
       divergenceStep: since,
     });
-    return { level: step - since >= lostSteps ? 'critical' : 'uneasy', explain };
+    return { level: isMuch && isNoSwing && step - since >= lostSteps ? 'critical' : 'uneasy', explain };
   }
 
   #spike(loss: number): Assessment | null {
@@ -97,7 +109,7 @@ export const lossSpike = stepRule(
     title: 'Loss spike',
     what: 'Warning: the loss jumps out of its recent range. Critical: much of what had been learned is lost, and stays lost.',
     formula:
-      'warning: loss > mean + k · standard deviation of the 128 before; critical: median of 9 losses > best + max(share · (first − best), 0.4 nats) for as many steps',
+      'warning: loss > mean + k · standard deviation of the 128 before; critical: median of 9 losses > best + max(share · (first − best), 0.4 nats; 0.75 where less than that had been learned) for as many steps, and 1.5 times as high or as long as every rise that it came back from',
     source: 'the warning: OLMo-core’s SkipStepOptimizer; the critical alert is what recorded runs are labeled by',
     settings: {
       sigmas: positive(6, 'Warning above', 'standard deviations'),

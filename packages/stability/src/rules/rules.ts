@@ -1,12 +1,24 @@
+import { attentionCollapse } from './attention-collapse.ts';
 import { gradVariance } from './grad-variance.ts';
+import { lossLost } from './loss-lost.ts';
 import { lossSpike } from './loss-spike.ts';
 import { nonFinite } from './non-finite.ts';
 import type { ClockRule, Rule, StepRule } from './rule.ts';
 import { stalled } from './stalled.ts';
 import { tevGrowth } from './tev-growth.ts';
+import { updateTooLarge } from './update-too-large.ts';
 
 /** Every rule, in the order in which they judge a step and are shown. A new one is its file and a line here. */
-export const RULES = [tevGrowth, gradVariance, lossSpike, nonFinite, stalled] as const;
+export const RULES = [
+  tevGrowth,
+  lossLost,
+  attentionCollapse,
+  updateTooLarge,
+  gradVariance,
+  lossSpike,
+  nonFinite,
+  stalled,
+] as const;
 
 /** The name of a rule of {@link RULES}. */
 export type RuleName = (typeof RULES)[number]['name'];

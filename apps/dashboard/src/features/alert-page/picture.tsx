@@ -10,18 +10,15 @@ import { type ListedAlert, useTRPC } from '../../trpc/client.tsx';
 import { nextFrame, StepFeed } from '../chart/feed.ts';
 import { LatestValues } from '../chart/latest-values.tsx';
 import { metricChart } from '../chart/metric-chart.ts';
-import { metricViews } from '../chart/metrics.ts';
 import { StepChart } from '../chart/step-chart.tsx';
 import type { ShownForecast } from '../chart/use-forecast.ts';
 import { useScales, useZoom } from '../chart/use-view-params.ts';
 import { stepRange, VIEW_PARAMS } from '../chart/view-params.ts';
 import classes from './alert-page.module.css';
 import { type PictureRange, pictureRange, pictureRequest } from './picture-range.ts';
+import { pictureViews } from './picture-views.ts';
 
-const METRICS = ['loss', 'tevMean', 'gradVar'];
-const SHOWN = metricViews([]).filter(({ metric }) => METRICS.includes(metric));
 const RANGE_PARAMS = { from: VIEW_PARAMS.from, to: VIEW_PARAMS.to };
-const VIEWS = SHOWN.map((view) => metricChart(view, null));
 
 /** The charts as they were when the alert was raised, whatever has become of the run since. */
 export function Picture({ alert, isSketched }: { alert: ListedAlert; isSketched: boolean }) {
@@ -30,6 +27,8 @@ export function Picture({ alert, isSketched }: { alert: ListedAlert; isSketched:
   const { feed, error, retry } = usePictureFeed(alert, range);
   const forecast = useForecastThen(alert, range);
   const raised = useMemo(() => [{ ...alert, status: 'open' as const }], [alert]); // as it was then
+  const shown = useMemo(() => pictureViews(alert.rule), [alert.rule]);
+  const views = useMemo(() => shown.map((view) => metricChart(view, null)), [shown]);
   const zoom = useZoom();
   const scaleOf = useScales();
 
@@ -51,7 +50,7 @@ export function Picture({ alert, isSketched }: { alert: ListedAlert; isSketched:
         </p>
       )}
       <div className={classes.charts}>
-        {VIEWS.map((view) => (
+        {views.map((view) => (
           <StepChart
             key={view.key}
             view={view}
@@ -65,7 +64,7 @@ export function Picture({ alert, isSketched }: { alert: ListedAlert; isSketched:
           />
         ))}
       </div>
-      <LatestValues feed={feed} views={SHOWN} title="The charts as a table" />
+      <LatestValues feed={feed} views={shown} title="The charts as a table" />
     </>
   );
 }
