@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createApiKey, type Database, getRun } from '@evenkeel/db';
+import { createApiKey, type Database, getRun, readFamily } from '@evenkeel/db';
 import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { MLFLOW_FOLDERS, MlflowDoor } from '@evenkeel/door-mlflow';
 import { type HealthReport, Ingest, LocalEventPort } from '@evenkeel/ingest';
@@ -205,7 +205,27 @@ test('without keys a client that has no access token does not see which runs the
   expect(found.body.runs.map(({ info }: { info: { run_id: string } }) => info.run_id)).toContain(run);
 });
 
-// The last, since from then on a key is needed.
+test('who guesses the access token at the door of MLflow waits after ten wrong ones, and training goes on', async () => {
+  const { ask, create } = await serve({ token: TOKEN });
+  const run = await create('/mlflow');
+  const as = (secret: string) => ({ headers: { authorization: `Bearer ${secret}` } });
+  const search = async (secret: string) =>
+    (await ask(`/mlflow${API}/runs/search`, { experiment_ids: ['0'] }, as(secret))).status;
+  for (let guess = 0; guess < 10; guess++) expect(await search(`guess ${guess}`)).toBe(403);
+  for (const path of ['runs/search', 'runs/get', 'metrics/get-history'])
+    expect(
+      await ask(
+        `/mlflow${API}/${path}?run_id=${run}&metric_key=a`,
+        path === 'runs/search' ? {} : undefined,
+        as('guess'),
+      ),
+    ).toMatchObject({ status: 429, body: { error_code: 'REQUEST_LIMIT_EXCEEDED' } });
+  expect(await search(TOKEN)).toBe(200);
+  const metric = { run_id: run, key: 'a', value: 1 };
+  expect(await ask(`/mlflow${API}/runs/log-metric`, metric, as('guess'))).toMatchObject({ status: 200 });
+});
+
+// The last two, since from then on a key is needed.
 test('a key writes and reads its own runs alone', async () => {
   const { secret } = await createApiKey(db, 'own', new Date());
   const { secret: other } = await createApiKey(db, 'other', new Date());
@@ -222,4 +242,19 @@ test('a key writes and reads its own runs alone', async () => {
   expect(await ask(`/mlflow${API}/runs/log-metric`, metric, as(other))).toMatchObject({ status: 403 });
   expect(await ask(`/mlflow${API}/runs/log-metric`, metric, as(TOKEN))).toMatchObject({ status: 403 });
   expect(await ask(`/mlflow${API}/runs/log-metric`, metric, as(secret))).toMatchObject({ status: 200 });
+});
+
+test('a run of another key is no parent, also where viewers need no access token', async () => {
+  const keys = await Promise.all(['ada', 'bob'].map(async (name) => (await createApiKey(db, name, new Date())).secret));
+  const { ask } = await serve();
+  const create = async (key: string | undefined, tags: object[] = []): Promise<string> => {
+    const as = { headers: { authorization: `Bearer ${key}` } };
+    return (await ask(`/mlflow${API}/runs/create`, { tags }, as)).body.run.info.run_id;
+  };
+  const parent = await create(keys[0]);
+  const within = [{ key: 'mlflow.parentRunId', value: parent }];
+  const own = await create(keys[0], within);
+  const foreign = await create(keys[1], within);
+  expect((await readFamily(db, idOf(parent))).parts).toMatchObject([{ id: idOf(own) }]);
+  expect((await readFamily(db, idOf(foreign))).parent).toBeNull();
 });

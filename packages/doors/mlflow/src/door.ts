@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { archiveRun, type ClientRun, type Database, getRunSource, latestValues, pageClientRuns } from '@evenkeel/db';
-import { type Ingest, type Log, type PolledRun, PolledRuns } from '@evenkeel/ingest';
+import { type Ingest, type Log, type PolledRun, PolledRuns, type Readers } from '@evenkeel/ingest';
 import { authorOf, type EndStatus, type Principal, parse, RefusedError, storableText } from '@evenkeel/protocol';
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
@@ -28,6 +29,7 @@ const API = '/api/2.0/mlflow';
 const ARTIFACTS = '/api/2.0/mlflow-artifacts/artifacts';
 /** What stands at the root for clients that are given no prefix. */
 export const MLFLOW_FOLDERS = ['/api/2.0/mlflow/', '/api/2.0/mlflow-artifacts/'];
+const TOO_MANY_WRONG = 'too many wrong tokens: wait a minute';
 const COMMANDS_FAIL = 'a client of MLflow carries out no command: it asks the server for none';
 /** Operations that read, at once and waiting. */
 const READS = { running: 4, waiting: 64 };
@@ -41,14 +43,6 @@ const END_STATUS = new Map<string, EndStatus>([
   ['FAILED', 'failed'],
   ['KILLED', 'stopped'],
 ]);
-
-/** Who may read all runs. */
-interface Readers {
-  /** Whether viewers need no access token: then whoever may write reads all. */
-  isOpen: boolean;
-  /** Whether a secret is the access token of viewers. */
-  isToken(secret: string): boolean;
-}
 
 interface MlflowDoorOptions {
   ingest: Ingest;
@@ -64,9 +58,12 @@ interface Caller {
   writer: Principal | null;
   /** The ingest key whose runs it reads, null for those of none; undefined for all. */
   key: string | null | undefined;
+  /** It may write without a key, and presents something that is no access token: what it reads would confirm a guess. */
+  isGuess: boolean;
 }
 
 interface Env {
+  Bindings: { incoming: IncomingMessage };
   Variables: { caller: Caller };
 }
 
@@ -88,7 +85,7 @@ export class MlflowDoor {
     this.#routes.onError((error, context) => this.#fail(error, context));
     this.#routes.use(async (context, next) => {
       context.header('Cache-Control', 'no-store');
-      context.set('caller', await this.#callerOf(secretOf(context.req.header('authorization'))));
+      context.set('caller', await this.#callerOf(context));
       await next();
     });
     this.#addReads();
@@ -110,18 +107,34 @@ export class MlflowDoor {
     this.#runs.close();
   }
 
-  async #callerOf(secret: string | undefined): Promise<Caller> {
+  async #callerOf(context: Context<Env>): Promise<Caller> {
     const { readers } = this.#options;
-    if (readers.isOpen) return { writer: await this.#authenticate(secret), key: undefined };
-    if (secret !== undefined && readers.isToken(secret)) {
+    const secret = secretOf(context.req.header('authorization'));
+    if (!readers.isOpen && secret !== undefined && readers.isToken(secret)) {
       const writer = await this.#authenticate(undefined).catch((error) => {
         if (error instanceof MlflowError) return null; // it needs a key to write
         throw error;
       });
-      return { writer, key: undefined };
+      return { writer, key: undefined, isGuess: false };
     }
-    const writer = await this.#authenticate(secret);
-    return { writer, key: keyOf(writer) };
+    const writer = await this.#authenticate(secret).catch((error) => {
+      if (secret !== undefined && error instanceof MlflowError) this.#countWrong(context);
+      throw error;
+    });
+    if (readers.isOpen) return { writer, key: undefined, isGuess: false };
+    return { writer, key: keyOf(writer), isGuess: secret !== undefined && writer.kind !== 'key' };
+  }
+
+  /** @throws MlflowError where the client's address has presented too many wrong secrets. */
+  #countWrong({ env }: Context<Env>): void {
+    if (!this.#options.readers.countWrong(env.incoming))
+      throw new MlflowError('REQUEST_LIMIT_EXCEEDED', TOO_MANY_WRONG);
+  }
+
+  #readerOf(context: Context<Env>): Caller {
+    const caller = context.get('caller');
+    if (caller.isGuess) this.#countWrong(context);
+    return caller;
   }
 
   /** @throws MlflowError where the ingest key is wrong, or missing although one is needed. */
@@ -148,7 +161,7 @@ export class MlflowDoor {
         return searchExperiments(readers, { filter, maxResults, pageToken, key });
       });
     this.#read('GET', 'runs/get', inputs.anyRun, async ({ run_id: run }, caller) => {
-      const found = await this.#find(readers, run, caller);
+      const found = await this.#find(readers, run, caller.key);
       const values = await latestValues(readers, [found.id]);
       return { run: runJson(found, valuesOf(values, found.id)) };
     });
@@ -167,7 +180,7 @@ export class MlflowDoor {
     this.#read('GET', 'artifacts/list', inputs.anyRun, async () => ({ files: [] }));
     this.#routes.get(`${API}/metrics/get-history`, async (context) => {
       const asked = parse(inputs.history, context.req.query());
-      const run = await this.#find(readers, asked.run_id, context.get('caller'));
+      const run = await this.#find(readers, asked.run_id, this.#readerOf(context).key);
       const query = { key: asked.metric_key, maxResults: asked.max_results ?? null, from: asked.page_token };
       context.header('Content-Type', 'application/json');
       return stream(
@@ -253,7 +266,8 @@ export class MlflowDoor {
     act: (input: z.output<Schema>, caller: Caller) => Promise<object>,
   ): void {
     this.#routes.on(method, `${API}/${operation}`, async (context) => {
-      const answer = async (input: unknown) => act(parse(schema, input), context.get('caller'));
+      const caller = this.#readerOf(context);
+      const answer = async (input: unknown) => act(parse(schema, input), caller);
       if (this.#reading.pendingCount >= READS.waiting)
         throw new MlflowError('REQUEST_LIMIT_EXCEEDED', 'too many requests to read are waiting: try again');
       const read = () => (method === 'GET' ? answer(context.req.query()) : this.#bodies.use(context.req.raw, answer));
@@ -286,18 +300,18 @@ export class MlflowDoor {
       tags: shownTags(tags),
       notes: tags[TAG.notes] ?? '',
       startedAt: given.start_time ?? now().getTime(),
-      parent: parent ? await this.#parentOf(parent) : null,
+      parent: parent ? await this.#parentOf(parent, writer) : null,
       state: { tags, counted: [] },
     });
     this.#logged.set(polled, new LoggedRun(polled, db, true));
-    const found = await this.#find(db, run, { writer, key: keyOf(writer) });
+    const found = await this.#find(db, run, keyOf(writer));
     return { run: runJson(found, { fields: new Map(), custom: new Map() }) };
   }
 
-  /** A parent that is no run of ours is no parent. */
-  async #parentOf(id: string): Promise<string | null> {
+  /** A run of another key is no parent: its page would list what that key did not send. */
+  async #parentOf(id: string, writer: Principal): Promise<string | null> {
     try {
-      return (await this.#find(this.#options.db, id, { writer: null, key: undefined })).id;
+      return (await this.#find(this.#options.db, id, keyOf(writer))).id;
     } catch (error) {
       if (error instanceof MlflowError) return null;
       throw error;
@@ -314,7 +328,7 @@ export class MlflowDoor {
     if (ended)
       await polled.finish({ status: ended, reason: null, ...(end_time !== undefined && { endedAt: end_time }) });
     else if (status === 'RUNNING') await polled.resume();
-    return { run_info: infoOf(await this.#find(this.#options.db, run, { writer, key: keyOf(writer) })) };
+    return { run_info: infoOf(await this.#find(this.#options.db, run, keyOf(writer))) };
   }
 
   /** @throws MlflowError where there is no such run of this door, or it belongs to another key. */
@@ -333,7 +347,7 @@ export class MlflowDoor {
     return logged;
   }
 
-  async #find(db: Database, clientId: string, { key }: Caller): Promise<ClientRun> {
+  async #find(db: Database, clientId: string, key: Caller['key']): Promise<ClientRun> {
     const { rows } = await pageClientRuns(db, { ids: [fromClientId(clientId)], key, limit: 1 });
     const [found] = rows;
     if (!found) throw noSuchRun(clientId);

@@ -13,7 +13,7 @@ import {
 import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { runIdOf } from './run-key.ts';
-import { serveDoor } from './testing.ts';
+import { MAX_WRONG, serveDoor } from './testing.ts';
 
 const T0 = 1_700_000_000;
 let db: Database;
@@ -33,13 +33,15 @@ interface Asked {
 async function serve({
   served = db,
   key,
+  token = null,
   name = `run${++names}`,
 }: {
   served?: Database;
   key?: string;
+  token?: string | null;
   name?: string;
 } = {}) {
-  const door = await serveDoor(served);
+  const door = await serveDoor(served, { token });
   let isOpen = true;
   const stop = async () => {
     if (isOpen) await door[Symbol.asyncDispose]();
@@ -340,6 +342,41 @@ test('a run of another key is refused, and a key that is unknown or revoked', as
   await revokeApiKey(served, keys[0].key.id, new Date());
   ada.door.events.publish({ kind: 'keys changed' });
   expect(await ada.post({})).toEqual(unknown);
+});
+
+test('without keys a client that has no access token does not read a run by resuming it', async () => {
+  const token = 'correct-horse-battery-staple-and-so-on-1';
+  const stranger = await serve({ token });
+  expect((await stranger.resume()).body.data.model.bucket).toBeNull();
+  await stranger.upsert({ config: { secret: { value: 'x' } } });
+  expect(await stranger.resume()).toEqual({
+    status: 403,
+    body: {
+      errors: [{ message: 'to resume a run takes an ingest key, or the access token, as WANDB_API_KEY' }],
+    },
+  });
+  expect((await stranger.post(history(0, row(0)))).body).toEqual({ stopped: false });
+  const viewer = await serve({ token, key: token, name: stranger.name });
+  expect(JSON.parse((await viewer.resume()).body.data.model.bucket.config)).toEqual({ secret: { value: 'x' } });
+});
+
+test('who guesses keys or the access token waits after some, and a right key does not', async () => {
+  const served = await openTestDatabase();
+  onTestFinished(() => served.close());
+  const guesser = await serve({ served, key: 'guess', token: 'correct-horse' });
+  await guesser.upsert();
+  const answers: number[] = [];
+  for (let guess = 0; guess <= MAX_WRONG; guess++) answers.push((await guesser.resume()).status);
+  expect(answers).toEqual([...Array(MAX_WRONG).fill(403), 429]);
+  const { secret } = await createApiKey(served, 'ada', new Date());
+  const wrong = await serve({ served, key: 'guess' });
+  answers.length = 0;
+  for (let guess = 0; guess <= MAX_WRONG; guess++) answers.push((await wrong.ask('Viewer')).status);
+  expect(answers).toEqual([...Array(MAX_WRONG).fill(401), 429]);
+  const authorization = `Basic ${Buffer.from(`api:${secret}`).toString('base64')}`;
+  const body = JSON.stringify({ query: 'query Viewer { x }' });
+  const right = await fetch(`${wrong.door.url}/graphql`, { method: 'POST', body, headers: { authorization } });
+  expect(right.status).toBe(200);
 });
 
 test('while the database is away the client is asked to send the same again', async () => {

@@ -10,6 +10,7 @@ import { Turns } from './turns.ts';
 const DOOR = 'wandb';
 const NO_END = 'its job was started again, and had not reported an end';
 const NO_EXIT_CODE = 'its client did not report an exit code';
+const NO_ACCESS = 'to resume a run takes an ingest key, or the access token, as WANDB_API_KEY';
 const ONLY_STOP = 'a script of W&B can only be stopped';
 
 /** What a client says of its run; what is null stays as it is. */
@@ -78,11 +79,16 @@ export class WandbRuns {
     });
   }
 
-  /** What a client needs to go on with a run; null where there is none. Its next upsert starts an attempt. */
-  askToResume(principal: Principal, key: RunKey): Promise<ResumedRun | null> {
+  /**
+   * What a client needs to go on with a run; null where there is none. Its next upsert starts an attempt.
+   * @param mayRead whether it may read a run that there is.
+   * @throws RefusedError by the field `access` where it may not.
+   */
+  askToResume(principal: Principal, key: RunKey, mayRead: () => boolean): Promise<ResumedRun | null> {
     return this.#turns.take(pathOf(key), async () => {
       const found = await findRunSource(this.#options.db, DOOR, pathOf(key));
       if (!found) return null;
+      if (!mayRead()) throw new RefusedError('access', NO_ACCESS);
       const polled = await this.#runs.open(principal, found.run);
       const run = await getRun(this.#options.db, polled.id);
       if (!run) return null;
