@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApiKey, type Database, getRun, readFamily } from '@evenkeel/db';
@@ -192,6 +192,46 @@ test('a metric without steps is counted on after a restart, however far behind t
     [1, 2],
     [2, 1],
   ]);
+});
+
+test('values without steps that are sent again after the server was killed are stored once', async () => {
+  const [before, after] = [await serve(), await serve()];
+  const run = await before.create('/mlflow');
+  const at = Date.now();
+  const batch = (from: number) => ({
+    run_id: run,
+    metrics: [0, 1, 2].map((more) => ({ key: 'loss', value: 9 - from - more, timestamp: at + from + more, step: 0 })),
+  });
+  for (const from of [0, 3]) expect((await before.post('runs/log-batch', batch(from))).status).toBe(200);
+  for (const from of [3, 6]) expect((await after.post('runs/log-batch', batch(from))).status).toBe(200);
+  const { body } = await after.ask(`/mlflow${API}/metrics/get-history?run_id=${run}&metric_key=loss`);
+  expect(body.metrics.map(({ step, value }: { step: number; value: number }) => [step, value])).toEqual(
+    Array.from({ length: 9 }, (_, step) => [step, 9 - step]),
+  );
+});
+
+test('requests for histories of metrics wait in a limited number', async () => {
+  const { ask, post, create } = await serve();
+  const run = await create('/mlflow');
+  await post('runs/log-metric', { run_id: run, key: 'a', value: 1 });
+  const read = () => ask(`/mlflow${API}/metrics/get-history?run_id=${run}&metric_key=a`);
+  const statuses: number[] = [];
+  const refused = new EventEmitter();
+  const held = db.sql.transaction(() => once(refused, 'all')); // nothing is read until then
+  const reads = Array.from({ length: 100 }, async () => {
+    const { status } = await read();
+    statuses.push(status);
+    if (statuses.length === 32) refused.emit('all');
+  });
+  await Promise.all([held, ...reads]);
+  expect(statuses).toEqual([...Array(32).fill(429), ...Array(68).fill(200)]);
+});
+
+test('a search names no more than a thousand experiments', async () => {
+  const { post } = await serve();
+  const search = (count: number) =>
+    post('runs/search', { experiment_ids: Array.from({ length: count }, (_, at) => String(at)) });
+  expect([(await search(1_000)).status, (await search(1_001)).status]).toEqual([200, 400]);
 });
 
 test('without keys a client that has no access token does not see which runs there are', async () => {

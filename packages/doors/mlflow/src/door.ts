@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { archiveRun, type ClientRun, type Database, getRunSource, latestValues, pageClientRuns } from '@evenkeel/db';
 import { type Ingest, type Log, type PolledRun, PolledRuns, type Readers } from '@evenkeel/ingest';
 import { authorOf, type EndStatus, type Principal, parse, RefusedError, storableText } from '@evenkeel/protocol';
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { v7 } from 'uuid';
 import type { z } from 'zod';
 import { MlflowError } from './error.ts';
@@ -33,6 +33,8 @@ const TOO_MANY_WRONG = 'too many wrong tokens: wait a minute';
 const COMMANDS_FAIL = 'a client of MLflow carries out no command: it asks the server for none';
 /** Operations that read, at once and waiting. */
 const READS = { running: 4, waiting: 64 };
+/** How long a client may leave a part of an answer untaken, in milliseconds. */
+const STALL_MS = 30_000;
 const NOT_KEPT = {
   artifact: 'artifact not kept',
   input: 'data set not kept',
@@ -63,7 +65,7 @@ interface Caller {
 }
 
 interface Env {
-  Bindings: { incoming: IncomingMessage };
+  Bindings: { incoming: IncomingMessage; outgoing: ServerResponse };
   Variables: { caller: Caller };
 }
 
@@ -77,6 +79,8 @@ export class MlflowDoor {
   readonly #logged = new WeakMap<PolledRun, LoggedRun>();
   readonly #bodies = new Bodies();
   readonly #reading = pLimit(READS.running);
+  /** Apart from the others, since each lasts as long as its client takes. */
+  readonly #readingHistory = pLimit(READS.running);
 
   constructor(options: MlflowDoorOptions) {
     this.#options = options;
@@ -180,17 +184,20 @@ export class MlflowDoor {
     this.#read('GET', 'artifacts/list', inputs.anyRun, async () => ({ files: [] }));
     this.#routes.get(`${API}/metrics/get-history`, async (context) => {
       const asked = parse(inputs.history, context.req.query());
-      const run = await this.#find(readers, asked.run_id, this.#readerOf(context).key);
+      const { key } = this.#readerOf(context);
+      const run = await inLimit(this.#readingHistory, () => this.#find(readers, asked.run_id, key));
       const query = { key: asked.metric_key, maxResults: asked.max_results ?? null, from: asked.page_token };
       context.header('Content-Type', 'application/json');
       return stream(
         context,
-        async (answer) => {
-          for await (const piece of metricHistory(readers, run, query)) {
-            if (answer.aborted) return;
-            await answer.write(piece);
-          }
-        },
+        (answer) =>
+          this.#readingHistory(async () => {
+            for await (const piece of metricHistory(readers, run, query)) {
+              if (answer.aborted) return;
+              const stalled = setTimeout(() => context.env.outgoing.destroy(), STALL_MS);
+              await answer.write(piece).finally(() => clearTimeout(stalled));
+            }
+          }),
         async (error) => this.#options.log('error', `reading a metric of run ${run.id} failed`, error),
       );
     });
@@ -268,10 +275,8 @@ export class MlflowDoor {
     this.#routes.on(method, `${API}/${operation}`, async (context) => {
       const caller = this.#readerOf(context);
       const answer = async (input: unknown) => act(parse(schema, input), caller);
-      if (this.#reading.pendingCount >= READS.waiting)
-        throw new MlflowError('REQUEST_LIMIT_EXCEEDED', 'too many requests to read are waiting: try again');
       const read = () => (method === 'GET' ? answer(context.req.query()) : this.#bodies.use(context.req.raw, answer));
-      return context.json(await this.#reading(read));
+      return context.json(await inLimit(this.#reading, read));
     });
   }
 
@@ -301,7 +306,7 @@ export class MlflowDoor {
       notes: tags[TAG.notes] ?? '',
       startedAt: given.start_time ?? now().getTime(),
       parent: parent ? await this.#parentOf(parent, writer) : null,
-      state: { tags, counted: [] },
+      state: { tags, counted: [], requests: [] },
     });
     this.#logged.set(polled, new LoggedRun(polled, db, true));
     const found = await this.#find(db, run, keyOf(writer));
@@ -367,6 +372,13 @@ export class MlflowDoor {
     if (!(error instanceof RefusedError)) this.#options.log('error', `${req.method} ${req.path} failed`, error);
     return new MlflowError('TEMPORARILY_UNAVAILABLE', 'the server failed: try again');
   }
+}
+
+/** @throws MlflowError where too many wait already. */
+function inLimit<Answer>(limit: LimitFunction, read: () => Promise<Answer>): Promise<Answer> {
+  if (limit.pendingCount >= READS.waiting)
+    throw new MlflowError('REQUEST_LIMIT_EXCEEDED', 'too many requests to read are waiting: try again');
+  return limit(read);
 }
 
 function keyOf(principal: Principal): string | null {
