@@ -1,4 +1,5 @@
 import type { Found } from './format.ts';
+import { setValues } from './set-value.ts';
 
 type Row = Extract<Found, { kind: 'row' }>;
 
@@ -13,7 +14,7 @@ export class StepRows {
   add(row: Row): Row | null {
     const known = this.#waiting.get(row.step);
     if (known) {
-      Object.assign(known.values, row.values);
+      setValues(known.values, row.values);
       return null;
     }
     this.#waiting.set(row.step, { ...row, values: { ...row.values } });

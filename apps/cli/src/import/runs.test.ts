@@ -5,6 +5,7 @@ import { type Database, getRun, listRuns, readHistory, recentSteps } from '@even
 import { startRun } from '@evenkeel/emit';
 import { startTestGateway } from '@evenkeel/gateway/testing';
 import { ANONYMOUS } from '@evenkeel/protocol';
+import { eventFile } from '@evenkeel/readers/sample/event-file';
 import { temporaryFolder } from '@evenkeel/testing';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { expect, test, vi } from 'vitest';
@@ -187,6 +188,29 @@ test('checkpoints of a trainer are one attempt, whatever the digits of their num
   const [found, ...others] = await run(join(folder, 'out'), '--dry-run', '--json');
   expect(others).toEqual([]);
   expect(JSON.parse(found as string)).toMatchObject({ name: 'out', attempt: 1, steps: 10, lastStep: 1_000 });
+});
+
+test('a metric called __proto__ is counted as left out, whatever the file', async () => {
+  await using server = await startServer();
+  using folder = temporaryFolder();
+  mkdirSync(join(folder.path, 'events'));
+  const write = (name: string, contents: string | Uint8Array) => writeFileSync(join(folder.path, name), contents);
+  write('table.csv', 'step,loss,__proto__\n1,2,3\n');
+  write('lines.jsonl', '{"step":1,"loss":2,"__proto__":3}\n{"step":1,"__proto__":4}\n');
+  write('events/events.out.tfevents.1', Buffer.concat([...eventFile(1, ['loss', '__proto__'], 1_700_000_000)]));
+  const lines = await run(folder.path, '--server', server.url);
+  await server.gateway.settled();
+  const lost = lines.filter((line) => line.includes('__proto__') && line.includes('not imported'));
+  expect(lost).toEqual([
+    expect.stringMatching(/^ {2}not imported: \d+ values of custom.__proto__: bad name$/), // events
+    ...Array(2).fill('  not imported: 1 value of custom.__proto__: bad name'),
+  ]);
+  for (const { dropped, loss } of (await contentsOf(server.db)).values())
+    expect([dropped?.map(({ field, reason }) => [field, reason]), loss]).toEqual([
+      [['custom.__proto__', 'bad name']],
+      expect.any(Number),
+    ]);
+  expect(Object.keys(Object.prototype)).toEqual([]);
 });
 
 test('files with a common name are runs of their own where each is named by its folder', async () => {

@@ -1,7 +1,7 @@
 import { type Principal, parse, RefusedError } from '@evenkeel/protocol';
 import { z } from 'zod';
 import { writeConfig } from './run-config.ts';
-import { type RunKey, runKey } from './run-key.ts';
+import { DEFAULT_ENTITY, type RunKey, runKey } from './run-key.ts';
 import type { RunState } from './run-state.ts';
 import type { ResumedRun, SentRun, WandbRuns } from './wandb-runs.ts';
 
@@ -13,6 +13,8 @@ const NAME = /\b(?:query|mutation)\s+(\w+)/;
 /** Who sends a request. */
 interface Caller {
   principal: Principal;
+  /** As its client calls it, null where it does not. */
+  username: string | null;
   /** Whether it may read what is stored; asked only where something would be read. */
   mayRead(): boolean;
 }
@@ -58,7 +60,7 @@ const SERVER_INFO = { features: [], cliVersionInfo: { max_cli_version: '1.0.0' }
 
 function answerViewer(_runs: WandbRuns, { principal }: Caller) {
   const username = principal.kind === 'key' ? principal.name : 'anonymous';
-  const viewer = { id: username, entity: 'evenkeel', username, email: null, flags: '{}', teams: { edges: [] } };
+  const viewer = { id: username, entity: DEFAULT_ENTITY, username, email: null, flags: '{}', teams: { edges: [] } };
   return { viewer, serverInfo: SERVER_INFO };
 }
 
@@ -74,9 +76,11 @@ const upsert = runKey.extend({
   host: text,
 });
 
-async function answerUpsert(runs: WandbRuns, { principal }: Caller, variables: unknown) {
+async function answerUpsert(runs: WandbRuns, { principal, username }: Caller, variables: unknown) {
   const { displayName, notes, tags, config, groupName, jobType, program, host, ...key } = parse(upsert, variables);
-  const sent: SentRun = { name: displayName, notes, tags, config, group: groupName, jobType, program, host };
+  const entity = key.entity === DEFAULT_ENTITY ? null : key.entity;
+  const owner = username ?? entity;
+  const sent: SentRun = { name: displayName, notes, tags, config, group: groupName, jobType, program, host, owner };
   const { id, state, isNew } = await runs.upsert(principal, key, sent);
   const bucket = {
     id,

@@ -49,11 +49,11 @@ async function serve({
   };
   onTestFinished(stop);
   const authorization = `Basic ${Buffer.from(`api:${key ?? 'none'}`).toString('base64')}`;
-  const send = async (path: string, body: string) => {
+  const send = async (path: string, body: string, headers: Record<string, string> = {}) => {
     const answer = await fetch(door.url + path, {
       method: 'POST',
       body,
-      headers: { authorization },
+      headers: { authorization, ...headers },
       redirect: 'manual',
     });
     return { status: answer.status, body: JSON.parse(await answer.text()) };
@@ -312,6 +312,23 @@ test('what cannot be read is counted, and the client goes on', async () => {
       { field: 'file_stream', reason: 'is larger than 32 MiB', count: 1 },
     ],
   });
+});
+
+test('the owner of a run is the user that its client names, else the entity', async () => {
+  const { door, send } = await serve();
+  const begin = async (variables: object, headers = {}) => {
+    const body = JSON.stringify({ query: 'mutation UpsertBucket { x }', variables });
+    const answer = await send('/graphql', body, headers);
+    expect(answer.status).toBe(200);
+    return (await getRun(db, answer.body.data.upsertBucket.bucket.id))?.owner;
+  };
+  const user = { 'X-WANDB-USERNAME': 'ada', 'X-WANDB-USER-EMAIL': '' };
+  const email = { 'X-WANDB-USERNAME': '', 'X-WANDB-USER-EMAIL': 'bob@lab.test' };
+  expect(await begin({ name: 'own1', project: 'p' }, user)).toBe('ada');
+  expect(await begin({ name: 'own2', project: 'p', entity: 'lab' }, email)).toBe('bob@lab.test');
+  expect(await begin({ name: 'own3', project: 'p', entity: 'lab' })).toBe('lab');
+  expect(await begin({ name: 'own4', project: 'p' })).toBeNull();
+  expect(door.errors).toEqual([]);
 });
 
 test('what there is not is an error as GraphQL has it', async () => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Database } from '@evenkeel/db';
 import type { Ingest, Log, Readers } from '@evenkeel/ingest';
-import { type Principal, parse, RefusedError } from '@evenkeel/protocol';
+import { type Principal, parse, RefusedError, storableText } from '@evenkeel/protocol';
 import { type Context, Hono } from 'hono';
 import { BodyReader, TooManyBodiesError } from './body-reader.ts';
 import { fileStream } from './file-stream.ts';
@@ -63,7 +63,8 @@ export class WandbDoor {
   async #graphql(context: Context): Promise<Response> {
     const principal = await this.#authenticate(context);
     return this.#bodies.read(context.req.raw.body, async (text) => {
-      const caller = { principal, mayRead: () => this.#mayRead(context, principal) };
+      const username = usernameOf(context);
+      const caller = { principal, username, mayRead: () => this.#mayRead(context, principal) };
       const data = await answerOperation(this.#runs, caller, text === null ? null : toJson(text));
       return context.json({ data });
     });
@@ -135,6 +136,12 @@ function errors(message: string) {
 function runOf(context: Context): RunKey {
   const { entity, project, run } = context.req.param();
   return parse(runKey, { entity, project, name: run });
+}
+
+/** The user that `WANDB_USERNAME` or `WANDB_USER_EMAIL` names. */
+function usernameOf({ req }: Context): string | null {
+  const name = req.header('X-WANDB-USERNAME') || req.header('X-WANDB-USER-EMAIL');
+  return name ? storableText(name, 200) : null;
 }
 
 /** The key of `Authorization: Basic base64("api:<key>")`; undefined without one. */

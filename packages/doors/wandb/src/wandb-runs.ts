@@ -1,5 +1,5 @@
 import { type Database, findRunSource, getRun, keepRunState, type RunDetail } from '@evenkeel/db';
-import { type Ingest, type PolledDescription, type PolledRun, PolledRuns } from '@evenkeel/ingest';
+import { type Ingest, type NewPolledRun, type PolledDescription, type PolledRun, PolledRuns } from '@evenkeel/ingest';
 import { type PolicyInput, type Principal, RefusedError, type RunEnd } from '@evenkeel/protocol';
 import { type FileStream, isRestart, readFiles } from './file-stream.ts';
 import { ORIGIN, policyOf, readConfig } from './run-config.ts';
@@ -24,6 +24,8 @@ export interface SentRun {
   jobType: string | null;
   program: string | null;
   host: string | null;
+  /** Counts where the run begins. */
+  owner: string | null;
 }
 
 /** A run that a client asks for to go on with it. */
@@ -65,7 +67,8 @@ export class WandbRuns {
   upsert(principal: Principal, key: RunKey, sent: SentRun): Promise<{ id: string; state: RunState; isNew: boolean }> {
     return this.#turns.take(pathOf(key), async () => {
       const { description, origin, stepRules, policy } = readSent(sent);
-      const opened = await this.#open(principal, key, withOrigin(description, origin), policy);
+      const begun = { ...withOrigin(description, origin), owner: sent.owner };
+      const opened = await this.#open(principal, key, begun, policy);
       const { polled, isNew } = opened;
       let { state } = opened;
       if (state.isResuming) {
@@ -166,7 +169,7 @@ export class WandbRuns {
   async #open(
     principal: Principal,
     key: RunKey,
-    description: PolledDescription,
+    description: PolledDescription & Pick<NewPolledRun, 'owner'>,
     policy?: PolicyInput,
   ): Promise<Opened> {
     const { db, now } = this.#options;
