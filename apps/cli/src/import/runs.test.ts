@@ -190,6 +190,22 @@ test('checkpoints of a trainer are one attempt, whatever the digits of their num
   expect(JSON.parse(found as string)).toMatchObject({ name: 'out', attempt: 1, steps: 10, lastStep: 1_000 });
 });
 
+test('a step beyond those that a run can have is not imported, and the second import finds all there', async () => {
+  await using server = await startServer();
+  using folder = temporaryFolder();
+  const stored = join(folder.path, '123/0af');
+  mkdirSync(join(stored, 'metrics'), { recursive: true });
+  writeFileSync(join(folder.path, '123/meta.yaml'), 'name: exp\nlifecycle_stage: active\n');
+  writeFileSync(join(stored, 'meta.yaml'), 'run_id: 0af\nrun_name: far\nlifecycle_stage: active\nstatus: 3\n');
+  const steps = [0, 2 ** 40, 2 ** 40 + 1, -(2 ** 45)];
+  writeFileSync(join(stored, 'metrics/loss'), steps.map((step, at) => `17959720975${at}0 1.0 ${step}\n`).join(''));
+  const first = await run(folder.path, '--server', server.url);
+  expect(first).toContain('  not imported: 2 rows: their step is beyond ±2^40');
+  expect(first[0]).toMatch(/2 steps, 0 to 1099511627776, finished/);
+  await server.gateway.settled();
+  expect((await run(folder.path, '--server', server.url)).join()).toMatch(/already there/);
+});
+
 test('a metric called __proto__ is counted as left out, whatever the file', async () => {
   await using server = await startServer();
   using folder = temporaryFolder();

@@ -1,4 +1,13 @@
-import { claimNames, type EndStatus, MAX_TIME, MIN_STEP_TIME, type RunNames, runDescription } from '@evenkeel/protocol';
+import {
+  claimNames,
+  type EndStatus,
+  MAX_STEP,
+  MAX_TIME,
+  MIN_STEP,
+  MIN_STEP_TIME,
+  type RunNames,
+  runDescription,
+} from '@evenkeel/protocol';
 import { Attempts, type Found, type RunFacts, StepRows } from '@evenkeel/readers';
 import { importedId } from './run-id.ts';
 import type { SourceRun } from './sources.ts';
@@ -119,6 +128,10 @@ export async function* stepsOf(
     for (const found of some) {
       if (found.kind === 'file') {
         attempts.nextFile();
+        continue;
+      }
+      if (found.kind === 'row' && !(found.step >= MIN_STEP && found.step <= MAX_STEP)) {
+        onOther({ kind: 'lost', what: 'rows', count: 1, reason: 'their step is beyond ±2^40' }, attempt);
         continue;
       }
       attempts.see(found);
