@@ -198,6 +198,26 @@ test('a job that is started again, whose first post fails midway and is sent aga
   door.errors.length = 0;
 });
 
+test('two processes that write one run at once lose no line, and the run ends with the last of them', async () => {
+  const { upsert, post, run } = await serve();
+  await upsert();
+  await upsert();
+  const rank = (name: string, from: number) => (step: number) => row(step, { [name]: step }, T0 + from);
+  const [a, b] = [rank('a', 0), rank('b', 0.5)];
+  const output = (offset: number, ...content: string[]) => ({ 'output.log': { offset, content } });
+  await post({ files: { ...history(0, a(0), a(1), a(2)).files, ...output(0, 'a0', 'a1') } });
+  await post({ files: { ...history(0, b(0), b(1)).files, ...output(0, 'b0') } });
+  await post({ files: { ...history(3, a(3)).files, ...output(2, 'a2') } });
+  await post({ ...history(2, b(2), b(3)), complete: true, exitcode: 0 });
+  expect(await getRun(db, run)).toMatchObject({ status: 'running' });
+  await post({ ...history(4, a(4)), complete: true, exitcode: 0 });
+  expect(await getRun(db, run)).toMatchObject({ status: 'finished', attempts: [{ number: 1 }] });
+  const stored = (await recentSteps(db, { run, limit: 50 })).map(({ step, custom }) => [step, custom]);
+  expect(stored.toSorted()).toEqual([...[0, 1, 2, 3].map((step) => [step, { a: step, b: step }]), [4, { a: 4 }]]);
+  const { lines } = await readConsole(db, { run, limit: 9 });
+  expect(lines.map(({ text }) => text)).toEqual(['a0', 'a1', 'b0', 'a2']);
+});
+
 test('a run that was deleted begins again under the same id', async () => {
   const { upsert, post, run, name } = await serve();
   await upsert({ tags: ['old'] });

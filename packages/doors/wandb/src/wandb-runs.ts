@@ -1,11 +1,12 @@
 import { type Database, findRunSource, getRun, keepRunState, type RunDetail } from '@evenkeel/db';
 import { type Ingest, type NewPolledRun, type PolledDescription, type PolledRun, PolledRuns } from '@evenkeel/ingest';
 import { type PolicyInput, type Principal, RefusedError, type RunEnd } from '@evenkeel/protocol';
-import { type FileStream, isRestart, readFiles } from './file-stream.ts';
+import { type FileStream, readFiles } from './file-stream.ts';
 import { ORIGIN, policyOf, readConfig } from './run-config.ts';
 import { pathOf, type RunKey, runIdOf } from './run-key.ts';
-import { type RunState, restarted, resumed, runState } from './run-state.ts';
+import { ended, type RunState, restarted, resumed, runState } from './run-state.ts';
 import { Turns } from './turns.ts';
+import { beginsAttempt, turnTo } from './writers.ts';
 
 const DOOR = 'wandb';
 const NO_END = 'its job was started again, and had not reported an end';
@@ -117,11 +118,13 @@ export class WandbRuns {
   }
 
   async #store({ polled, state: former }: Opened, posted: FileStream): Promise<boolean> {
-    let state = former;
-    if (isRestart(posted, state)) {
+    let state = turnTo(posted, former);
+    const begins = state.isNew && beginsAttempt(posted, state);
+    if (begins) {
       state = restarted(state);
       await this.#beginAttempt(polled, state);
-    }
+    } else if (begins === false) state = { ...state, isNew: false };
+    if (posted.complete) state = ended(state);
     const added = readFiles(posted, state, this.#options.now().getTime());
     await polled.steps(added.rows);
     await polled.console(added.output);
@@ -129,7 +132,7 @@ export class WandbRuns {
     await polled.leaveOutAll(added.notKept);
     if (added.rows.length > 0) await this.#options.ingest.judged(polled.id); // the next post comes only after 15 s
     const stop = await this.#stopOf(polled, added.state);
-    if (posted.complete) await polled.finish(endOf(posted, stop));
+    if (posted.complete && state.others.every(({ hasEnded }) => hasEnded)) await polled.finish(endOf(posted, stop));
     return stop !== null;
   }
 
