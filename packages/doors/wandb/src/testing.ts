@@ -22,13 +22,18 @@ interface TestDoorOptions {
   port?: number;
   /** The access token of viewers; null where they need none. */
   token?: string | null;
+  /** How long a question for a stop waits for a post. */
+  stopWaitMs?: number | undefined;
 }
 
 /** Wrong secrets after which a client of a test is to wait. */
 export const MAX_WRONG = 3;
 
 /** Serves the door over a database, which stays open when the door closes. */
-export async function serveDoor(db: Database, { port = 0, token = null }: TestDoorOptions = {}): Promise<TestDoor> {
+export async function serveDoor(
+  db: Database,
+  { port = 0, token = null, stopWaitMs }: TestDoorOptions = {},
+): Promise<TestDoor> {
   const errors: string[] = [];
   const log = (level: string, message: string, error?: unknown) =>
     void (level === 'error' && errors.push(`${message}: ${error}`));
@@ -41,7 +46,7 @@ export async function serveDoor(db: Database, { port = 0, token = null }: TestDo
     isToken: (secret) => secret === token,
     countWrong: () => ++wrong <= MAX_WRONG,
   };
-  const door = new WandbDoor({ ingest, db, now, log, readers });
+  const door = new WandbDoor({ ingest, db, now, log, readers, stopWaitMs });
   const routes = new Hono().route('/wandb', door.app);
   const http = createServer(getRequestListener(routes.fetch, { overrideGlobalObjects: false }));
   await once(http.listen(port, '127.0.0.1'), 'listening');

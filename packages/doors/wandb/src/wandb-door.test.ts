@@ -34,14 +34,16 @@ async function serve({
   served = db,
   key,
   token = null,
+  stopWaitMs,
   name = `run${++names}`,
 }: {
   served?: Database;
   key?: string;
   token?: string | null;
+  stopWaitMs?: number;
   name?: string;
 } = {}) {
-  const door = await serveDoor(served, { token });
+  const door = await serveDoor(served, { token, stopWaitMs });
   let isOpen = true;
   const stop = async () => {
     if (isOpen) await door[Symbol.asyncDispose]();
@@ -287,6 +289,16 @@ test('the answer to a post has what a policy makes of it', async () => {
   expect((await post(history(3, bad, row(4)))).body).toEqual({ stopped: true });
   await post({ complete: true, exitcode: 255 });
   expect(await getRun(db, run)).toMatchObject({ status: 'stopped' });
+});
+
+test('who asks for a stop right before a post is answered with what the post leads to', async () => {
+  const { upsert, post, ask, name, door } = await serve({ stopWaitMs: 60_000 });
+  await upsert({ tags: ['evenkeel:stop'] });
+  await post(history(0, row(0), row(1), row(2)));
+  await door.ingest.settled();
+  const asked = ask('RunStoppedStatus', { runId: name, projectName: 'proj', entityName: 'evenkeel' });
+  await post(history(3, '{"_step":3,"_timestamp":1700000003,"_runtime":3,"loss":NaN}', row(4)));
+  expect((await asked).body.data.project.run.stopped).toBe(true);
 });
 
 test('output, alerts of the script and files', async () => {

@@ -16,6 +16,8 @@ export interface WandbDoorOptions {
   now: () => Date;
   log: Log;
   readers: Readers;
+  /** As in {@link WandbRuns}, for tests. */
+  stopWaitMs?: number | undefined;
 }
 
 /** How long a client is to wait, in seconds, before it sends the same again. */

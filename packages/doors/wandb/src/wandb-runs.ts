@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { type Database, findRunSource, getRun, keepRunState, type RunDetail } from '@evenkeel/db';
 import { type Ingest, type NewPolledRun, type PolledDescription, type PolledRun, PolledRuns } from '@evenkeel/ingest';
 import { type PolicyInput, type Principal, RefusedError, type RunEnd } from '@evenkeel/protocol';
@@ -11,6 +12,7 @@ import { beginsAttempt, turnTo } from './writers.ts';
 const DOOR = 'wandb';
 const NO_END = 'its job was started again, and had not reported an end';
 const NO_EXIT_CODE = 'its client did not report an exit code';
+const STOP_WAIT_MS = 1_000;
 const NO_ACCESS = 'to resume a run takes an ingest key, or the access token, as WANDB_API_KEY';
 const ONLY_STOP = 'a script of W&B can only be stopped';
 
@@ -40,6 +42,8 @@ interface WandbRunsOptions {
   ingest: Ingest;
   db: Database;
   now: () => Date;
+  /** How long the answer to whether a script is to stop waits for a post; a second where it is left out. */
+  stopWaitMs?: number | undefined;
 }
 
 interface Opened {
@@ -56,6 +60,8 @@ export class WandbRuns {
   readonly #options: WandbRunsOptions;
   readonly #runs: PolledRuns;
   readonly #turns = new Turns();
+  /** A run's path, whenever something that its client has posted is stored. */
+  readonly #posts = new EventEmitter().setMaxListeners(0);
   /** What is stored as the state of runs that are open. */
   readonly #states = new WeakMap<PolledRun, RunState>();
 
@@ -103,7 +109,13 @@ export class WandbRuns {
   }
 
   /** Stores what a client posts. @returns whether its script is to stop. */
-  post(principal: Principal, key: RunKey, posted: FileStream): Promise<boolean> {
+  async post(principal: Principal, key: RunKey, posted: FileStream): Promise<boolean> {
+    const isStopped = await this.#post(principal, key, posted);
+    this.#posts.emit(pathOf(key));
+    return isStopped;
+  }
+
+  #post(principal: Principal, key: RunKey, posted: FileStream): Promise<boolean> {
     return this.#turns.take(pathOf(key), async () => {
       const known = await this.#known(principal, key);
       if (!known) return this.#store(await this.#open(principal, key, {}), posted);
@@ -136,11 +148,23 @@ export class WandbRuns {
     return stop !== null;
   }
 
-  /** Whether a script is to stop. */
-  isStopped(principal: Principal, key: RunKey): Promise<boolean> {
+  /**
+   * Whether a script is to stop. wandb 0.21 asks every 15 s, at the moment at which it posts what it has logged: the answer
+   * waits a little for the post, or what that leads to would stop the script only 15 s later.
+   */
+  async isStopped(principal: Principal, key: RunKey): Promise<boolean> {
+    const asked = await this.#askStop(principal, key);
+    if (asked.isStopped || !asked.hasLines) return asked.isStopped;
+    const limit = AbortSignal.timeout(this.#options.stopWaitMs ?? STOP_WAIT_MS);
+    await once(this.#posts, pathOf(key), { signal: limit }).catch(() => {});
+    return (await this.#askStop(principal, key)).isStopped;
+  }
+
+  #askStop(principal: Principal, key: RunKey): Promise<{ isStopped: boolean; hasLines: boolean }> {
     return this.#turns.take(pathOf(key), async () => {
       const { polled, state } = await this.#open(principal, key, {});
-      return (await this.#stopOf(polled, state)) !== null;
+      const hasLines = state.historyLines + state.eventsLines > 0;
+      return { isStopped: (await this.#stopOf(polled, state)) !== null, hasLines };
     });
   }
 
