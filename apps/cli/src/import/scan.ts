@@ -86,7 +86,8 @@ export async function scanRun(source: SourceRun, project: string | undefined): P
   for await (const step of steps) {
     addStep(attempts, step);
     hasTimes ||= step.time !== source.modifiedAt;
-    fields = claimNames(fields, newNames(names, step.values), {}) ?? fields;
+    const fresh = newNames(names, step.values);
+    if (fresh.length > 0) fields = claimNames(fields, fresh, {}) ?? fields;
   }
   const described = describe(facts, losses);
   const [first] = attempts;
