@@ -111,7 +111,7 @@ async function open(
   const viewerOf = (request: IncomingMessage) => sessions.viewerOf(request);
   const gateway = new Gateway({ io, db: db.readers, log, ingest, events, viewerOf });
   closers.push(() => gateway.close());
-  const wandbDoor = new WandbDoor({ ingest, db, now, log });
+  const wandbDoor = new WandbDoor({ ingest, db, now, log, readers: sessions });
   closers.push(() => wandbDoor.close());
 
   const mlflowDoor = new MlflowDoor({ ingest, db, now, log, readers: sessions });

@@ -108,7 +108,7 @@ test('stop reaches the trainer of a run, and says so where it cannot', async () 
   expect(run.signal.reason).toEqual(new Error('too expensive'));
   await run.finish('stopped', 'too expensive');
   await using again = evenkeel(['stop', run.id, '--server', server.url]);
-  expect([await again.ended, again.output()]).toEqual([1, 'evenkeel: run: the run has ended: it is stopped\n']);
+  expect([await again.ended, again.output()]).toEqual([1, 'evenkeel: the run has ended: it is stopped\n']);
   await using wrong = evenkeel(['stop', 'abc', '--server', server.url]);
   expect([await wrong.ended, wrong.output()]).toEqual([1, 'evenkeel: run: Invalid UUID\n']);
 });

@@ -71,6 +71,14 @@ describeInBrowser('names of metrics', { fill }, (dashboard) => {
     await page.close();
   });
 
+  test('the link to an experiment that a client of MLflow prints opens the board with its runs alone', async () => {
+    const page = await openPage('/mlflow/#/experiments/1');
+    await page.waitForURL('**/?project=lab');
+    const ofDefault = await openPage('/mlflow/#/experiments/0');
+    await ofDefault.waitForURL('**/?project=Default');
+    for (const each of [page, ofDefault]) await each.close();
+  });
+
   test('are found by a part of them, which is in the address', async () => {
     const page = await openPage('/projects/lab/names');
     await page.getByRole('searchbox', { name: 'Search names' }).fill('MY');

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createApiKey, type Database, getRun } from '@evenkeel/db';
+import { createApiKey, type Database, getRun, readFamily } from '@evenkeel/db';
 import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { MLFLOW_FOLDERS, MlflowDoor } from '@evenkeel/door-mlflow';
 import { type HealthReport, Ingest, LocalEventPort } from '@evenkeel/ingest';
@@ -194,6 +194,46 @@ test('a metric without steps is counted on after a restart, however far behind t
   ]);
 });
 
+test('values without steps that are sent again after the server was killed are stored once', async () => {
+  const [before, after] = [await serve(), await serve()];
+  const run = await before.create('/mlflow');
+  const at = Date.now();
+  const batch = (from: number) => ({
+    run_id: run,
+    metrics: [0, 1, 2].map((more) => ({ key: 'loss', value: 9 - from - more, timestamp: at + from + more, step: 0 })),
+  });
+  for (const from of [0, 3]) expect((await before.post('runs/log-batch', batch(from))).status).toBe(200);
+  for (const from of [3, 6]) expect((await after.post('runs/log-batch', batch(from))).status).toBe(200);
+  const { body } = await after.ask(`/mlflow${API}/metrics/get-history?run_id=${run}&metric_key=loss`);
+  expect(body.metrics.map(({ step, value }: { step: number; value: number }) => [step, value])).toEqual(
+    Array.from({ length: 9 }, (_, step) => [step, 9 - step]),
+  );
+});
+
+test('requests for histories of metrics wait in a limited number', async () => {
+  const { ask, post, create } = await serve();
+  const run = await create('/mlflow');
+  await post('runs/log-metric', { run_id: run, key: 'a', value: 1 });
+  const read = () => ask(`/mlflow${API}/metrics/get-history?run_id=${run}&metric_key=a`);
+  const statuses: number[] = [];
+  const refused = new EventEmitter();
+  const held = db.sql.transaction(() => once(refused, 'all')); // nothing is read until then
+  const reads = Array.from({ length: 100 }, async () => {
+    const { status } = await read();
+    statuses.push(status);
+    if (statuses.length === 32) refused.emit('all');
+  });
+  await Promise.all([held, ...reads]);
+  expect(statuses).toEqual([...Array(32).fill(429), ...Array(68).fill(200)]);
+});
+
+test('a search names no more than a thousand experiments', async () => {
+  const { post } = await serve();
+  const search = (count: number) =>
+    post('runs/search', { experiment_ids: Array.from({ length: count }, (_, at) => String(at)) });
+  expect([(await search(1_000)).status, (await search(1_001)).status]).toEqual([200, 400]);
+});
+
 test('without keys a client that has no access token does not see which runs there are', async () => {
   const { ask, post, create } = await serve({ token: TOKEN });
   const run = await create('/mlflow');
@@ -205,7 +245,27 @@ test('without keys a client that has no access token does not see which runs the
   expect(found.body.runs.map(({ info }: { info: { run_id: string } }) => info.run_id)).toContain(run);
 });
 
-// The last, since from then on a key is needed.
+test('who guesses the access token at the door of MLflow waits after ten wrong ones, and training goes on', async () => {
+  const { ask, create } = await serve({ token: TOKEN });
+  const run = await create('/mlflow');
+  const as = (secret: string) => ({ headers: { authorization: `Bearer ${secret}` } });
+  const search = async (secret: string) =>
+    (await ask(`/mlflow${API}/runs/search`, { experiment_ids: ['0'] }, as(secret))).status;
+  for (let guess = 0; guess < 10; guess++) expect(await search(`guess ${guess}`)).toBe(403);
+  for (const path of ['runs/search', 'runs/get', 'metrics/get-history'])
+    expect(
+      await ask(
+        `/mlflow${API}/${path}?run_id=${run}&metric_key=a`,
+        path === 'runs/search' ? {} : undefined,
+        as('guess'),
+      ),
+    ).toMatchObject({ status: 429, body: { error_code: 'REQUEST_LIMIT_EXCEEDED' } });
+  expect(await search(TOKEN)).toBe(200);
+  const metric = { run_id: run, key: 'a', value: 1 };
+  expect(await ask(`/mlflow${API}/runs/log-metric`, metric, as('guess'))).toMatchObject({ status: 200 });
+});
+
+// The last two, since from then on a key is needed.
 test('a key writes and reads its own runs alone', async () => {
   const { secret } = await createApiKey(db, 'own', new Date());
   const { secret: other } = await createApiKey(db, 'other', new Date());
@@ -222,4 +282,19 @@ test('a key writes and reads its own runs alone', async () => {
   expect(await ask(`/mlflow${API}/runs/log-metric`, metric, as(other))).toMatchObject({ status: 403 });
   expect(await ask(`/mlflow${API}/runs/log-metric`, metric, as(TOKEN))).toMatchObject({ status: 403 });
   expect(await ask(`/mlflow${API}/runs/log-metric`, metric, as(secret))).toMatchObject({ status: 200 });
+});
+
+test('a run of another key is no parent, also where viewers need no access token', async () => {
+  const keys = await Promise.all(['ada', 'bob'].map(async (name) => (await createApiKey(db, name, new Date())).secret));
+  const { ask } = await serve();
+  const create = async (key: string | undefined, tags: object[] = []): Promise<string> => {
+    const as = { headers: { authorization: `Bearer ${key}` } };
+    return (await ask(`/mlflow${API}/runs/create`, { tags }, as)).body.run.info.run_id;
+  };
+  const parent = await create(keys[0]);
+  const within = [{ key: 'mlflow.parentRunId', value: parent }];
+  const own = await create(keys[0], within);
+  const foreign = await create(keys[1], within);
+  expect((await readFamily(db, idOf(parent))).parts).toMatchObject([{ id: idOf(own) }]);
+  expect((await readFamily(db, idOf(foreign))).parent).toBeNull();
 });

@@ -80,11 +80,16 @@ export class Sessions {
    */
   #check(token: string, request: IncomingMessage): 'right' | 'wrong' | 'wait' {
     if (this.#token !== null && sameText(token, this.#token)) return 'right';
+    return this.countWrong(request) ? 'wrong' : 'wait';
+  }
+
+  /** Counts a wrong secret of an address, also of a client that has no session. @returns false where it is to wait. */
+  countWrong(request: IncomingMessage): boolean {
     const address = this.#addresses.of(request);
     const failures = this.#failuresOf(address);
-    if (failures >= FAILURES_PER_MINUTE) return 'wait';
+    if (failures >= FAILURES_PER_MINUTE) return false;
     this.#failures.set(address, failures + 1);
-    return 'wrong';
+    return true;
   }
 
   #failuresOf(address: string): number {

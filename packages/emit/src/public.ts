@@ -97,7 +97,8 @@ export interface StartRunOptions {
   handleExit?: boolean | undefined;
   /**
    * Called with each problem: the first time, the 10th, the 100th and so on; `console.warn` by default. The kind is the
-   * same for problems that are counted together; `notice: …` where all steps are stored.
+   * same for problems that are counted together; `notice: …` where all steps are stored, `value: …` where a value of a
+   * step was left out and counted.
    */
   onWarning?: ((message: string, kind: string) => void) | undefined;
 }

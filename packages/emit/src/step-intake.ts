@@ -80,7 +80,7 @@ export class StepIntake {
     this.#drops.add(field, reason);
     const what = isKept ? 'a value was left out' : 'a step was dropped';
     const hint = this.#context.layers === 0 && field.startsWith('layer') ? ': startRun was given no layers' : '';
-    const kind = reason === 'too many names' ? reason : `${reason} ${field}`;
+    const kind = `${isKept ? 'value: ' : ''}${reason === 'too many names' ? reason : `${reason} ${field}`}`;
     this.#warn(`${what}: ${field}: ${WORDS[reason] ?? reason}${hint}`, kind);
   }
 }

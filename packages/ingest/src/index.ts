@@ -5,3 +5,4 @@ export { Ingest } from './ingest.ts';
 export type { Log } from './log.ts';
 export type { NewPolledRun, PolledDescription, PolledRow, PolledRun } from './polled-run.ts';
 export { PolledRuns } from './polled-runs.ts';
+export type { Readers } from './readers.ts';

@@ -77,8 +77,17 @@ function parseRecordedLine(value: unknown): RecordedLine {
  */
 export function writeRecordedLine(line: RecordedRunInput | RecordedStep | RecordedFinish): string {
   const { type, ...fields } = parseRecordedLine(line);
-  return JSON.stringify({ type, ...fields }, (_, value) => (typeof value === 'number' ? jsonNumber(value) : value));
+  const write = type === 'step' ? stepNumberText : jsonNumber;
+  const text = JSON.stringify({ type, ...fields }, (_, value) => (typeof value === 'number' ? write(value) : value));
+  return type === 'step' ? text.replaceAll(QUOTED_ZERO, '-0') : text;
 }
+
+/** JSON has a negative zero, which JavaScript reads and does not write: a step, whose texts are all names, quotes it first. */
+function stepNumberText(value: number) {
+  return Object.is(value, -0) ? '-0' : jsonNumber(value);
+}
+/** A name stands before a colon. */
+const QUOTED_ZERO = /"-0"(?!:)/g;
 
 /**
  * Names for layers that a recording leaves unnamed, `count` values a step. A model's parts are named only where its

@@ -43,3 +43,8 @@ function applied(rows: readonly Row[]) {
   for (const { step, values } of rows) steps.set(step, { ...steps.get(step), ...values });
   return steps;
 }
+
+test('of very many values of one step and name the last stays', () => {
+  const rows = Array.from({ length: 20_000 }, (_, at): Row => ({ kind: 'row', step: 0, time: at, values: { a: at } }));
+  expect(merged(rows)).toEqual([{ kind: 'row', step: 0, time: 0, values: { a: 19_999 } }]);
+});

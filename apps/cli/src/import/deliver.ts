@@ -35,7 +35,7 @@ export async function checkServer(server: string): Promise<void> {
 
 /**
  * Sends one attempt as its trainer would have. A warning of emit ends the import, which can be repeated; a notice about
- * stored steps does not.
+ * stored steps does not, nor does a value that is left out.
  * @returns the values that were left out.
  * @throws Failure where the server has not acknowledged all of it.
  */
@@ -48,7 +48,10 @@ export async function deliver(delivery: Delivery, server: string, onStep: () => 
     key: environment.key ?? undefined,
     spool: false, // an import is repeated from its file
     handleExit: false,
-    onWarning: (message, kind) => (kind.startsWith('notice:') ? report(message) : warning.abort(new Failure(message))),
+    onWarning(message, kind) {
+      if (kind.startsWith('notice: ')) report(message);
+      else if (!kind.startsWith('value: ')) warning.abort(new Failure(message)); // values are counted, and reported at the end
+    },
   });
   for await (const step of steps) {
     run.log(step);

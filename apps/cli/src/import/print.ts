@@ -1,4 +1,5 @@
 import { printable } from '@evenkeel/protocol';
+import { counted } from '../counted.ts';
 import type { RunsRequest } from './runs.ts';
 import type { ScannedRun } from './scan.ts';
 
@@ -25,10 +26,10 @@ function* linesOf(scanned: ScannedRun, isNew: boolean): Generator<string> {
   if (attempts.length === 0) yield `${project} / ${name}: no steps in ${source.source} (${source.format}${known})`;
   for (const { number, steps, firstStep, lastStep, status } of attempts) {
     const which = attempts.length === 1 ? run : `${run}, attempt ${number}`;
-    yield `${project} / ${name}: ${steps} steps, ${firstStep} to ${lastStep}, ${status} (${which}, ${source.format}${known})`;
+    yield `${project} / ${name}: ${counted(steps, 'steps')}, ${firstStep} to ${lastStep}, ${status} (${which}, ${source.format}${known})`;
   }
   if (attempts.length > 0) yield `  names: ${namesOf(scanned)}`;
-  for (const { count, what, reason } of losses) yield `  not imported: ${count} ${what}: ${reason}`;
+  for (const { count, what, reason } of losses) yield `  not imported: ${counted(count, what)}: ${reason}`;
 }
 
 /** Those that become fields first: `train/loss → loss, learning_rate → lr, epoch and 3 more`. */
@@ -43,6 +44,6 @@ function namesOf({ fields, names }: ScannedRun): string {
 
 /** The last line of an import. */
 export function summaryOf({ runs, steps }: { runs: number; steps: number }, { server, dryRun }: RunsRequest): string {
-  if (dryRun) return `${runs} ${runs === 1 ? 'run' : 'runs'} with ${steps} steps can be imported; nothing was sent.`;
-  return `${runs} ${runs === 1 ? 'run is' : 'runs are'} on ${server}; ${steps} steps were sent.`;
+  if (dryRun) return `${counted(runs, 'runs')} with ${counted(steps, 'steps')} can be imported; nothing was sent.`;
+  return `${counted(runs, 'runs')} ${runs === 1 ? 'is' : 'are'} on ${server}; ${counted(steps, 'steps')} ${steps === 1 ? 'was' : 'were'} sent.`;
 }

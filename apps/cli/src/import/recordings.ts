@@ -1,6 +1,7 @@
 import type { StepInput } from '@evenkeel/emit';
 import { type EndStatus, MAX_TIME, MIN_STEP_TIME, printable } from '@evenkeel/protocol';
 import { byRun, type RecordedAttempt, type Recording, RecordingError, readRecordings } from '@evenkeel/recordings';
+import { counted } from '../counted.ts';
 import { Failure } from '../failure.ts';
 import { checkServer, type Delivery, deliver } from './deliver.ts';
 import { report, reportProgress } from './report.ts';
@@ -195,12 +196,12 @@ function printJson({ file, recorded, run, project, name, status }: Import): void
 function printLine({ recorded, run, project, name, status }: Import): void {
   const { attempt } = recorded.start;
   const which = attempt === 1 ? run : `${run}, attempt ${attempt}`;
-  console.log(printable(`${project} / ${name}: ${recorded.steps} steps, ${status} (${which})`));
+  console.log(printable(`${project} / ${name}: ${counted(recorded.steps, 'steps')}, ${status} (${which})`));
 }
 
 function summary(imports: readonly Import[], { server, dryRun }: RecordingsRequest): string {
   const runs = new Set(imports.map(({ run }) => run)).size;
   const steps = imports.reduce((sum, { recorded }) => sum + recorded.steps, 0);
-  const what = `${runs} ${runs === 1 ? 'run' : 'runs'} with ${steps} steps`;
+  const what = `${counted(runs, 'runs')} with ${counted(steps, 'steps')}`;
   return dryRun ? `${what} can be imported; nothing was sent.` : `${what}: all imported to ${server}.`;
 }

@@ -5,6 +5,7 @@ import { type Database, getRun, listRuns, readHistory, recentSteps } from '@even
 import { startRun } from '@evenkeel/emit';
 import { startTestGateway } from '@evenkeel/gateway/testing';
 import { ANONYMOUS } from '@evenkeel/protocol';
+import { eventFile } from '@evenkeel/readers/sample/event-file';
 import { temporaryFolder } from '@evenkeel/testing';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { expect, test, vi } from 'vitest';
@@ -187,6 +188,45 @@ test('checkpoints of a trainer are one attempt, whatever the digits of their num
   const [found, ...others] = await run(join(folder, 'out'), '--dry-run', '--json');
   expect(others).toEqual([]);
   expect(JSON.parse(found as string)).toMatchObject({ name: 'out', attempt: 1, steps: 10, lastStep: 1_000 });
+});
+
+test('a step beyond those that a run can have is not imported, and the second import finds all there', async () => {
+  await using server = await startServer();
+  using folder = temporaryFolder();
+  const stored = join(folder.path, '123/0af');
+  mkdirSync(join(stored, 'metrics'), { recursive: true });
+  writeFileSync(join(folder.path, '123/meta.yaml'), 'name: exp\nlifecycle_stage: active\n');
+  writeFileSync(join(stored, 'meta.yaml'), 'run_id: 0af\nrun_name: far\nlifecycle_stage: active\nstatus: 3\n');
+  const steps = [0, 2 ** 40, 2 ** 40 + 1, -(2 ** 45)];
+  writeFileSync(join(stored, 'metrics/loss'), steps.map((step, at) => `17959720975${at}0 1.0 ${step}\n`).join(''));
+  const first = await run(folder.path, '--server', server.url);
+  expect(first).toContain('  not imported: 2 rows: their step is beyond ±2^40');
+  expect(first[0]).toMatch(/2 steps, 0 to 1099511627776, finished/);
+  await server.gateway.settled();
+  expect((await run(folder.path, '--server', server.url)).join()).toMatch(/already there/);
+});
+
+test('a metric called __proto__ is counted as left out, whatever the file', async () => {
+  await using server = await startServer();
+  using folder = temporaryFolder();
+  mkdirSync(join(folder.path, 'events'));
+  const write = (name: string, contents: string | Uint8Array) => writeFileSync(join(folder.path, name), contents);
+  write('table.csv', 'step,loss,__proto__\n1,2,3\n');
+  write('lines.jsonl', '{"step":1,"loss":2,"__proto__":3}\n{"step":1,"__proto__":4}\n');
+  write('events/events.out.tfevents.1', Buffer.concat([...eventFile(1, ['loss', '__proto__'], 1_700_000_000)]));
+  const lines = await run(folder.path, '--server', server.url);
+  await server.gateway.settled();
+  const lost = lines.filter((line) => line.includes('__proto__') && line.includes('not imported'));
+  expect(lost).toEqual([
+    expect.stringMatching(/^ {2}not imported: \d+ values of custom.__proto__: bad name$/), // events
+    ...Array(2).fill('  not imported: 1 value of custom.__proto__: bad name'),
+  ]);
+  for (const { dropped, loss } of (await contentsOf(server.db)).values())
+    expect([dropped?.map(({ field, reason }) => [field, reason]), loss]).toEqual([
+      [['custom.__proto__', 'bad name']],
+      expect.any(Number),
+    ]);
+  expect(Object.keys(Object.prototype)).toEqual([]);
 });
 
 test('files with a common name are runs of their own where each is named by its folder', async () => {

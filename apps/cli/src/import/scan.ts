@@ -1,4 +1,13 @@
-import { claimNames, type EndStatus, MAX_TIME, MIN_STEP_TIME, type RunNames, runDescription } from '@evenkeel/protocol';
+import {
+  claimNames,
+  type EndStatus,
+  MAX_STEP,
+  MAX_TIME,
+  MIN_STEP,
+  MIN_STEP_TIME,
+  type RunNames,
+  runDescription,
+} from '@evenkeel/protocol';
 import { Attempts, type Found, type RunFacts, StepRows } from '@evenkeel/readers';
 import { importedId } from './run-id.ts';
 import type { SourceRun } from './sources.ts';
@@ -77,7 +86,8 @@ export async function scanRun(source: SourceRun, project: string | undefined): P
   for await (const step of steps) {
     addStep(attempts, step);
     hasTimes ||= step.time !== source.modifiedAt;
-    fields = claimNames(fields, newNames(names, step.values), {}) ?? fields;
+    const fresh = newNames(names, step.values);
+    if (fresh.length > 0) fields = claimNames(fields, fresh, {}) ?? fields;
   }
   const described = describe(facts, losses);
   const [first] = attempts;
@@ -119,6 +129,10 @@ export async function* stepsOf(
     for (const found of some) {
       if (found.kind === 'file') {
         attempts.nextFile();
+        continue;
+      }
+      if (found.kind === 'row' && !(found.step >= MIN_STEP && found.step <= MAX_STEP)) {
+        onOther({ kind: 'lost', what: 'rows', count: 1, reason: 'their step is beyond ±2^40' }, attempt);
         continue;
       }
       attempts.see(found);

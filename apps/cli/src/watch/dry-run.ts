@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { claimNames, printable, type RunNames } from '@evenkeel/protocol';
 import type { FileFormat, Found } from '@evenkeel/readers';
+import { counted } from '../counted.ts';
 import { printTable } from '../table.ts';
 import { FileReader } from './file-reader.ts';
 import { filesBelow } from './finder.ts';
@@ -38,7 +39,7 @@ export async function printDryRun(
   }
   const runs = [...previews.values()].filter(({ rows }) => rows > 0);
   for (const preview of runs) print(preview, project);
-  console.log(`${runs.length} ${runs.length === 1 ? 'run' : 'runs'} would be followed; nothing was sent.`);
+  console.log(`${counted(runs.length, 'runs')} would be followed; nothing was sent.`);
 }
 
 function previewOf(source: Source, previews: Map<string, Preview>): Preview {
@@ -83,10 +84,10 @@ function print({ source, paths, rows, steps, names, targets, lost, isPartial }: 
   console.log(printable(`${source.name} (${source.format.name}; project ${where})`));
   for (const path of paths) console.log(printable(`  ${path}`));
   const part = isPartial ? ` in the first ${MAX_BYTES / 1024 / 1024} MiB of each file` : '';
-  console.log(`  ${rows} rows, steps ${steps?.first} to ${steps?.last}${part}`);
+  console.log(`  ${counted(rows, 'rows')}, steps ${steps?.first} to ${steps?.last}${part}`);
   const targetOf = new Map(Object.entries(targets).map(([target, name]) => [name, target]));
   printTable(
     [...names].map(([name, count]) => [`    ${name}`, `${count}×`, `→ ${targetOf.get(name) ?? 'custom scalar'}`]),
   );
-  for (const [reason, count] of lost) console.log(printable(`  not read: ${count} ${reason}`));
+  for (const [reason, count] of lost) console.log(printable(`  not read: ${counted(count, reason)}`));
 }

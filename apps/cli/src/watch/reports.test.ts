@@ -16,6 +16,14 @@ test('a later row of a name at a step that was reached before is a rewind', () =
   expect(isRewind(reports, row(11, 1200, 'loss'))).toBe(false);
 });
 
+test('names that objects have for themselves are names as any other', () => {
+  const reports = noReports();
+  addReport(reports, row(10, 1000, 'constructor', '__proto__'));
+  expect(reports.steps).toEqual(Object.fromEntries([['constructor', 10]]));
+  expect(isRewind(reports, row(5, 1100, 'constructor'))).toBe(true);
+  expect(isRewind(reports, row(5, 1100, 'toString', '__proto__'))).toBe(false);
+});
+
 test('a row of another name, of the same time, without a time or of step 0 is none', () => {
   const reports = noReports();
   addReport(reports, row(10, 1000, 'loss'));

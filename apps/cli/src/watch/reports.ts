@@ -1,3 +1,4 @@
+import { UNNAMEABLE } from '@evenkeel/protocol';
 import type { Found } from '@evenkeel/readers';
 
 type Row = Found & { kind: 'row' };
@@ -17,7 +18,8 @@ export function noReports(): Reports {
 
 /** Adds a row to them. */
 export function addReport(reports: Reports, { step, time, values }: Row): void {
-  for (const name in values) reports.steps[name] = Math.max(step, reports.steps[name] ?? step);
+  for (const name in values)
+    if (name !== UNNAMEABLE) reports.steps[name] = Math.max(step, lastOf(reports, name) ?? step);
   reports.time = Math.max(reports.time, time ?? 0);
 }
 
@@ -27,6 +29,10 @@ export function addReport(reports: Reports, { step, time, values }: Row): void {
  */
 export function isRewind(reports: Reports, { step, time, values }: Row): boolean {
   if (step <= 0 || time === null || time <= reports.time) return false;
-  for (const name in values) if (step <= (reports.steps[name] ?? 0)) return true;
+  for (const name in values) if (step <= (lastOf(reports, name) ?? 0)) return true;
   return false;
+}
+
+function lastOf({ steps }: Reports, name: string): number | undefined {
+  return Object.hasOwn(steps, name) ? steps[name] : undefined;
 }

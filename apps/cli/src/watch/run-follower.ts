@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { MAX_NAME_LENGTH, MAX_TIME, MIN_STEP_TIME, runDescription, storableText } from '@evenkeel/protocol';
 import { type Found, type RunFacts, StepRows } from '@evenkeel/readers';
+import { counted } from '../counted.ts';
 import { importedId } from '../import/run-id.ts';
 import { FileReader } from './file-reader.ts';
 import { addReport, isRewind, noReports, type Reports } from './reports.ts';
@@ -209,7 +210,7 @@ export class RunFollower {
   }
 
   #report(path: string, { what, count, reason }: Found & { kind: 'lost' }): void {
-    this.#options.destination.notices.show(`${path} ${what} ${reason}`, `${path}: ${count} ${what}: ${reason}`);
+    this.#options.destination.notices.show(`${path} ${what} ${reason}`, `${path}: ${counted(count, what)}: ${reason}`);
   }
 
   /** Where rows go: the attempt that is under way, or the next one where that has ended. @param time of its first row */
@@ -292,7 +293,7 @@ export class RunFollower {
     progress.reports = noReports();
     const { project, description } = progress;
     this.#options.print(
-      `${project} / ${description.name}: ${status}, ${this.#rows} rows${reason ? ` (${reason})` : ''}`,
+      `${project} / ${description.name}: ${status}, ${counted(this.#rows, 'rows')}${reason ? ` (${reason})` : ''}`,
     );
     this.#rows = 0;
   }

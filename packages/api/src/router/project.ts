@@ -1,4 +1,5 @@
 import {
+  findProject,
   findReportedNames,
   listProjects,
   readAlertRecord,
@@ -9,6 +10,7 @@ import {
 } from '@evenkeel/db';
 import { authorOf, name, projectNames, text } from '@evenkeel/protocol';
 import { DEFAULT_RULE_SETTINGS, ruleSettings } from '@evenkeel/stability';
+import { TRPCError } from '@trpc/server';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { recordOf } from '../alert-record.ts';
@@ -31,11 +33,21 @@ const namesRequest = z.object({
   limit: z.number().int().min(1).max(500).default(200),
 });
 
+/** The largest number that the database gives. */
+const MAX_ID = 2 ** 31 - 1;
+
 /** Trials read much: one after another, they leave the ingest its share. */
 const oneAtATime = pLimit(1);
 
 export const projectRouter = router({
   list: procedure.query(({ ctx }) => listProjects(ctx.db)),
+
+  /** The project of a number, by which clients of other trackers know it. */
+  numbered: procedure.input(z.object({ id: z.number().int().min(1).max(MAX_ID) })).query(async ({ ctx, input }) => {
+    const found = await findProject(ctx.db, input);
+    if (!found) throw new TRPCError({ code: 'NOT_FOUND', message: `there is no project ${input.id}` });
+    return { name: found.name };
+  }),
 
   /** What is set for the project's runs, and what holds where nothing is. */
   rules: procedure.input(z.object({ project: name })).query(async ({ ctx, input }) => {

@@ -53,7 +53,7 @@ describeDatabases('commands', (db) => {
     await finish(run, 'finished');
     await expect(give(run)).rejects.toMatchObject({
       name: 'RefusedError',
-      field: 'run',
+      field: '',
       message: expect.stringMatching(/has ended/),
     });
     await expect(give(randomUUID())).rejects.toMatchObject({ name: 'RefusedError', field: 'run' });

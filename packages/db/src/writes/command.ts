@@ -28,7 +28,7 @@ export async function giveCommand(
   return db.sql.transaction(async (tx) => {
     const found = await lockNewest(tx, id);
     if (!found) throw new RefusedError('run', 'no such run');
-    if (found.ended) throw new RefusedError('run', `the run has ended: it is ${found.ended}`);
+    if (found.ended) throw new RefusedError('', `the run has ended: it is ${found.ended}`);
     await checkPending(tx, id, action);
     return insertCommand(
       tx,

@@ -1,9 +1,10 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { archiveRun, type ClientRun, type Database, getRunSource, latestValues, pageClientRuns } from '@evenkeel/db';
-import { type Ingest, type Log, type PolledRun, PolledRuns } from '@evenkeel/ingest';
+import { type Ingest, type Log, type PolledRun, PolledRuns, type Readers } from '@evenkeel/ingest';
 import { authorOf, type EndStatus, type Principal, parse, RefusedError, storableText } from '@evenkeel/protocol';
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { v7 } from 'uuid';
 import type { z } from 'zod';
 import { MlflowError } from './error.ts';
@@ -28,9 +29,12 @@ const API = '/api/2.0/mlflow';
 const ARTIFACTS = '/api/2.0/mlflow-artifacts/artifacts';
 /** What stands at the root for clients that are given no prefix. */
 export const MLFLOW_FOLDERS = ['/api/2.0/mlflow/', '/api/2.0/mlflow-artifacts/'];
+const TOO_MANY_WRONG = 'too many wrong tokens: wait a minute';
 const COMMANDS_FAIL = 'a client of MLflow carries out no command: it asks the server for none';
 /** Operations that read, at once and waiting. */
 const READS = { running: 4, waiting: 64 };
+/** How long a client may leave a part of an answer untaken, in milliseconds. */
+const STALL_MS = 30_000;
 const NOT_KEPT = {
   artifact: 'artifact not kept',
   input: 'data set not kept',
@@ -41,14 +45,6 @@ const END_STATUS = new Map<string, EndStatus>([
   ['FAILED', 'failed'],
   ['KILLED', 'stopped'],
 ]);
-
-/** Who may read all runs. */
-interface Readers {
-  /** Whether viewers need no access token: then whoever may write reads all. */
-  isOpen: boolean;
-  /** Whether a secret is the access token of viewers. */
-  isToken(secret: string): boolean;
-}
 
 interface MlflowDoorOptions {
   ingest: Ingest;
@@ -64,9 +60,12 @@ interface Caller {
   writer: Principal | null;
   /** The ingest key whose runs it reads, null for those of none; undefined for all. */
   key: string | null | undefined;
+  /** It may write without a key, and presents something that is no access token: what it reads would confirm a guess. */
+  isGuess: boolean;
 }
 
 interface Env {
+  Bindings: { incoming: IncomingMessage; outgoing: ServerResponse };
   Variables: { caller: Caller };
 }
 
@@ -80,6 +79,8 @@ export class MlflowDoor {
   readonly #logged = new WeakMap<PolledRun, LoggedRun>();
   readonly #bodies = new Bodies();
   readonly #reading = pLimit(READS.running);
+  /** Apart from the others, since each lasts as long as its client takes. */
+  readonly #readingHistory = pLimit(READS.running);
 
   constructor(options: MlflowDoorOptions) {
     this.#options = options;
@@ -88,7 +89,7 @@ export class MlflowDoor {
     this.#routes.onError((error, context) => this.#fail(error, context));
     this.#routes.use(async (context, next) => {
       context.header('Cache-Control', 'no-store');
-      context.set('caller', await this.#callerOf(secretOf(context.req.header('authorization'))));
+      context.set('caller', await this.#callerOf(context));
       await next();
     });
     this.#addReads();
@@ -110,18 +111,34 @@ export class MlflowDoor {
     this.#runs.close();
   }
 
-  async #callerOf(secret: string | undefined): Promise<Caller> {
+  async #callerOf(context: Context<Env>): Promise<Caller> {
     const { readers } = this.#options;
-    if (readers.isOpen) return { writer: await this.#authenticate(secret), key: undefined };
-    if (secret !== undefined && readers.isToken(secret)) {
+    const secret = secretOf(context.req.header('authorization'));
+    if (!readers.isOpen && secret !== undefined && readers.isToken(secret)) {
       const writer = await this.#authenticate(undefined).catch((error) => {
         if (error instanceof MlflowError) return null; // it needs a key to write
         throw error;
       });
-      return { writer, key: undefined };
+      return { writer, key: undefined, isGuess: false };
     }
-    const writer = await this.#authenticate(secret);
-    return { writer, key: keyOf(writer) };
+    const writer = await this.#authenticate(secret).catch((error) => {
+      if (secret !== undefined && error instanceof MlflowError) this.#countWrong(context);
+      throw error;
+    });
+    if (readers.isOpen) return { writer, key: undefined, isGuess: false };
+    return { writer, key: keyOf(writer), isGuess: secret !== undefined && writer.kind !== 'key' };
+  }
+
+  /** @throws MlflowError where the client's address has presented too many wrong secrets. */
+  #countWrong({ env }: Context<Env>): void {
+    if (!this.#options.readers.countWrong(env.incoming))
+      throw new MlflowError('REQUEST_LIMIT_EXCEEDED', TOO_MANY_WRONG);
+  }
+
+  #readerOf(context: Context<Env>): Caller {
+    const caller = context.get('caller');
+    if (caller.isGuess) this.#countWrong(context);
+    return caller;
   }
 
   /** @throws MlflowError where the ingest key is wrong, or missing although one is needed. */
@@ -148,7 +165,7 @@ export class MlflowDoor {
         return searchExperiments(readers, { filter, maxResults, pageToken, key });
       });
     this.#read('GET', 'runs/get', inputs.anyRun, async ({ run_id: run }, caller) => {
-      const found = await this.#find(readers, run, caller);
+      const found = await this.#find(readers, run, caller.key);
       const values = await latestValues(readers, [found.id]);
       return { run: runJson(found, valuesOf(values, found.id)) };
     });
@@ -167,17 +184,20 @@ export class MlflowDoor {
     this.#read('GET', 'artifacts/list', inputs.anyRun, async () => ({ files: [] }));
     this.#routes.get(`${API}/metrics/get-history`, async (context) => {
       const asked = parse(inputs.history, context.req.query());
-      const run = await this.#find(readers, asked.run_id, context.get('caller'));
+      const { key } = this.#readerOf(context);
+      const run = await inLimit(this.#readingHistory, () => this.#find(readers, asked.run_id, key));
       const query = { key: asked.metric_key, maxResults: asked.max_results ?? null, from: asked.page_token };
       context.header('Content-Type', 'application/json');
       return stream(
         context,
-        async (answer) => {
-          for await (const piece of metricHistory(readers, run, query)) {
-            if (answer.aborted) return;
-            await answer.write(piece);
-          }
-        },
+        (answer) =>
+          this.#readingHistory(async () => {
+            for await (const piece of metricHistory(readers, run, query)) {
+              if (answer.aborted) return;
+              const stalled = setTimeout(() => context.env.outgoing.destroy(), STALL_MS);
+              await answer.write(piece).finally(() => clearTimeout(stalled));
+            }
+          }),
         async (error) => this.#options.log('error', `reading a metric of run ${run.id} failed`, error),
       );
     });
@@ -253,11 +273,10 @@ export class MlflowDoor {
     act: (input: z.output<Schema>, caller: Caller) => Promise<object>,
   ): void {
     this.#routes.on(method, `${API}/${operation}`, async (context) => {
-      const answer = async (input: unknown) => act(parse(schema, input), context.get('caller'));
-      if (this.#reading.pendingCount >= READS.waiting)
-        throw new MlflowError('REQUEST_LIMIT_EXCEEDED', 'too many requests to read are waiting: try again');
+      const caller = this.#readerOf(context);
+      const answer = async (input: unknown) => act(parse(schema, input), caller);
       const read = () => (method === 'GET' ? answer(context.req.query()) : this.#bodies.use(context.req.raw, answer));
-      return context.json(await this.#reading(read));
+      return context.json(await inLimit(this.#reading, read));
     });
   }
 
@@ -286,18 +305,18 @@ export class MlflowDoor {
       tags: shownTags(tags),
       notes: tags[TAG.notes] ?? '',
       startedAt: given.start_time ?? now().getTime(),
-      parent: parent ? await this.#parentOf(parent) : null,
-      state: { tags, counted: [] },
+      parent: parent ? await this.#parentOf(parent, writer) : null,
+      state: { tags, counted: [], requests: [] },
     });
     this.#logged.set(polled, new LoggedRun(polled, db, true));
-    const found = await this.#find(db, run, { writer, key: keyOf(writer) });
+    const found = await this.#find(db, run, keyOf(writer));
     return { run: runJson(found, { fields: new Map(), custom: new Map() }) };
   }
 
-  /** A parent that is no run of ours is no parent. */
-  async #parentOf(id: string): Promise<string | null> {
+  /** A run of another key is no parent: its page would list what that key did not send. */
+  async #parentOf(id: string, writer: Principal): Promise<string | null> {
     try {
-      return (await this.#find(this.#options.db, id, { writer: null, key: undefined })).id;
+      return (await this.#find(this.#options.db, id, keyOf(writer))).id;
     } catch (error) {
       if (error instanceof MlflowError) return null;
       throw error;
@@ -314,7 +333,7 @@ export class MlflowDoor {
     if (ended)
       await polled.finish({ status: ended, reason: null, ...(end_time !== undefined && { endedAt: end_time }) });
     else if (status === 'RUNNING') await polled.resume();
-    return { run_info: infoOf(await this.#find(this.#options.db, run, { writer, key: keyOf(writer) })) };
+    return { run_info: infoOf(await this.#find(this.#options.db, run, keyOf(writer))) };
   }
 
   /** @throws MlflowError where there is no such run of this door, or it belongs to another key. */
@@ -333,7 +352,7 @@ export class MlflowDoor {
     return logged;
   }
 
-  async #find(db: Database, clientId: string, { key }: Caller): Promise<ClientRun> {
+  async #find(db: Database, clientId: string, key: Caller['key']): Promise<ClientRun> {
     const { rows } = await pageClientRuns(db, { ids: [fromClientId(clientId)], key, limit: 1 });
     const [found] = rows;
     if (!found) throw noSuchRun(clientId);
@@ -353,6 +372,13 @@ export class MlflowDoor {
     if (!(error instanceof RefusedError)) this.#options.log('error', `${req.method} ${req.path} failed`, error);
     return new MlflowError('TEMPORARILY_UNAVAILABLE', 'the server failed: try again');
   }
+}
+
+/** @throws MlflowError where too many wait already. */
+function inLimit<Answer>(limit: LimitFunction, read: () => Promise<Answer>): Promise<Answer> {
+  if (limit.pendingCount >= READS.waiting)
+    throw new MlflowError('REQUEST_LIMIT_EXCEEDED', 'too many requests to read are waiting: try again');
+  return limit(read);
 }
 
 function keyOf(principal: Principal): string | null {

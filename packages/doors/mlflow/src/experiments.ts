@@ -27,16 +27,12 @@ async function projectOf(db: Database, experimentId: string): Promise<NumberedPr
   return found;
 }
 
-/** The numbers of the projects that experiments are; those that do not exist are left out. */
+/** The numbers of the projects that experiments are; those that do not exist may be among them. */
 export async function projectsOf(db: Database, experimentIds: readonly string[]): Promise<number[]> {
-  const found = await Promise.all(
-    experimentIds.map((id) =>
-      id === DEFAULT.id
-        ? findProject(db, { name: DEFAULT.name })
-        : findProject(db, { id: /^\d{1,9}$/.test(id) ? Number(id) : 0 }),
-    ),
-  );
-  return found.flatMap((project) => (project ? [project.id] : []));
+  const asked = new Set(experimentIds);
+  const ofDefault = asked.delete(DEFAULT.id) ? await findProject(db, { name: DEFAULT.name }) : null;
+  const numbers = [...asked].filter((id) => /^\d{1,9}$/.test(id)).map(Number);
+  return ofDefault ? [ofDefault.id, ...numbers] : numbers;
 }
 
 export async function getExperiment(db: Database, experimentId: string) {

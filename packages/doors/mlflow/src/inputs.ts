@@ -40,8 +40,10 @@ export const newRun = z.object({
 });
 export const anyRun = z.object(ofRun);
 export const runUpdate = z.object({ ...ofRun, status: optionalText, end_time: number, run_name: optionalText });
+/** Experiments that one search names at most. */
+const MAX_EXPERIMENTS = 1_000;
 export const runSearch = z.object({
-  experiment_ids: z.array(text).default([]),
+  experiment_ids: z.array(text).max(MAX_EXPERIMENTS).default([]),
   filter: optionalText,
   run_view_type: view,
   max_results: maxResults,

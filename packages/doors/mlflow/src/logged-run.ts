@@ -4,7 +4,7 @@ import { SCALAR_FIELDS, storableText } from '@evenkeel/protocol';
 import pLimit from 'p-limit';
 import { type Reading, readMetric, rowsOf, type SentMetric } from './metrics.ts';
 import { byClientNames } from './names.ts';
-import { StepCounter, type StoredMetric } from './step-counter.ts';
+import { type PlacedRequest, StepCounter, type StoredMetric } from './step-counter.ts';
 import { shownTags, TAG, type Tags, withTags } from './tags.ts';
 
 /** What the door keeps with a run for its client. */
@@ -12,11 +12,16 @@ export interface RunState extends Record<string, unknown> {
   tags: Tags;
   /** Metrics that are logged without a step, whose steps are counted. */
   counted: string[];
+  /** The newest requests with values of these, which a client may send again. */
+  requests: PlacedRequest[];
 }
+
+/** Requests that are kept, and metrics in all of them together, at least those of the newest. */
+const KEPT = { requests: 32, metrics: 1_000 };
 
 /** What is kept with a run, as it was stored. */
 export function stateOf(stored: Record<string, unknown> | null | undefined): RunState {
-  return { tags: {}, counted: [], ...stored };
+  return { tags: {}, counted: [], requests: [], ...stored };
 }
 
 /** A run that an MLflow client writes. */
@@ -27,7 +32,6 @@ export class LoggedRun {
   readonly #inTurn = pLimit(1);
   /** Resolves when it is known what the run had before this process; null where nobody has asked yet. */
   #counter: Promise<StepCounter> | null;
-  #persisted = 0;
 
   /** @param isNew whether the run began just now. */
   constructor(polled: PolledRun, db: Database, isNew: boolean) {
@@ -38,12 +42,14 @@ export class LoggedRun {
 
   async log(metrics: readonly SentMetric[]): Promise<void> {
     if (metrics.length === 0) return;
-    const readings = metrics.map(readMetric);
+    const read = metrics.map(readMetric);
+    const readings = read.filter((reading): reading is Reading => reading !== null);
     const counter = await this.#recalled();
-    const placed = counter.place(readings.filter((reading): reading is Reading => reading !== null));
-    if (counter.counted.size > this.#persisted) await this.#keepCounted(counter);
+    const placed = counter.place(readings);
+    const request = counter.requestOf(readings, placed);
+    if (request) await this.#keepRequest(counter, request); // before the steps: they may come again once they are stored
     await this.polled.steps(rowsOf(placed));
-    const wrong = metrics.filter((_, at) => readings[at] === null);
+    const wrong = metrics.filter((_, at) => read[at] === null);
     await this.polled.leaveOutAll(
       wrong.map(({ key }) => ({ field: `custom.${storableText(key, 200)}`, reason: 'not a number', count: 1 })),
     );
@@ -77,14 +83,17 @@ export class LoggedRun {
     });
   }
 
-  async #keepCounted(counter: StepCounter): Promise<void> {
-    const { size } = counter.counted;
-    const names = [...counter.counted];
+  async #keepRequest({ counted }: StepCounter, request: PlacedRequest): Promise<void> {
+    const names = [...counted];
     await changeRunState(this.#db, this.polled.id, (stored) => {
       const state = stateOf(stored);
-      return { ...state, counted: [...new Set([...state.counted, ...names])] };
+      const others = state.requests.filter(({ id }) => id !== request.id);
+      return {
+        ...state,
+        counted: [...new Set([...state.counted, ...names])],
+        requests: newestOf([...others, request]),
+      };
     });
-    this.#persisted = Math.max(this.#persisted, size);
   }
 
   #recalled(): Promise<StepCounter> {
@@ -110,10 +119,24 @@ export class LoggedRun {
       if (last) latest.fields.set(field, last);
     }
     const named = byClientNames(run.names, latest);
-    const counted = new Set(stateOf(source?.state).counted);
-    return new StepCounter((key): StoredMetric | null => {
+    const { counted, requests } = stateOf(source?.state);
+    const isCounted = new Set(counted);
+    const storedOf = (key: string): StoredMetric | null => {
       const stored = named.get(key);
-      return stored ? { ...stored, isCounted: counted.has(key) } : null;
-    });
+      return stored ? { ...stored, isCounted: isCounted.has(key) } : null;
+    };
+    return new StepCounter(storedOf, requests);
   }
+}
+
+function newestOf(requests: readonly PlacedRequest[]): PlacedRequest[] {
+  let room = KEPT.metrics;
+  return requests
+    .toReversed()
+    .slice(0, KEPT.requests)
+    .filter(({ starts }, at) => {
+      room -= starts.length;
+      return at === 0 || room >= 0;
+    })
+    .toReversed();
 }

@@ -84,6 +84,25 @@ test('a request of many values that is sent again changes no count', () => {
   for (const again of [1, 2]) expect([again, ...stepsOf(counter, ...values)]).toEqual([again, ...steps]);
 });
 
+test('a request that is sent again after a restart changes no count, whether or not its values were stored', () => {
+  const values = [3, 3, 2, 1].map((value, at) => reading('a', value, 0, at));
+  const request = [...values, reading('b', 5, 0, 9), reading('c', 1, 7, 9)];
+  const first = new StepCounter(NOTHING);
+  first.place([reading('a', 4, 0, -1), reading('b', 6, 0, -1)]);
+  const placed = first.place(request);
+  const kept = first.requestOf(request, placed);
+  const steps = [1, 2, 3, 4, 1, 7];
+  expect(placed.map(({ step }) => step)).toEqual(steps);
+  for (const stored of [0, 4]) {
+    const after = new StepCounter(
+      (key) => (key === 'c' ? null : { step: key === 'a' ? stored : Math.min(stored, 1), value: 1, isCounted: true }),
+      kept ? [kept] : [],
+    );
+    expect([stored, ...stepsOf(after, ...request)]).toEqual([stored, ...steps]);
+    expect([stored, ...stepsOf(after, reading('a', 1, 0, 20))]).toEqual([stored, 5]);
+  }
+});
+
 test('a metric that has steps keeps them, in whatever order they come', () => {
   const counter = new StepCounter(NOTHING);
   expect(stepsOf(counter, reading('a', 1, 7, 1), reading('a', 1, 0, 2), reading('a', 1, 0, 3))).toEqual([7, 0, 0]);

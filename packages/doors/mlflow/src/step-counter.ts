@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { MAX_CUSTOM_SCALARS } from '@evenkeel/protocol';
 import type { Reading } from './metrics.ts';
 
@@ -11,6 +12,14 @@ interface Known {
   step: number;
   /** Steps of the last of these values, by timestamp and value. */
   recent: Map<string, number>;
+}
+
+/** A request with values that were logged without a step, and where they were placed; to be kept over a restart. */
+export interface PlacedRequest {
+  /** A digest of these values. */
+  id: string;
+  /** The step of the first of its values, by metric; each of its next values is at the next step. */
+  starts: [key: string, step: number][];
 }
 
 /** What of a metric is stored already: its newest value, and whether its steps were counted. */
@@ -31,10 +40,15 @@ export class StepCounter {
   /** Metrics whose steps are counted. */
   readonly #counted = new Set<string>();
   readonly #stored: (key: string) => StoredMetric | null;
+  readonly #before: ReadonlyMap<string, PlacedRequest['starts']>;
 
-  /** @param stored what the run had of a metric before. */
-  constructor(stored: (key: string) => StoredMetric | null) {
+  /**
+   * @param stored what the run had of a metric before.
+   * @param before the newest requests before, of which one may come again.
+   */
+  constructor(stored: (key: string) => StoredMetric | null, before: readonly PlacedRequest[] = []) {
     this.#stored = stored;
+    this.#before = new Map(before.map(({ id, starts }) => [id, starts]));
   }
 
   /** The metrics whose steps are counted. */
@@ -45,11 +59,34 @@ export class StepCounter {
   /** The same readings, those that were logged without a step at steps of their own. */
   place(readings: readonly Reading[]): Reading[] {
     for (const { key, step } of readings) if (step !== 0) this.#note(key);
+    for (const [key, start] of this.#before.get(idOf(readings)) ?? []) this.#rememberFrom(readings, key, start);
     const placed = readings.map((reading) =>
       reading.step === 0 ? { ...reading, step: this.#stepOf(reading) } : reading,
     );
     this.#forget(readings);
     return placed;
+  }
+
+  /** What is to be kept of readings that were placed; null where none of them was counted. */
+  requestOf(readings: readonly Reading[], placed: readonly Reading[]): PlacedRequest | null {
+    const starts = new Map<string, number>();
+    for (const [at, { key, step }] of readings.entries()) {
+      const stands = placed[at]?.step;
+      if (step === 0 && stands !== undefined && this.#counted.has(key) && !starts.has(key)) starts.set(key, stands);
+    }
+    return starts.size === 0 ? null : { id: idOf(readings), starts: [...starts] };
+  }
+
+  /** Of a request that comes again after a restart: what of it is stored already does not matter. */
+  #rememberFrom(readings: readonly Reading[], key: string, start: number): void {
+    const own = readings.filter((reading) => reading.step === 0 && reading.key === key);
+    const [first] = own;
+    const known = first && (this.#known.get(key) ?? this.#recall(first));
+    if (!known) return;
+    for (const [at, name] of [...new Set(own.map(nameOf))].entries()) {
+      known.recent.set(name, start + at);
+      known.step = Math.max(known.step, start + at);
+    }
   }
 
   /** All values of the newest request are remembered, however many: it may be sent again as a whole. */
@@ -100,6 +137,11 @@ export class StepCounter {
     this.#known.set(key, known);
     return known;
   }
+}
+
+function idOf(readings: readonly Reading[]): string {
+  const values = readings.filter(({ step }) => step === 0).map((reading) => [reading.key, nameOf(reading)]);
+  return createHash('sha256').update(JSON.stringify(values)).digest('base64url').slice(0, 22);
 }
 
 function nameOf({ timestamp, value }: Reading): string {

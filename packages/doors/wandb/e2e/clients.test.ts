@@ -107,6 +107,15 @@ for step in range(10_000):
     time.sleep(0.05)
 `;
 
+const RANK = `
+import os, time, wandb
+run = wandb.init(project="p", id=os.environ["NAME"])
+for step in range(200):
+    run.log({os.environ["RANK"]: step})
+    print(os.environ["RANK"], step, flush=True)
+    time.sleep(0.1)
+`;
+
 const OFFLINE = `
 import os, wandb
 run = wandb.init(project="p", id=os.environ["NAME"], config={"lr": 0.1})
@@ -186,6 +195,26 @@ describe.skipIf(!isInstalled)('unmodified scripts', () => {
       status: 'stopped',
       openAlerts: expect.arrayContaining([expect.objectContaining({ rule: 'non-finite' })]),
     });
+  });
+
+  test.concurrent.each(EACH)('%s: two processes that write one run at once lose no line', async (release) => {
+    using folders = new Folder();
+    const name = `ranks${release}`;
+    const ranks = ['one', 'two'].map((rank) => {
+      const folder = join(folders.path, rank);
+      mkdirSync(folder);
+      return python(release, ['-c', RANK], folder, { NAME: name, RANK: rank });
+    });
+    await Promise.all(ranks);
+    const id = idOf(name);
+    expect(await getRun(db, id)).toMatchObject({ status: 'finished', attempts: [{ number: 1 }] });
+    const steps = (await stepsOf(id)).map(({ step, custom }) => [step, custom]);
+    expect(new Map(steps as [number, object][])).toEqual(
+      new Map(Array.from({ length: 200 }, (_, step) => [step, expect.objectContaining({ one: step, two: step })])),
+    );
+    const { lines } = await readConsole(db, { run: id, limit: 1_000 });
+    const printed = ['one', 'two'].flatMap((rank) => Array.from({ length: 200 }, (_, step) => `${rank} ${step}`));
+    expect(lines.map(({ text }) => text)).toEqual(expect.arrayContaining(printed));
   });
 
   test.concurrent('an offline folder that is synced, and again, is stored once', async () => {

@@ -5,7 +5,7 @@ import { serveDoor } from '../src/testing.ts';
 
 const [dataDir = '', port] = process.argv.slice(2);
 const report = (what: string) => process.stdout.write(`${what}\n`);
-const { events, url } = await serveDoor(await openDatabase({ dataDir }), Number(port));
+const { events, url } = await serveDoor(await openDatabase({ dataDir }), { port: Number(port) });
 events.subscribe(({ kind }) => {
   if (kind === 'steps stored') report('stored');
 });

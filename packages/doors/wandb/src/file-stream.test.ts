@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fileStream, isRestart, readFiles } from './file-stream.ts';
+import { fileStream, readFiles } from './file-stream.ts';
 import { type RunState, runState } from './run-state.ts';
 
 const NOW = 1_700_000_100_000;
@@ -42,19 +42,6 @@ test('a row whose time is no number leaves a state that can be read again', () =
     expect(rows).toEqual([{ step: 0, time: null, custom: { loss: 1 } }]);
     expect(runState.parse(JSON.parse(JSON.stringify(state)))).toMatchObject({ historyLines: 1, newest: null });
   }
-});
-
-test('a post without lines is no other life of the job', () => {
-  const { state } = read(history(0, line(0)));
-  expect(isRestart(history(0), state)).toBe(false);
-});
-
-test('first lines that differ from those that are stored are of another life of the job', () => {
-  const { state } = read(history(0, line(0), line(1)));
-  expect(isRestart(history(0, line(0)), EMPTY)).toBe(false);
-  expect(isRestart(history(0, line(0)), state)).toBe(false);
-  expect(isRestart(history(2, line(2)), state)).toBe(false);
-  expect(isRestart(history(0, line(0, '"loss":0', T0 + 500)), state)).toBe(true);
 });
 
 test('what is no number is counted by its name', () => {

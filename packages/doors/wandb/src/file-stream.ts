@@ -10,7 +10,8 @@ import { placeSystemMetrics, type StepTime } from './system-metrics.ts';
 
 /** Lines of a file from a line on. */
 const lines = z.object({ offset: z.number().int().min(0).default(0), content: z.array(z.string()) });
-type Lines = z.infer<typeof lines>;
+/** Some lines of a file, parsed. */
+export type Lines = z.infer<typeof lines>;
 
 /** What a client posts of its run; every part may be absent. */
 export const fileStream = z.looseObject({
@@ -35,6 +36,8 @@ const UNREADABLE = 'is no line of JSON';
 const NO_STEP = 'has no step in range';
 /** Characters of a name under which something is counted. */
 const MAX_FIELD_LENGTH = 200;
+/** Pieces of a process's output that are known, the latest: lines of former ones change no more. */
+const MAX_PIECES = 8;
 /** Characters of a summary that is kept for a resumed run. */
 const MAX_SUMMARY_LENGTH = 65_536;
 
@@ -47,16 +50,8 @@ export interface Added {
   state: RunState;
 }
 
-/** Whether lines that are stored come again and differ: a job was started again under the id of its run, and not resumed. */
-export function isRestart({ files }: FileStream, { firstHistory, firstEvents }: RunState): boolean {
-  return differs(files?.['wandb-history.jsonl'], firstHistory) || differs(files?.['wandb-events.jsonl'], firstEvents);
-}
-
-function differs(file: Lines | undefined, first: number | null): boolean {
-  return file?.offset === 0 && file.content.length > 0 && first !== null && firstTime(file) !== first;
-}
-
-function firstTime({ content }: Lines): number | null {
+/** `_timestamp` of the first line; null where it has none. */
+export function firstTime({ content }: Lines): number | null {
   const [line] = content;
   return (line !== undefined && readRow(line)?.values.get('_timestamp')) || null;
 }
@@ -98,6 +93,7 @@ function addHistory(added: Added, file: Lines, marks: StepTime[], notKept: DropC
     ...state,
     historyLines: linesAfter(file, state.historyLines),
     firstHistory: state.firstHistory ?? (file.offset === 0 ? firstTime(file) : null),
+    lastHistory: placeOf(file) ?? state.lastHistory,
     historyTail: tail,
     stepValues: placer.seen,
     newest: marks.at(-1) ?? null,
@@ -118,15 +114,35 @@ function addEvents(added: Added, file: Lines, marks: readonly StepTime[], notKep
     ...state,
     eventsLines: linesAfter(file, state.eventsLines),
     firstEvents: state.firstEvents ?? (file.offset === 0 ? firstTime(file) : null),
+    lastEvents: placeOf(file) ?? state.lastEvents,
     eventsTail: tail,
   };
 }
 
-/** A line of output that comes again may have another text, as that of a progress bar. */
+/**
+ * A line of output that comes again may have another text, as that of a progress bar. Lines of several processes stand on
+ * the console in the order in which they come.
+ */
 function addOutput(added: Added, file: Lines | undefined, now: number): void {
   if (!file) return;
-  added.output = file.content.map((line, at) => readOutputLine(line, file.offset + at, now));
-  added.state = { ...added.state, outputLines: linesAfter(file, added.state.outputLines) };
+  const { state } = added;
+  const known = linesAfter(file, state.outputLines);
+  const next = state.nextLine ?? state.outputLines;
+  const last = state.output.at(-1);
+  const goesOn = last !== undefined && last.line + state.outputLines - last.from === next;
+  const isLonger = known > state.outputLines;
+  const begin = { from: Math.max(file.offset, state.outputLines), line: next };
+  const output = goesOn || !isLonger ? state.output : [...state.output, begin].slice(-MAX_PIECES);
+  added.output = file.content.flatMap((line, at) => {
+    const place = output.findLast(({ from }) => from <= file.offset + at);
+    return place ? [readOutputLine(line, place.line + file.offset + at - place.from, now)] : [];
+  });
+  const end = added.output.reduce((most, { line }) => Math.max(most, line + 1), next);
+  added.state = { ...state, output, outputLines: known, nextLine: state.nextLine === null ? null : end };
+}
+
+function placeOf(file: Lines): RunState['lastHistory'] {
+  return file.content.length === 0 ? null : { offset: file.offset, time: firstTime(file) };
 }
 
 function newLines({ offset, content }: Lines, known: number): string[] {

@@ -1,7 +1,7 @@
 import { type Principal, parse, RefusedError } from '@evenkeel/protocol';
 import { z } from 'zod';
 import { writeConfig } from './run-config.ts';
-import { type RunKey, runKey } from './run-key.ts';
+import { DEFAULT_ENTITY, type RunKey, runKey } from './run-key.ts';
 import type { RunState } from './run-state.ts';
 import type { ResumedRun, SentRun, WandbRuns } from './wandb-runs.ts';
 
@@ -10,7 +10,16 @@ const request = z.looseObject({ query: z.string(), variables: z.looseObject({}).
 /** The operation's name, by which it is recognized: the query itself is always the same. */
 const NAME = /\b(?:query|mutation)\s+(\w+)/;
 
-type Answer = (runs: WandbRuns, principal: Principal, variables: unknown) => unknown;
+/** Who sends a request. */
+interface Caller {
+  principal: Principal;
+  /** As its client calls it, null where it does not. */
+  username: string | null;
+  /** Whether it may read what is stored; asked only where something would be read. */
+  mayRead(): boolean;
+}
+
+type Answer = (runs: WandbRuns, caller: Caller, variables: unknown) => unknown;
 
 const OPERATIONS = new Map<string, Answer>([
   ['Viewer', answerViewer],
@@ -32,12 +41,12 @@ const OPERATIONS = new Map<string, Answer>([
  * @returns what belongs to `data`.
  * @throws RefusedError where it cannot be read, or there is no such operation.
  */
-export async function answerOperation(runs: WandbRuns, principal: Principal, body: unknown): Promise<unknown> {
+export async function answerOperation(runs: WandbRuns, caller: Caller, body: unknown): Promise<unknown> {
   const { query, variables } = parse(request, body);
   const name = NAME.exec(query)?.[1] ?? 'without a name';
   const answer = OPERATIONS.get(name);
   if (!answer) throw new RefusedError('query', `Evenkeel has no operation ${name.slice(0, 100)}`);
-  return answer(runs, principal, variables);
+  return answer(runs, caller, variables);
 }
 
 /** As much as lets a client ask for {@link SERVER_INFO}. */
@@ -49,9 +58,9 @@ function answerCapabilities() {
 /** Below 0.11 a client would wait for each table to be stored before it goes on. */
 const SERVER_INFO = { features: [], cliVersionInfo: { max_cli_version: '1.0.0' } };
 
-function answerViewer(_runs: WandbRuns, principal: Principal) {
+function answerViewer(_runs: WandbRuns, { principal }: Caller) {
   const username = principal.kind === 'key' ? principal.name : 'anonymous';
-  const viewer = { id: username, entity: 'evenkeel', username, email: null, flags: '{}', teams: { edges: [] } };
+  const viewer = { id: username, entity: DEFAULT_ENTITY, username, email: null, flags: '{}', teams: { edges: [] } };
   return { viewer, serverInfo: SERVER_INFO };
 }
 
@@ -67,9 +76,11 @@ const upsert = runKey.extend({
   host: text,
 });
 
-async function answerUpsert(runs: WandbRuns, principal: Principal, variables: unknown) {
+async function answerUpsert(runs: WandbRuns, { principal, username }: Caller, variables: unknown) {
   const { displayName, notes, tags, config, groupName, jobType, program, host, ...key } = parse(upsert, variables);
-  const sent: SentRun = { name: displayName, notes, tags, config, group: groupName, jobType, program, host };
+  const entity = key.entity === DEFAULT_ENTITY ? null : key.entity;
+  const owner = username ?? entity;
+  const sent: SentRun = { name: displayName, notes, tags, config, group: groupName, jobType, program, host, owner };
   const { id, state, isNew } = await runs.upsert(principal, key, sent);
   const bucket = {
     id,
@@ -84,9 +95,9 @@ async function answerUpsert(runs: WandbRuns, principal: Principal, variables: un
   return { upsertBucket: { inserted: isNew, bucket } };
 }
 
-async function answerResumeStatus(runs: WandbRuns, principal: Principal, variables: unknown) {
+async function answerResumeStatus(runs: WandbRuns, { principal, mayRead }: Caller, variables: unknown) {
   const key = parse(runKey, variables);
-  const resumed = await runs.askToResume(principal, key);
+  const resumed = await runs.askToResume(principal, key, mayRead);
   const model = { id: key.project, name: key.project, entity: entityOf(key) };
   return { model: { ...model, bucket: resumed && { name: key.name, ...bucketOf(resumed) } } };
 }
@@ -116,7 +127,7 @@ function tailOf(tail: RunState['historyTail']): string {
 const ofRun = z.looseObject({ entityName: z.unknown(), projectName: z.unknown() });
 const stoppedStatus = ofRun.extend({ runId: z.unknown() });
 
-async function answerStoppedStatus(runs: WandbRuns, principal: Principal, variables: unknown) {
+async function answerStoppedStatus(runs: WandbRuns, { principal }: Caller, variables: unknown) {
   const { entityName, projectName, runId } = parse(stoppedStatus, variables);
   const key = parse(runKey, { entity: entityName, project: projectName, name: runId });
   return { project: { run: { stopped: await runs.isStopped(principal, key) } } };
@@ -124,7 +135,7 @@ async function answerStoppedStatus(runs: WandbRuns, principal: Principal, variab
 
 const alert = ofRun.extend({ runName: z.unknown(), title: z.string(), text, severity: text });
 
-async function answerAlert(runs: WandbRuns, principal: Principal, variables: unknown) {
+async function answerAlert(runs: WandbRuns, { principal }: Caller, variables: unknown) {
   const { entityName, projectName, runName, title, text: details, severity } = parse(alert, variables);
   const key = parse(runKey, { entity: entityName, project: projectName, name: runName });
   await runs.report(principal, key, [severity, title, details].filter(Boolean).join(': '));
@@ -141,7 +152,7 @@ const createFiles = z.looseObject({
 const USUAL_FILES = ['wandb-metadata.json', 'requirements.txt', 'output.log', 'wandb-summary.json', 'config.yaml'];
 
 /** With no address to send a file to, a client logs a line for itself and goes on. */
-async function answerCreateFiles(runs: WandbRuns, principal: Principal, variables: unknown) {
+async function answerCreateFiles(runs: WandbRuns, { principal }: Caller, variables: unknown) {
   const { run, files, ...rest } = parse(createFiles, variables);
   const key = parse(runKey, { ...rest, name: run });
   const count = files.filter((file) => !USUAL_FILES.includes(file)).length;
@@ -152,7 +163,7 @@ async function answerCreateFiles(runs: WandbRuns, principal: Principal, variable
 const createArtifact = ofRun.extend({ runName: z.unknown() });
 
 /** A script goes on, unless it waits for its artifact. */
-async function refuseArtifact(runs: WandbRuns, principal: Principal, variables: unknown): Promise<never> {
+async function refuseArtifact(runs: WandbRuns, { principal }: Caller, variables: unknown): Promise<never> {
   const { input, ...flat } = parse(z.looseObject({ input: z.looseObject({}).optional() }), variables); // 0.31, 0.21
   const { entityName, projectName, runName } = parse(createArtifact, input ?? flat);
   const key = parse(runKey, { entity: entityName, project: projectName, name: runName });

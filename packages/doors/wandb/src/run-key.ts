@@ -4,9 +4,12 @@ import { z } from 'zod';
 
 const part = text(200).nullish();
 
+/** The entity of who names none. */
+export const DEFAULT_ENTITY = 'evenkeel';
+
 /** How a client calls a run. Where it names no entity or project, it gets these of its server. */
 export const runKey = z.object({
-  entity: part.transform((entity) => entity || 'evenkeel'),
+  entity: part.transform((entity) => entity || DEFAULT_ENTITY),
   project: part.transform((project) => project || 'uncategorized'),
   /** The last part of the run's path, unique in the project. */
   name: nameText,

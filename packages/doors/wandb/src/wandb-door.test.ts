@@ -13,7 +13,7 @@ import {
 import { openTestDatabase } from '@evenkeel/db/testing-template';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { runIdOf } from './run-key.ts';
-import { serveDoor } from './testing.ts';
+import { MAX_WRONG, serveDoor } from './testing.ts';
 
 const T0 = 1_700_000_000;
 let db: Database;
@@ -33,13 +33,17 @@ interface Asked {
 async function serve({
   served = db,
   key,
+  token = null,
+  stopWaitMs,
   name = `run${++names}`,
 }: {
   served?: Database;
   key?: string;
+  token?: string | null;
+  stopWaitMs?: number;
   name?: string;
 } = {}) {
-  const door = await serveDoor(served);
+  const door = await serveDoor(served, { token, stopWaitMs });
   let isOpen = true;
   const stop = async () => {
     if (isOpen) await door[Symbol.asyncDispose]();
@@ -47,11 +51,11 @@ async function serve({
   };
   onTestFinished(stop);
   const authorization = `Basic ${Buffer.from(`api:${key ?? 'none'}`).toString('base64')}`;
-  const send = async (path: string, body: string) => {
+  const send = async (path: string, body: string, headers: Record<string, string> = {}) => {
     const answer = await fetch(door.url + path, {
       method: 'POST',
       body,
-      headers: { authorization },
+      headers: { authorization, ...headers },
       redirect: 'manual',
     });
     return { status: answer.status, body: JSON.parse(await answer.text()) };
@@ -196,6 +200,26 @@ test('a job that is started again, whose first post fails midway and is sent aga
   door.errors.length = 0;
 });
 
+test('two processes that write one run at once lose no line, and the run ends with the last of them', async () => {
+  const { upsert, post, run } = await serve();
+  await upsert();
+  await upsert();
+  const rank = (name: string, from: number) => (step: number) => row(step, { [name]: step }, T0 + from);
+  const [a, b] = [rank('a', 0), rank('b', 0.5)];
+  const output = (offset: number, ...content: string[]) => ({ 'output.log': { offset, content } });
+  await post({ files: { ...history(0, a(0), a(1), a(2)).files, ...output(0, 'a0', 'a1') } });
+  await post({ files: { ...history(0, b(0), b(1)).files, ...output(0, 'b0') } });
+  await post({ files: { ...history(3, a(3)).files, ...output(2, 'a2') } });
+  await post({ ...history(2, b(2), b(3)), complete: true, exitcode: 0 });
+  expect(await getRun(db, run)).toMatchObject({ status: 'running' });
+  await post({ ...history(4, a(4)), complete: true, exitcode: 0 });
+  expect(await getRun(db, run)).toMatchObject({ status: 'finished', attempts: [{ number: 1 }] });
+  const stored = (await recentSteps(db, { run, limit: 50 })).map(({ step, custom }) => [step, custom]);
+  expect(stored.toSorted()).toEqual([...[0, 1, 2, 3].map((step) => [step, { a: step, b: step }]), [4, { a: 4 }]]);
+  const { lines } = await readConsole(db, { run, limit: 9 });
+  expect(lines.map(({ text }) => text)).toEqual(['a0', 'a1', 'b0', 'a2']);
+});
+
 test('a run that was deleted begins again under the same id', async () => {
   const { upsert, post, run, name } = await serve();
   await upsert({ tags: ['old'] });
@@ -267,6 +291,16 @@ test('the answer to a post has what a policy makes of it', async () => {
   expect(await getRun(db, run)).toMatchObject({ status: 'stopped' });
 });
 
+test('who asks for a stop right before a post is answered with what the post leads to', async () => {
+  const { upsert, post, ask, name, door } = await serve({ stopWaitMs: 60_000 });
+  await upsert({ tags: ['evenkeel:stop'] });
+  await post(history(0, row(0), row(1), row(2)));
+  await door.ingest.settled();
+  const asked = ask('RunStoppedStatus', { runId: name, projectName: 'proj', entityName: 'evenkeel' });
+  await post(history(3, '{"_step":3,"_timestamp":1700000003,"_runtime":3,"loss":NaN}', row(4)));
+  expect((await asked).body.data.project.run.stopped).toBe(true);
+});
+
 test('output, alerts of the script and files', async () => {
   const { upsert, post, ask, run, name } = await serve();
   await upsert();
@@ -312,6 +346,23 @@ test('what cannot be read is counted, and the client goes on', async () => {
   });
 });
 
+test('the owner of a run is the user that its client names, else the entity', async () => {
+  const { door, send } = await serve();
+  const begin = async (variables: object, headers = {}) => {
+    const body = JSON.stringify({ query: 'mutation UpsertBucket { x }', variables });
+    const answer = await send('/graphql', body, headers);
+    expect(answer.status).toBe(200);
+    return (await getRun(db, answer.body.data.upsertBucket.bucket.id))?.owner;
+  };
+  const user = { 'X-WANDB-USERNAME': 'ada', 'X-WANDB-USER-EMAIL': '' };
+  const email = { 'X-WANDB-USERNAME': '', 'X-WANDB-USER-EMAIL': 'bob@lab.test' };
+  expect(await begin({ name: 'own1', project: 'p' }, user)).toBe('ada');
+  expect(await begin({ name: 'own2', project: 'p', entity: 'lab' }, email)).toBe('bob@lab.test');
+  expect(await begin({ name: 'own3', project: 'p', entity: 'lab' })).toBe('lab');
+  expect(await begin({ name: 'own4', project: 'p' })).toBeNull();
+  expect(door.errors).toEqual([]);
+});
+
 test('what there is not is an error as GraphQL has it', async () => {
   const { ask, send } = await serve();
   expect(await ask('SweepCreate')).toEqual({
@@ -340,6 +391,41 @@ test('a run of another key is refused, and a key that is unknown or revoked', as
   await revokeApiKey(served, keys[0].key.id, new Date());
   ada.door.events.publish({ kind: 'keys changed' });
   expect(await ada.post({})).toEqual(unknown);
+});
+
+test('without keys a client that has no access token does not read a run by resuming it', async () => {
+  const token = 'correct-horse-battery-staple-and-so-on-1';
+  const stranger = await serve({ token });
+  expect((await stranger.resume()).body.data.model.bucket).toBeNull();
+  await stranger.upsert({ config: { secret: { value: 'x' } } });
+  expect(await stranger.resume()).toEqual({
+    status: 403,
+    body: {
+      errors: [{ message: 'to resume a run takes an ingest key, or the access token, as WANDB_API_KEY' }],
+    },
+  });
+  expect((await stranger.post(history(0, row(0)))).body).toEqual({ stopped: false });
+  const viewer = await serve({ token, key: token, name: stranger.name });
+  expect(JSON.parse((await viewer.resume()).body.data.model.bucket.config)).toEqual({ secret: { value: 'x' } });
+});
+
+test('who guesses keys or the access token waits after some, and a right key does not', async () => {
+  const served = await openTestDatabase();
+  onTestFinished(() => served.close());
+  const guesser = await serve({ served, key: 'guess', token: 'correct-horse' });
+  await guesser.upsert();
+  const answers: number[] = [];
+  for (let guess = 0; guess <= MAX_WRONG; guess++) answers.push((await guesser.resume()).status);
+  expect(answers).toEqual([...Array(MAX_WRONG).fill(403), 429]);
+  const { secret } = await createApiKey(served, 'ada', new Date());
+  const wrong = await serve({ served, key: 'guess' });
+  answers.length = 0;
+  for (let guess = 0; guess <= MAX_WRONG; guess++) answers.push((await wrong.ask('Viewer')).status);
+  expect(answers).toEqual([...Array(MAX_WRONG).fill(401), 429]);
+  const authorization = `Basic ${Buffer.from(`api:${secret}`).toString('base64')}`;
+  const body = JSON.stringify({ query: 'query Viewer { x }' });
+  const right = await fetch(`${wrong.door.url}/graphql`, { method: 'POST', body, headers: { authorization } });
+  expect(right.status).toBe(200);
 });
 
 test('while the database is away the client is asked to send the same again', async () => {

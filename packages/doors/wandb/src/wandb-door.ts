@@ -1,6 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { Database } from '@evenkeel/db';
-import type { Ingest, Log } from '@evenkeel/ingest';
-import { type Principal, parse, RefusedError } from '@evenkeel/protocol';
+import type { Ingest, Log, Readers } from '@evenkeel/ingest';
+import { type Principal, parse, RefusedError, storableText } from '@evenkeel/protocol';
 import { type Context, Hono } from 'hono';
 import { BodyReader, TooManyBodiesError } from './body-reader.ts';
 import { fileStream } from './file-stream.ts';
@@ -14,10 +15,20 @@ export interface WandbDoorOptions {
   db: Database;
   now: () => Date;
   log: Log;
+  readers: Readers;
+  /** As in {@link WandbRuns}, for tests. */
+  stopWaitMs?: number | undefined;
 }
 
 /** How long a client is to wait, in seconds, before it sends the same again. */
 const RETRY_AFTER = { 'Retry-After': '5' };
+interface Env {
+  Bindings: { incoming: IncomingMessage };
+}
+
+/** Thrown where a client's address has presented too many wrong secrets. */
+class TooManyWrongError extends Error {}
+
 const UNREADABLE = 'could not be read';
 const TOO_LARGE = 'is larger than 32 MiB';
 
@@ -37,7 +48,7 @@ export class WandbDoor {
     );
     // The pages that a client prints.
     this.app.get('/:entity/:project/runs/:run', (context) =>
-      this.#answer(context, async () => context.redirect(`/runs/${runIdOf(keyOf(context))}`)),
+      this.#answer(context, async () => context.redirect(`/runs/${runIdOf(runOf(context))}`)),
     );
     this.app.get('/:entity/:project', (context) =>
       context.redirect(`/?${new URLSearchParams({ project: context.req.param('project') })}`),
@@ -54,14 +65,16 @@ export class WandbDoor {
   async #graphql(context: Context): Promise<Response> {
     const principal = await this.#authenticate(context);
     return this.#bodies.read(context.req.raw.body, async (text) => {
-      const data = await answerOperation(this.#runs, principal, text === null ? null : toJson(text));
+      const username = usernameOf(context);
+      const caller = { principal, username, mayRead: () => this.#mayRead(context, principal) };
+      const data = await answerOperation(this.#runs, caller, text === null ? null : toJson(text));
       return context.json({ data });
     });
   }
 
   /** What cannot be read now cannot be read at another time: it is counted. */
   async #fileStream(context: Context): Promise<Response> {
-    const key = keyOf(context);
+    const key = runOf(context);
     const principal = await this.#authenticate(context);
     return this.#bodies.read(context.req.raw.body, async (text) => {
       const posted = fileStream.safeParse(text === null ? null : toJson(text));
@@ -73,7 +86,25 @@ export class WandbDoor {
   }
 
   #authenticate(context: Context): Promise<Principal> {
-    return this.#options.ingest.authenticateRequest(keyIn(context.req.header('Authorization')));
+    const secret = keyOf(context);
+    return this.#options.ingest.authenticateRequest(secret).catch((error) => {
+      if (secret !== undefined && error instanceof RefusedError) this.#countWrong(context);
+      throw error;
+    });
+  }
+
+  /** Whether a client may read runs that it knows the names of: who needs no key to write may not by that alone. */
+  #mayRead(context: Context, principal: Principal): boolean {
+    const { readers } = this.#options;
+    const secret = keyOf(context);
+    if (principal.kind === 'key' || readers.isOpen || (secret !== undefined && readers.isToken(secret))) return true;
+    this.#countWrong(context);
+    return false;
+  }
+
+  /** @throws TooManyWrongError where the client's address has presented too many wrong secrets. */
+  #countWrong({ env }: Context<Env>): void {
+    if (!this.#options.readers.countWrong(env.incoming)) throw new TooManyWrongError();
   }
 
   /** Trouble of the server, which passes, is answered so that the client sends the same again. */
@@ -83,6 +114,8 @@ export class WandbDoor {
     } catch (error) {
       if (error instanceof TooManyBodiesError)
         return context.json(errors('too many requests at once'), 429, RETRY_AFTER);
+      if (error instanceof TooManyWrongError)
+        return context.json(errors('too many wrong keys: wait a minute'), 429, { 'Retry-After': '60' });
       if (error instanceof RefusedError && !error.retry) return refuse(context, error);
       if (!(error instanceof RefusedError)) this.#options.log('error', `W&B: ${context.req.path} failed`, error);
       return context.json(errors('the server failed: try again'), 503, RETRY_AFTER);
@@ -94,6 +127,7 @@ export class WandbDoor {
 function refuse(context: Context, { field, message }: RefusedError): Response {
   const isGraphql = context.req.path.endsWith('/graphql');
   if (field === 'key') return context.json(errors(message), 401);
+  if (field === 'access') return context.json(errors(message), 403);
   return context.json(errors(field === '' ? message : `${field}: ${message}`), isGraphql ? 200 : 403);
 }
 
@@ -101,14 +135,20 @@ function errors(message: string) {
   return { errors: [{ message }] };
 }
 
-function keyOf(context: Context): RunKey {
+function runOf(context: Context): RunKey {
   const { entity, project, run } = context.req.param();
   return parse(runKey, { entity, project, name: run });
 }
 
+/** The user that `WANDB_USERNAME` or `WANDB_USER_EMAIL` names. */
+function usernameOf({ req }: Context): string | null {
+  const name = req.header('X-WANDB-USERNAME') || req.header('X-WANDB-USER-EMAIL');
+  return name ? storableText(name, 200) : null;
+}
+
 /** The key of `Authorization: Basic base64("api:<key>")`; undefined without one. */
-function keyIn(header: string | undefined): string | undefined {
-  const [, credentials] = /^Basic\s+(\S+)$/i.exec(header ?? '') ?? [];
+function keyOf({ req }: Context): string | undefined {
+  const [, credentials] = /^Basic\s+(\S+)$/i.exec(req.header('Authorization') ?? '') ?? [];
   if (credentials === undefined) return undefined;
   return Buffer.from(credentials, 'base64')
     .toString('utf8')

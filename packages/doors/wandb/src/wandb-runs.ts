@@ -1,15 +1,19 @@
+import { EventEmitter, once } from 'node:events';
 import { type Database, findRunSource, getRun, keepRunState, type RunDetail } from '@evenkeel/db';
-import { type Ingest, type PolledDescription, type PolledRun, PolledRuns } from '@evenkeel/ingest';
+import { type Ingest, type NewPolledRun, type PolledDescription, type PolledRun, PolledRuns } from '@evenkeel/ingest';
 import { type PolicyInput, type Principal, RefusedError, type RunEnd } from '@evenkeel/protocol';
-import { type FileStream, isRestart, readFiles } from './file-stream.ts';
+import { type FileStream, readFiles } from './file-stream.ts';
 import { ORIGIN, policyOf, readConfig } from './run-config.ts';
 import { pathOf, type RunKey, runIdOf } from './run-key.ts';
-import { type RunState, restarted, resumed, runState } from './run-state.ts';
+import { ended, type RunState, restarted, resumed, runState } from './run-state.ts';
 import { Turns } from './turns.ts';
+import { beginsAttempt, turnTo } from './writers.ts';
 
 const DOOR = 'wandb';
 const NO_END = 'its job was started again, and had not reported an end';
 const NO_EXIT_CODE = 'its client did not report an exit code';
+const STOP_WAIT_MS = 1_000;
+const NO_ACCESS = 'to resume a run takes an ingest key, or the access token, as WANDB_API_KEY';
 const ONLY_STOP = 'a script of W&B can only be stopped';
 
 /** What a client says of its run; what is null stays as it is. */
@@ -23,6 +27,8 @@ export interface SentRun {
   jobType: string | null;
   program: string | null;
   host: string | null;
+  /** Counts where the run begins. */
+  owner: string | null;
 }
 
 /** A run that a client asks for to go on with it. */
@@ -36,6 +42,8 @@ interface WandbRunsOptions {
   ingest: Ingest;
   db: Database;
   now: () => Date;
+  /** How long the answer to whether a script is to stop waits for a post; a second where it is left out. */
+  stopWaitMs?: number | undefined;
 }
 
 interface Opened {
@@ -52,6 +60,8 @@ export class WandbRuns {
   readonly #options: WandbRunsOptions;
   readonly #runs: PolledRuns;
   readonly #turns = new Turns();
+  /** A run's path, whenever something that its client has posted is stored. */
+  readonly #posts = new EventEmitter().setMaxListeners(0);
   /** What is stored as the state of runs that are open. */
   readonly #states = new WeakMap<PolledRun, RunState>();
 
@@ -64,7 +74,8 @@ export class WandbRuns {
   upsert(principal: Principal, key: RunKey, sent: SentRun): Promise<{ id: string; state: RunState; isNew: boolean }> {
     return this.#turns.take(pathOf(key), async () => {
       const { description, origin, stepRules, policy } = readSent(sent);
-      const opened = await this.#open(principal, key, withOrigin(description, origin), policy);
+      const begun = { ...withOrigin(description, origin), owner: sent.owner };
+      const opened = await this.#open(principal, key, begun, policy);
       const { polled, isNew } = opened;
       let { state } = opened;
       if (state.isResuming) {
@@ -78,11 +89,16 @@ export class WandbRuns {
     });
   }
 
-  /** What a client needs to go on with a run; null where there is none. Its next upsert starts an attempt. */
-  askToResume(principal: Principal, key: RunKey): Promise<ResumedRun | null> {
+  /**
+   * What a client needs to go on with a run; null where there is none. Its next upsert starts an attempt.
+   * @param mayRead whether it may read a run that there is.
+   * @throws RefusedError by the field `access` where it may not.
+   */
+  askToResume(principal: Principal, key: RunKey, mayRead: () => boolean): Promise<ResumedRun | null> {
     return this.#turns.take(pathOf(key), async () => {
       const found = await findRunSource(this.#options.db, DOOR, pathOf(key));
       if (!found) return null;
+      if (!mayRead()) throw new RefusedError('access', NO_ACCESS);
       const polled = await this.#runs.open(principal, found.run);
       const run = await getRun(this.#options.db, polled.id);
       if (!run) return null;
@@ -93,7 +109,13 @@ export class WandbRuns {
   }
 
   /** Stores what a client posts. @returns whether its script is to stop. */
-  post(principal: Principal, key: RunKey, posted: FileStream): Promise<boolean> {
+  async post(principal: Principal, key: RunKey, posted: FileStream): Promise<boolean> {
+    const isStopped = await this.#post(principal, key, posted);
+    this.#posts.emit(pathOf(key));
+    return isStopped;
+  }
+
+  #post(principal: Principal, key: RunKey, posted: FileStream): Promise<boolean> {
     return this.#turns.take(pathOf(key), async () => {
       const known = await this.#known(principal, key);
       if (!known) return this.#store(await this.#open(principal, key, {}), posted);
@@ -108,11 +130,13 @@ export class WandbRuns {
   }
 
   async #store({ polled, state: former }: Opened, posted: FileStream): Promise<boolean> {
-    let state = former;
-    if (isRestart(posted, state)) {
+    let state = turnTo(posted, former);
+    const begins = state.isNew && beginsAttempt(posted, state);
+    if (begins) {
       state = restarted(state);
       await this.#beginAttempt(polled, state);
-    }
+    } else if (begins === false) state = { ...state, isNew: false };
+    if (posted.complete) state = ended(state);
     const added = readFiles(posted, state, this.#options.now().getTime());
     await polled.steps(added.rows);
     await polled.console(added.output);
@@ -120,15 +144,27 @@ export class WandbRuns {
     await polled.leaveOutAll(added.notKept);
     if (added.rows.length > 0) await this.#options.ingest.judged(polled.id); // the next post comes only after 15 s
     const stop = await this.#stopOf(polled, added.state);
-    if (posted.complete) await polled.finish(endOf(posted, stop));
+    if (posted.complete && state.others.every(({ hasEnded }) => hasEnded)) await polled.finish(endOf(posted, stop));
     return stop !== null;
   }
 
-  /** Whether a script is to stop. */
-  isStopped(principal: Principal, key: RunKey): Promise<boolean> {
+  /**
+   * Whether a script is to stop. wandb 0.21 asks every 15 s, at the moment at which it posts what it has logged: the answer
+   * waits a little for the post, or what that leads to would stop the script only 15 s later.
+   */
+  async isStopped(principal: Principal, key: RunKey): Promise<boolean> {
+    const asked = await this.#askStop(principal, key);
+    if (asked.isStopped || !asked.hasLines) return asked.isStopped;
+    const limit = AbortSignal.timeout(this.#options.stopWaitMs ?? STOP_WAIT_MS);
+    await once(this.#posts, pathOf(key), { signal: limit }).catch(() => {});
+    return (await this.#askStop(principal, key)).isStopped;
+  }
+
+  #askStop(principal: Principal, key: RunKey): Promise<{ isStopped: boolean; hasLines: boolean }> {
     return this.#turns.take(pathOf(key), async () => {
       const { polled, state } = await this.#open(principal, key, {});
-      return (await this.#stopOf(polled, state)) !== null;
+      const hasLines = state.historyLines + state.eventsLines > 0;
+      return { isStopped: (await this.#stopOf(polled, state)) !== null, hasLines };
     });
   }
 
@@ -160,7 +196,7 @@ export class WandbRuns {
   async #open(
     principal: Principal,
     key: RunKey,
-    description: PolledDescription,
+    description: PolledDescription & Pick<NewPolledRun, 'owner'>,
     policy?: PolicyInput,
   ): Promise<Opened> {
     const { db, now } = this.#options;

@@ -2,6 +2,7 @@ import { targetOf } from '@evenkeel/protocol';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
 import type { FileFormat, Found } from '../format.ts';
+import { setValue } from '../set-value.ts';
 import { decodeRecords, endOfLines, LINE_FEED, linesOf, type RecordReader } from '../text/records.ts';
 import { absoluteTime, dateTime, noRows, numberOf, rowsState, stepNameOf, takeRow, timeNameOf } from '../text/rows.ts';
 import { runOfPath } from '../text/run-of-path.ts';
@@ -120,7 +121,7 @@ function rowOf(cells: readonly string[], header: readonly string[]) {
     if (name === timeName) row.time = value === null ? dateTime(cell) : absoluteTime(value);
     if (name === stepName && value !== null) row.step = value;
     else if (value === null) row.lost += name === timeName && row.time !== null ? 0 : 1;
-    else if (name !== timeName || row.time === null) row.values[name] = value;
+    else if (name !== timeName || row.time === null) setValue(row.values, name, value);
   }
   return row;
 }

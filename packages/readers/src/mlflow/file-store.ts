@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Found, StoredRun } from '../format.ts';
 import { Losses } from '../losses.ts';
 import { configOf, endOf, factsOf, type Texts } from './facts.ts';
+import { merged } from './merged.ts';
 
 type Row = Extract<Found, { kind: 'row' }>;
 
@@ -69,29 +70,13 @@ async function texts(folder: string): Promise<Texts> {
  */
 async function* readMetrics(folder: string): AsyncGenerator<Found> {
   const losses = new Losses();
-  const series = await Promise.all(
-    (await filesIn(folder)).map(async (path) => {
-      const rows = rowsOf(path, nameOf(folder, path), losses);
-      return { rows, next: await rows.next() };
-    }),
-  );
-  for (;;) {
-    const ahead = series.filter(({ next }) => !next.done);
-    const [first] = ahead;
-    if (!first) break;
-    const lowest = ahead.reduce((a, b) => (stepOf(b.next) < stepOf(a.next) ? b : a), first);
-    yield lowest.next.value as Row;
-    lowest.next = await lowest.rows.next();
-  }
+  const series = (await filesIn(folder)).map((path) => rowsOf(path, nameOf(folder, path), losses));
+  yield* merged(series, ({ step }) => step);
   yield* losses.take();
 }
 
-function stepOf(next: IteratorResult<Row, undefined>): number {
-  return next.value?.step ?? Number.POSITIVE_INFINITY;
-}
-
 /** Lines of time in milliseconds, value and step. */
-async function* rowsOf(path: string, name: string, losses: Losses): AsyncGenerator<Row, undefined> {
+async function* rowsOf(path: string, name: string, losses: Losses): AsyncGenerator<Row> {
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
     const [time = '', value = '', step = '0'] = line.trim().split(' ');
     const row: Row = { kind: 'row', step: Number(step), time: Number(time), values: { [name]: numberOf(value) ?? 0 } };

@@ -3,6 +3,7 @@ import type { Found } from '../format.ts';
 import type { Losses } from '../losses.ts';
 import { delimited, fixed32, fixed64, readInt64, readMessage, readNested, varint } from '../protobuf.ts';
 import type { RecordReader } from '../record-decoder.ts';
+import { setValue, setValues } from '../set-value.ts';
 import { hyperparameters } from './hyperparameters.ts';
 import { scalarOf } from './tensor.ts';
 
@@ -67,9 +68,9 @@ export class EventReader implements RecordReader {
     readNested(summary, (tag, reader) => {
       if (tag !== SUMMARY.value) return false;
       const { name, what } = readValue(reader);
-      if (typeof what === 'number') values[name] = what;
+      if (typeof what === 'number') setValue(values, name, what);
       else if (typeof what === 'string') this.#losses.add(what, 'only numbers are read');
-      else Object.assign(config, what);
+      else setValues(config, what);
       return true;
     });
     if (!isEmpty(config)) found.push({ kind: 'run', config });

@@ -1,4 +1,5 @@
 import { delimited, fixed64, readMessage, varint } from '../protobuf.ts';
+import { setValue } from '../set-value.ts';
 
 // Field numbers of tensorboard.hparams.HParamsPluginData, SessionStartInfo and google.protobuf.Value.
 const PLUGIN_DATA = { sessionStart: delimited(3) };
@@ -14,7 +15,7 @@ export function hyperparameters(content: Uint8Array): Record<string, unknown> {
     readMessage(reader.bytes(), (startTag, start) => {
       if (startTag !== SESSION_START.hparam) return false;
       const [key, value] = readEntry(start.bytes());
-      found[key] = value;
+      setValue(found, key, value);
       return true;
     });
     return true;

@@ -1,3 +1,4 @@
+import { setValue } from '../set-value.ts';
 import { absoluteTime, dateTime, numberOf, type Row } from '../text/rows.ts';
 
 /** How a program prints its metrics; null for a line that has none. */
@@ -77,7 +78,8 @@ function fields(name: string, after: string): RegExp {
 
 function rowOf(line: string, { groups }: RegExpExecArray, field: RegExp, rename: (name: string) => string): Row | null {
   const texts: Record<string, string> = {};
-  for (const [, name = '', value = ''] of (groups?.fields ?? '').matchAll(field)) texts[rename(name.trim())] = value;
+  for (const [, name = '', value = ''] of (groups?.fields ?? '').matchAll(field))
+    setValue(texts, rename(name.trim()), value);
   const values = numbersIn(texts);
   if (Object.keys(values).length === 0) return null;
   return { step: Number(groups?.step), time: timeOf(line), values };
@@ -88,7 +90,7 @@ function numbersIn(texts: Record<string, string | undefined>): Record<string, nu
   const values: Record<string, number> = {};
   for (const [name, text] of Object.entries(texts)) {
     const value = numberOf((text ?? '').replaceAll(',', ''));
-    if (value !== null) values[name] = value;
+    if (value !== null) setValue(values, name, value);
   }
   return values;
 }

@@ -1,5 +1,6 @@
 import { quoteNonFinite } from '@evenkeel/protocol';
 import { nonFinite } from '../python-json.ts';
+import { setValue } from '../set-value.ts';
 
 /**
  * Parses JSON in which Python's NaN, Infinity and -Infinity stand bare; they become strings.
@@ -24,7 +25,7 @@ export function flatNumbers(object: object): { values: Record<string, number>; l
   const visit = (part: object, path: string, depth: number): void => {
     for (const [key, value] of Object.entries(part)) {
       const number = typeof value === 'number' ? value : nonFinite(value);
-      if (number !== null) values[path + key] = number;
+      if (number !== null) setValue(values, path + key, number);
       else if (typeof value !== 'object' || value === null) continue;
       else if (Array.isArray(value) || depth === MAX_DEPTH) lists += 1;
       else visit(value, `${path}${key}.`, depth + 1);

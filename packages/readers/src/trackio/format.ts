@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Found, StoredRun, StoreFormat } from '../format.ts';
 import { Losses } from '../losses.ts';
 import { nonFinite, parsePythonJson } from '../python-json.ts';
+import { setValues } from '../set-value.ts';
 import type { SqlSource } from '../sql-source.ts';
 import { hasTables, SqliteCopy } from '../sqlite-copy.ts';
 
@@ -87,5 +88,7 @@ function numbersIn(value: unknown, losses: Losses, path: readonly string[] = [])
     losses.add('values', 'no numbers: text, lists, media');
     return {};
   }
-  return Object.assign({}, ...Object.entries(value).map(([key, part]) => numbersIn(part, losses, [...path, key])));
+  const values: Record<string, number> = {};
+  for (const [key, part] of Object.entries(value)) setValues(values, numbersIn(part, losses, [...path, key]));
+  return values;
 }

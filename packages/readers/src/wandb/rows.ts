@@ -1,6 +1,7 @@
 import type { Found } from '../format.ts';
 import type { Losses } from '../losses.ts';
 import { numberIn } from '../python-json.ts';
+import { setValue } from '../set-value.ts';
 import type { History, StepMetric } from './record.ts';
 
 type Row = Extract<Found, { kind: 'row' }>;
@@ -43,7 +44,7 @@ function groupByStep(
     if (OWN_NAMES.has(name) || stepMetrics.has(name)) continue;
     const step = wholeNumber(numbers, [stepMetricOf(name, rules), ...STEP_NAMES]) ?? ownStep;
     const group = groups.get(step) ?? {};
-    group[name] = value;
+    setValue(group, name, value);
     groups.set(step, group);
   }
   return [...groups];

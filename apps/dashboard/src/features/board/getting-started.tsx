@@ -4,6 +4,8 @@ import { Button, CopyButton } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 import classes from './getting-started.module.css';
 
+const KEY = 'YOUR-INGEST-KEY';
+
 /** What the board shows before the first run; it gives way by itself when one starts. */
 export function GettingStarted() {
   const server = useSyncExternalStore(
@@ -23,6 +25,15 @@ export function GettingStarted() {
       <Copyable text={`npx evenkeel train${flag}`} />
       <h2>Train one whose learning rate rises until it diverges, and see the warning</h2>
       <Copyable text={`npx evenkeel train --name unstable --schedule ramp${flag}`} />
+      <h2>Send the runs of a script that logs to Weights &amp; Biases, unchanged</h2>
+      <Copyable text={`export WANDB_BASE_URL=${server}/wandb\nexport WANDB_API_KEY=${KEY}`} />
+      <h2>Send those of one that logs to MLflow</h2>
+      <Copyable text={`export MLFLOW_TRACKING_URI=${server}/mlflow\nexport MLFLOW_TRACKING_TOKEN=${KEY}`} />
+      <p>
+        <code>npx evenkeel key create NAME</code> prints a key; a server without keys takes any of 40 characters.
+      </p>
+      <h2>Follow the files of a job that runs already: TensorBoard, W&amp;B, CSV, JSON lines, text logs</h2>
+      <Copyable text={`npx evenkeel watch DIR${flag}`} />
       <h2>Watch your own training loop</h2>
       <p>
         In your trainer’s folder, after <code>npm install PATH-OF-EVENKEEL/packages/emit</code>:
