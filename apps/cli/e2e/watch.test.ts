@@ -365,7 +365,7 @@ test('--dry-run shows runs, files and names, and sends nothing', async () => {
       '  2 rows, steps 0 to 9',
       '    train_loss  1×  → loss',
       '    val_loss    1×  → evalLoss',
-      '  not read: 1 cells: not a number',
+      '  not read: 1 cell: not a number',
       '1 run would be followed; nothing was sent.',
       '',
     ].join('\n'),
