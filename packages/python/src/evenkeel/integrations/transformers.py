@@ -74,7 +74,7 @@ class EvenkeelCallback(TrainerCallback):
         kept = _kept(state)
         if self._is_own:
             self.run = evenkeel.init(**self._start(args, model, kept))
-        self._begin(state, model, kwargs.get("optimizer"), kept)
+        self._begin(state, model, kwargs.get("optimizer"), kwargs.get("lr_scheduler"), kept)
 
     def _start(self, args: TrainingArguments, model: Any, kept: dict[str, Any]) -> dict[str, Any]:
         """Arguments of `init`."""
@@ -85,11 +85,11 @@ class EvenkeelCallback(TrainerCallback):
         return {**about, "config": config}
 
     @harmless
-    def _begin(self, state: TrainerState, model: Any, optimizer: Any, kept: dict[str, Any]) -> None:
+    def _begin(self, state: TrainerState, model: Any, optimizer: Any, scheduler: Any, kept: dict[str, Any]) -> None:
         run = self.run
         assert run is not None
         if self._watches:
-            run.watch(model, optimizer, **self._watching)
+            run.watch(model, optimizer, scheduler=scheduler, **self._watching)
         self._commands = Commands(run, optimizer)
         self._commands.load_state_dict(kept)
         _keep(state, self._commands)

@@ -21,8 +21,17 @@ _NAMES_AT = 30
 
 # Each with its presence bit, in the order in which they are written. A bit is a field's own forever.
 SCALARS = {
-    **{"loss": 0, "tevMean": 1, "tevStd": 2, "gradVar": 3, "gradNorm": 4, "lr": 5, "tokens": 6},
-    **{"lrAhead": 11, "updateShare": 12, "updateRms": 13, "attentionLogitMax": 14},
+    "loss": 0,
+    "tevMean": 1,
+    "tevStd": 2,
+    "gradVar": 3,
+    "gradNorm": 4,
+    "lr": 5,
+    "tokens": 6,
+    "lrAhead": 11,
+    "updateShare": 12,
+    "updateRms": 13,
+    "attentionLogitMax": 14,
 }
 ARRAYS = {"tevQuantiles": 7, "layerGradVar": 8, "layerOutVar": 9}
 _CUSTOM_BIT = 10
