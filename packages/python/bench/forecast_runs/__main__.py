@@ -18,6 +18,9 @@ from kinds import all_plans
 from plan import Plan
 from training import record
 
+AT_ONCE = 16
+"""Runs side by side: more are hardly faster, and an interruption would lose more."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -30,7 +33,8 @@ def main() -> None:
     groups: dict[tuple[object, ...], list[Plan]] = {}
     for plan in plans:
         groups.setdefault(plan.group, []).append(plan)
-    for alike in groups.values():
+    parts = [runs[at : at + AT_ONCE] for runs in groups.values() for at in range(0, len(runs), AT_ONCE)]
+    for alike in parts:
         if all((options.out / f"{plan.name}.jsonl.gz").exists() for plan in alike):
             continue
         began = time.monotonic()

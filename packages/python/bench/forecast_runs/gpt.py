@@ -19,10 +19,10 @@ STD = 0.02
 
 @dataclass(frozen=True)
 class Shape:
-    layers: int = 3
-    dim: int = 32
-    heads: int = 4
-    context: int = 32
+    layers: int = 2
+    dim: int = 24
+    heads: int = 2
+    context: int = 24
     vocabulary: int = 32
     attention: str = "mha"
     """`mha`; `mlra`, where each projection is a product of two matrices of rank d / 2; or `qk-norm`."""

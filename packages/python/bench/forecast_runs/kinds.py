@@ -28,9 +28,9 @@ def all_plans() -> list[Plan]:
         "restarts": restarts(),
         "mlra": variant(Shape(attention="mlra")),
         "qk-norm": variant(Shape(attention="qk-norm")),
-        "12 layers": large(Shape(layers=12), 300),
+        "depth": large(Shape(layers=8), 300),
         "long": long(),
-        "width 128": large(Shape(dim=128), 240),
+        "width": large(Shape(dim=96), 240),
         "very long": very_long(),
     }
     return [
@@ -62,9 +62,9 @@ def jump() -> Iterator[Plan]:
 def batch_growth() -> Iterator[Plan]:
     for peak, factor in product((3e-3, 3e-2, 0.1, 0.3), (1, 2, 4, 12)):
         jumps = ((150, float(factor)),)
-        yield plan(Rates(peak, jumps=jumps), steps=400, batch=1, micro_batches=4, growth=(150, 4))
+        yield plan(Rates(peak, jumps=jumps), steps=400, batch=1, growth=(150, 4))
     for factor in (1.02, 1.03, 1.05):
-        yield plan(Rates(4e-3, ramp=ramp(200, factor)), steps=500, batch=1, micro_batches=4, growth=(150, 4))
+        yield plan(Rates(4e-3, ramp=ramp(200, factor)), steps=500, batch=1, growth=(150, 4))
 
 
 def data_change() -> Iterator[Plan]:

@@ -54,7 +54,7 @@ class Plan:
     shape: Shape = field(default_factory=Shape)
     batch: int = 2
     """Sequences of a micro-batch."""
-    micro_batches: int = 4
+    micro_batches: int = 3
     growth: tuple[int, int] = (0, 1)
     """From which step on a micro-batch has so many times as many sequences."""
     changes: tuple[int, ...] = ()

@@ -74,7 +74,7 @@ class EvenkeelCallback(TrainerCallback):
         kept = _kept(state)
         if self._is_own:
             self.run = evenkeel.init(**self._start(args, model, kept))
-        self._begin(state, model, kwargs.get("optimizer"), kwargs.get("lr_scheduler"), kept)
+        self._begin(state, model, kwargs.get("optimizer"), kept)
 
     def _start(self, args: TrainingArguments, model: Any, kept: dict[str, Any]) -> dict[str, Any]:
         """Arguments of `init`."""
@@ -85,15 +85,17 @@ class EvenkeelCallback(TrainerCallback):
         return {**about, "config": config}
 
     @harmless
-    def _begin(self, state: TrainerState, model: Any, optimizer: Any, scheduler: Any, kept: dict[str, Any]) -> None:
+    def _begin(self, state: TrainerState, model: Any, optimizer: Any, kept: dict[str, Any]) -> None:
         run = self.run
         assert run is not None
+        trainer = _calling_trainer()
         if self._watches:
+            # callbacks are given the scheduler that the Trainer was made with, and not the one that it makes
+            scheduler = getattr(trainer, "lr_scheduler", None)
             run.watch(model, optimizer, scheduler=scheduler, **self._watching)
         self._commands = Commands(run, optimizer)
         self._commands.load_state_dict(kept)
         _keep(state, self._commands)
-        trainer = _calling_trainer()
         if trainer is None:
             warn("no loss is logged: this callback is called by none of transformers' Trainers")
         else:

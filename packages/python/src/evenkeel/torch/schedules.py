@@ -64,7 +64,8 @@ class RateAhead:
             if not math.isclose(self._planned.popleft(), planned, rel_tol=_TOLERANCE, abs_tol=1e-30):
                 raise UnmeasurableError("lrAhead is absent: the scheduler's rate depends on more than the step")
             self._advance(pace)
-        return factor * self._planned[-1]
+        ahead = factor * self._planned[-1]
+        return ahead if ahead >= 0 else None  # beyond the end that a line to zero was made for
 
     def _position(self) -> int:
         position = getattr(self._scheduler, "last_epoch", None)
