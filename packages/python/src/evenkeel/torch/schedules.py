@@ -13,10 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from torch import nn
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
-from .model import UnmeasurableError
+from .model import UnmeasurableError, inner_optimizer
 
 STEPS_AHEAD = 20
 _TOLERANCE = 1e-6
@@ -35,16 +34,13 @@ class RateAhead:
         if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
             raise UnmeasurableError(f"lrAhead is absent: {type(scheduler).__name__} does not plan by steps")
         self._scheduler = scheduler
+        self.optimizer = inner_optimizer(scheduler.optimizer)
         self._model = model
         self._last: tuple[int, int, float] | None = None
         """At the optimizer step before: the scheduler's steps, those since the one before, used over planned rate."""
         self._copy: Any = None
         self._planned: deque[float] = deque()
         """Rates of the next optimizer steps, up to where the copy is."""
-
-    @property
-    def optimizer(self) -> Optimizer:
-        return self._scheduler.optimizer
 
     def after_step(self, used: float) -> float | None:
         """

@@ -21,7 +21,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from . import distributed
 from .attention import AttentionMeter
 from .gradients import GradientMeter, GradientStatistics, Weight, after_backward, backward_pass, is_dtensor
-from .model import UnmeasurableError, embedding_weight, find_embedding, find_layers, unwrap
+from .model import UnmeasurableError, embedding_weight, find_embedding, find_layers, inner_optimizer, unwrap
 from .outputs import OutputMeter
 from .schedules import RateAhead
 from .tev import SUMMARY_SIZE, ShardedRows, limited, row_deviations, summary, wide
@@ -405,15 +405,6 @@ def _check(every: int, grad_variance: GradVariance, vocab_size: int | None) -> N
 
 def _warn(text: str) -> None:
     warnings.warn(f"evenkeel: {text}", RuntimeWarning, stacklevel=2)
-
-
-def inner_optimizer(optimizer: Any) -> Optimizer:
-    """The optimizer inside wrappers, such as Accelerate's, which have the method for hooks but not the hooks."""
-    while isinstance(getattr(optimizer, "optimizer", None), Optimizer):
-        optimizer = optimizer.optimizer
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(f"optimizer: must be a torch.optim.Optimizer, not {type(optimizer).__name__}")
-    return optimizer
 
 
 def _learning_rate(optimizer: Optimizer) -> dict[str, Any]:
