@@ -24,7 +24,7 @@ export interface Schedule {
 }
 
 /** How many steps later a planned rate is used. */
-export const STEPS_AHEAD = 20;
+const STEPS_AHEAD = 20;
 
 export function learningRate(schedule: Schedule, step: number): number {
   const { kind, peak, floor, warmup, steps, rampFrom, rampFactor, rampUntil, restartEvery } = schedule;
