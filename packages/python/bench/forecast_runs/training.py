@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 import uuid
 from dataclasses import asdict
 from functools import lru_cache
@@ -30,7 +31,7 @@ class Recording:
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self.path = folder / f"{plan.name}.jsonl.gz"
-        self._partial = self.path.with_suffix(".partial")
+        self._partial = folder / f"{plan.name}.{os.getpid()}.partial"  # another process may record the same run
         self._file = gzip.open(self._partial, "wt", encoding="utf-8")  # noqa: SIM115 - open for the whole run
         about = {name: value for name, value in asdict(plan).items() if name not in ("name", "kind")}
         about["optimizer"] = "adamw"
