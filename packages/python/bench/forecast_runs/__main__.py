@@ -1,10 +1,11 @@
 """
-Records runs to score the forecast on, of kinds that `docs/forecast-runs.yaml` lacks:
+Records 282 runs to score the forecast on, of kinds that `docs/forecast-runs.yaml` lacks:
 
-    python bench/forecast_runs --out DIR [--kind NAME …]
+    python packages/python/bench/forecast_runs --out study/forecast-torch [--kind NAME …]
 
 Runs that are in the folder already are not trained again, so a recording that was interrupted goes on where it was.
-It uses one core, and a machine's own rounding: another machine's runs differ in digits, and late ones in fate.
+It takes about a quarter of an hour on one core. Rounding is the machine's own: on another one runs differ in digits,
+and late ones in fate.
 """
 
 from __future__ import annotations
