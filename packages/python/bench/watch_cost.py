@@ -1,6 +1,6 @@
 """
-What a watch costs a training step: GPT-2 of 1 M parameters on the CPU, without a watch, with TEV, and with gradient
-variance too. The three take turns, since the speed of a machine drifts; medians of wall and of CPU time per step.
+What a watch costs a training step: GPT-2 of 1 M parameters on the CPU, without a watch, with TEV, and with more
+measured too. They take turns, since the speed of a machine drifts; medians of wall and of CPU time per step.
 
     python bench/watch_cost.py [--rounds 30] [--accumulation 4] [--threads 1]
 """
@@ -21,6 +21,7 @@ MODES: dict[str, dict[str, Any] | None] = {
     "off": None,
     "TEV": {"grad_variance": False},
     "TEV and gradient variance": {"grad_variance": "auto"},
+    "TEV, gradient variance, updates": {"updates": True},
     "TEV and exact gradient variance": {"grad_variance": "exact"},
 }
 

@@ -20,7 +20,7 @@ folder = Path(options.checkpoints)
 run = evenkeel.init(
     "examples", name="plain loop" + ", ramp" * options.ramp, config=options, dir=folder, policy=tiny_gpt2.POLICY
 )
-run.watch(model, optimizer)
+run.watch(model, optimizer, scheduler=scheduler)
 
 
 def save() -> str:

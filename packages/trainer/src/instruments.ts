@@ -26,7 +26,7 @@ export interface Cost {
 
 type Readings = Pick<
   StepInput,
-  'tevMean' | 'tevStd' | 'tevQuantiles' | 'gradVar' | 'layerGradVar' | 'layerOutVar' | 'custom'
+  'tevMean' | 'tevStd' | 'tevQuantiles' | 'gradVar' | 'layerGradVar' | 'layerOutVar' | 'attentionLogitMax' | 'custom'
 >;
 
 interface InstrumentsOptions {
@@ -76,12 +76,11 @@ export class Instruments {
     const gradVar = await this.ifDue('gradVar', step, async () => this.readGradVar(gradNorm), 0);
     const activations = await this.ifDue('activations', step, () => this.options.model.observe(batch));
     const evaluation = await this.ifDue('evaluation', step, () => this.evaluate());
-    const { layerOutVar, attentionLogitMax } = activations ?? {};
     return {
       ...tev,
       ...gradVar?.statistics,
-      layerOutVar,
-      custom: present({ ...evaluation, gradNoiseScale: gradVar?.noiseScale, attentionLogitMax }),
+      ...activations,
+      custom: present({ ...evaluation, gradNoiseScale: gradVar?.noiseScale }),
     };
   }
 

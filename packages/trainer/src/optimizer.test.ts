@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { chooseBackend } from './backend.ts';
 import type { AdamWConfig, OptimizerConfig, SgdConfig } from './config.ts';
 import { Layer } from './layer.ts';
-import { createOptimizer } from './optimizer.ts';
+import { createOptimizer, type UpdateStatistics } from './optimizer.ts';
 
 const GRADIENTS = [
   [1, -2, 0.5, 0, 3, -0.25],
@@ -11,23 +11,30 @@ const GRADIENTS = [
   [-1, 0.1, 2, 0, 3, 0.125],
 ];
 
-/** The weights of a matrix of 2 × 2 and a gain of 2, before and after the three updates. */
-async function updated(config: OptimizerConfig): Promise<{ before: number[]; after: number[] }> {
+interface Updated {
+  /** Weights: before the three updates, and after each. */
+  weights: number[][];
+  statistics: UpdateStatistics[];
+}
+
+/** A matrix of 2 × 2 and a gain of 2. */
+async function updated(config: OptimizerConfig): Promise<Updated> {
   await chooseBackend('cpu');
   const layer = new Layer('block 1', 1, 1);
   const [matrix, vector] = [layer.matrix('weight', 2, 2), layer.vector('gain', 2, 1)];
   const read = () => [...matrix.dataSync(), ...vector.dataSync()];
-  const before = read();
+  const weights = [read()];
+  const statistics: UpdateStatistics[] = [];
   const optimizer = createOptimizer([layer], config);
-  GRADIENTS.forEach((gradient, step) => {
+  for (const [step, gradient] of GRADIENTS.entries()) {
     const tensor = tf.tensor1d(gradient);
-    optimizer.update([tensor], 0.1, step);
+    statistics.push(await optimizer.update([tensor], 0.1, step));
     tensor.dispose();
-  });
-  const after = read();
+    weights.push(read());
+  }
   optimizer.dispose();
   layer.dispose();
-  return { before, after };
+  return { weights, statistics };
 }
 
 /** The matrix has weight decay, the gain has none. */
@@ -35,7 +42,8 @@ async function expectUpdates<C extends OptimizerConfig>(
   config: C,
   reference: (weight: number, gradients: number[], rate: number, config: C) => number,
 ): Promise<void> {
-  const { before, after } = await updated(config);
+  const { weights } = await updated(config);
+  const [before, after] = [weights[0] as number[], weights[3] as number[]];
   expect(after).toHaveLength(6);
   after.forEach((weight, at) => {
     const gradients = GRADIENTS.map((gradient) => gradient[at] as number);
@@ -45,11 +53,45 @@ async function expectUpdates<C extends OptimizerConfig>(
 }
 
 test('three updates of adamw follow the algorithm, with weight decay on the matrix alone', async () => {
-  await expectUpdates({ name: 'adamw', beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.5 }, adamW);
+  await expectUpdates(ADAMW, adamW);
 });
 
 test('three updates of sgd follow the algorithm, with weight decay on the matrix alone', async () => {
   await expectUpdates({ name: 'sgd', momentum: 0.9, weightDecay: 0.5 }, sgd);
+});
+
+const ADAMW: AdamWConfig = { name: 'adamw', beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.5 };
+
+test.each<OptimizerConfig>([ADAMW, { name: 'sgd', momentum: 0.9, weightDecay: 0.5 }])(
+  'the share of an update of $name is the distance that the weights move over their norm before it',
+  async (config) => {
+    const { weights, statistics } = await updated(config);
+    statistics.forEach(({ updateShare }, at) => {
+      const [before, after] = [weights[at] as number[], weights[at + 1] as number[]];
+      const moved = Math.hypot(...after.map((weight, place) => weight - (before[place] as number)));
+      expect(updateShare).toBeCloseTo(moved / Math.hypot(...before), 5);
+    });
+  },
+);
+
+test('the RMS of an update of adamw is over g and its unbiased second moment, where an entry without gradients is 0', async () => {
+  const { statistics } = await updated(ADAMW);
+  statistics.forEach(({ updateRms }, step) => {
+    const ratios = GRADIENTS[0]?.map((_, at) => {
+      const gradients = GRADIENTS.slice(0, step + 1).map((gradient) => gradient[at] as number);
+      // the sums of the exponential averages written out
+      const share = gradients.map((_, age) => 0.95 ** (step - age));
+      const square = gradients.reduce((sum, gradient, age) => sum + (share[age] as number) * gradient ** 2, 0);
+      const unbiased = square / share.reduce((sum, each) => sum + each, 0);
+      return unbiased === 0 ? 0 : (gradients[step] as number) ** 2 / unbiased;
+    }) as number[];
+    expect(updateRms).toBeCloseTo(Math.sqrt(ratios.reduce((sum, ratio) => sum + ratio, 0) / 6), 5);
+  });
+});
+
+test('sgd has no second moment, and so no RMS', async () => {
+  const { statistics } = await updated({ name: 'sgd', momentum: 0.9, weightDecay: 0.5 });
+  expect(statistics.map((each) => 'updateRms' in each)).toEqual([false, false, false]);
 });
 
 /** arXiv 1711.05101, algorithm 2, for one weight. */

@@ -5,11 +5,22 @@ import type { Layer, NamedVariable } from './layer.ts';
 
 // A layer is one vector here, so that an update is few long operations.
 
+/** What an update did to all weights together. */
+export interface UpdateStatistics {
+  /** L2 norm of the change over that of the weights before it. */
+  updateShare: number;
+  /**
+   * Root mean square of g / max(√v, ε), of AdamW alone: g the gradient as the optimizer receives it, v its unbiased second
+   * moment after the update. StableAdamW (Wortsman et al., arXiv 2304.13013, algorithm 2) takes it for each tensor.
+   */
+  updateRms?: number;
+}
+
 export interface Optimizer {
   /** The state, for a checkpoint. */
   readonly variables: readonly NamedVariable[];
   /** Updates the weights. Steps are counted from 0. The caller disposes of the gradients. */
-  update(gradients: Gradients, learningRate: number, step: number): void;
+  update(gradients: Gradients, learningRate: number, step: number): Promise<UpdateStatistics>;
   dispose(): void;
 }
 
@@ -34,25 +45,30 @@ class AdamW implements Optimizer {
     return [...named('adamw.mean', this.layers, this.means), ...named('adamw.square', this.layers, this.squares)];
   }
 
-  update(gradients: Gradients, learningRate: number, step: number): void {
+  async update(gradients: Gradients, learningRate: number, step: number): Promise<UpdateStatistics> {
     const { beta1, beta2, epsilon, weightDecay } = this.config;
-    this.layers.forEach((layer, at) => {
+    const sums = this.layers.map((layer, at) => {
       const [gradient, mean, square] = [gradients[at], this.means[at], this.squares[at]] as [
         tf.Tensor1D,
         tf.Variable,
         tf.Variable,
       ];
-      tf.tidy(() => {
+      return tf.tidy(() => {
         mean.assign(tf.add(tf.mul(mean, beta1), tf.mul(gradient, 1 - beta1)));
         square.assign(tf.add(tf.mul(square, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
         const unbiasedMean = tf.div(mean, 1 - beta1 ** (step + 1));
         const unbiasedSquare = tf.div(square, 1 - beta2 ** (step + 1));
         const weights = layer.read();
         const direction = tf.div(unbiasedMean, tf.add(tf.sqrt(unbiasedSquare), epsilon));
-        const change = tf.add(direction, layer.decay(weights, weightDecay));
-        layer.write(tf.sub(weights, tf.mul(change, learningRate)));
+        const change = tf.mul(tf.add(direction, layer.decay(weights, weightDecay)), learningRate);
+        layer.write(tf.sub(weights, change));
+        const ratios = tf.div(tf.square(gradient), tf.maximum(unbiasedSquare, epsilon ** 2));
+        return squareSums(change, weights, tf.sum(ratios));
       });
     });
+    const [changed = 0, before = 0, ratios = 0] = await totals(sums);
+    const size = this.layers.reduce((total, { layer }) => total + layer.size, 0);
+    return { updateShare: Math.sqrt(changed / before), updateRms: Math.sqrt(ratios / size) };
   }
 
   dispose(): void {
@@ -76,16 +92,20 @@ class Sgd implements Optimizer {
     return named('sgd.momentum', this.layers, this.momenta);
   }
 
-  update(gradients: Gradients, learningRate: number): void {
+  async update(gradients: Gradients, learningRate: number): Promise<UpdateStatistics> {
     const { momentum, weightDecay } = this.config;
-    this.layers.forEach((layer, at) => {
+    const sums = this.layers.map((layer, at) => {
       const [gradient, buffer] = [gradients[at], this.momenta[at]] as [tf.Tensor1D, tf.Variable];
-      tf.tidy(() => {
+      return tf.tidy(() => {
         const weights = layer.read();
         buffer.assign(tf.add(tf.mul(buffer, momentum), tf.add(gradient, layer.decay(weights, weightDecay))));
-        layer.write(tf.sub(weights, tf.mul(buffer, learningRate)));
+        const change = tf.mul(buffer, learningRate);
+        layer.write(tf.sub(weights, change));
+        return squareSums(change, weights);
       });
     });
+    const [changed = 0, before = 0] = await totals(sums);
+    return { updateShare: Math.sqrt(changed / before) };
   }
 
   dispose(): void {
@@ -127,6 +147,20 @@ class LayerWeights {
   dispose(): void {
     this.decays.dispose();
   }
+}
+
+/** The sums of squares of a layer's change and of its weights, and further sums beside them. */
+function squareSums(change: tf.Tensor, weights: tf.Tensor, ...others: tf.Tensor[]): tf.Tensor {
+  return tf.stack([tf.sum(tf.square(change)), tf.sum(tf.square(weights)), ...others]);
+}
+
+/** The sums over all layers. It disposes of `sums`. */
+async function totals(sums: tf.Tensor[]): Promise<Float32Array> {
+  const total = tf.addN(sums);
+  tf.dispose(sums);
+  const values = await total.data<'float32'>();
+  total.dispose();
+  return values;
 }
 
 function zeros({ size }: Layer): tf.Variable {

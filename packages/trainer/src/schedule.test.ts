@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { learningRate, type Schedule } from './schedule.ts';
+import { learningRate, learningRateAhead, type Schedule } from './schedule.ts';
 
 const PLAIN: Schedule = {
-  ...{ kind: 'cosine', peak: 0.01, warmup: 4, steps: 13 },
+  ...{ kind: 'cosine', peak: 0.01, floor: 0.1, warmup: 4, steps: 13 },
   ...{ rampFrom: 6, rampFactor: 1.5, rampUntil: 13, restartEvery: 5 },
 };
 
@@ -24,6 +24,14 @@ test('the line goes to the same tenth, and is half-way there in the middle', () 
   expect(learningRate(linear, 3)).toBeCloseTo(0.01, 12);
   expect(learningRate(linear, 6)).toBeCloseTo(0.01 - 0.009 / 4, 12);
   expect(learningRate(linear, 12)).toBeCloseTo(0.001, 12);
+});
+
+test('with a floor of 0 the cosine and the line end at 0', () => {
+  for (const kind of ['cosine', 'linear'] as const) {
+    const toZero: Schedule = { ...PLAIN, kind, floor: 0 };
+    expect(learningRate(toZero, 8)).toBeCloseTo(0.005, 12);
+    expect(learningRate(toZero, 12)).toBe(0);
+  }
 });
 
 test('a constant rate stays at the peak after its warm-up', () => {
@@ -68,4 +76,17 @@ test('restarts go down along the cosine again and again, from the same peak', ()
   rates.forEach((rate, step) => {
     expect(rate).toBeCloseTo(expected[step] ?? Number.NaN, 12);
   });
+});
+
+test('the rate ahead is that of 20 steps later, and near the end that of the last step', () => {
+  const schedules: Schedule[] = [
+    { ...PLAIN, steps: 60 },
+    { ...PLAIN, steps: 60, kind: 'ramp', rampFactor: 1.01 },
+    { ...PLAIN, steps: 60, kind: 'restarts' },
+  ];
+  for (const schedule of schedules) {
+    for (const step of [0, 3, 17, 39])
+      expect(learningRateAhead(schedule, step)).toBe(learningRate(schedule, step + 20));
+    for (const step of [40, 59]) expect(learningRateAhead(schedule, step)).toBe(learningRate(schedule, 59));
+  }
 });

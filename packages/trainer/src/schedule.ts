@@ -3,13 +3,14 @@ export const SCHEDULES = ['cosine', 'constant', 'linear', 'ramp', 'restarts'] as
 /** The learning rate over the steps of a run, counted from 0. */
 export interface Schedule {
   /**
-   * After the warm-up: `cosine` decays to a tenth of the peak along half a cosine, `linear` along a line, `constant` does
-   * not decay. `ramp` is `cosine` up to step `rampFrom`, then grows by `rampFactor` every step, to make a run diverge;
+   * After the warm-up: `cosine` decays to the floor along half a cosine, `linear` along a line, `constant` does not decay. `ramp` is `cosine` up to step `rampFrom`, then grows by `rampFactor` every step, to make a run diverge;
    * from step `rampUntil` on it is constant. `restarts` is SGDR (Loshchilov and Hutter, arXiv 1608.03983) with periods of
-   * one length: a cosine from the peak to a tenth of it, repeated.
+   * one length: a cosine from the peak to the floor, repeated.
    */
   kind: (typeof SCHEDULES)[number];
   peak: number;
+  /** The rate that `cosine`, `linear` and `restarts` decay to, as a share of the peak; GPT-3 has a tenth (arXiv 2005.14165). */
+  floor: number;
   /** Steps of linear growth from 0, the last of which has the peak. */
   warmup: number;
   /** Steps of the whole run. */
@@ -22,11 +23,11 @@ export interface Schedule {
   restartEvery: number;
 }
 
-/** The final rate as a share of the peak: a tenth, as in GPT-3 (arXiv 2005.14165, appendix B). */
-const FLOOR = 0.1;
+/** How many steps later a planned rate is used. */
+const STEPS_AHEAD = 20;
 
 export function learningRate(schedule: Schedule, step: number): number {
-  const { kind, peak, warmup, steps, rampFrom, rampFactor, rampUntil, restartEvery } = schedule;
+  const { kind, peak, floor, warmup, steps, rampFrom, rampFactor, rampUntil, restartEvery } = schedule;
   if (kind === 'ramp') {
     const grown = Math.max(0, Math.min(step, rampUntil) - rampFrom);
     return learningRate({ ...schedule, kind: 'cosine' }, Math.min(step, rampFrom)) * rampFactor ** grown;
@@ -37,7 +38,12 @@ export function learningRate(schedule: Schedule, step: number): number {
     return learningRate(period, (step - warmup) % restartEvery);
   }
   const progress = (step - warmup) / Math.max(1, steps - 1 - warmup); // 0 at the end of the warm-up, 1 at the last step
-  return peak * (FLOOR + (1 - FLOOR) * LEFT[kind](progress));
+  return peak * (floor + (1 - floor) * LEFT[kind](progress));
+}
+
+/** The rate planned for {@link STEPS_AHEAD} steps after a step; near the end of the run, that of its last step. */
+export function learningRateAhead(schedule: Schedule, step: number): number {
+  return learningRate(schedule, Math.min(step + STEPS_AHEAD, schedule.steps - 1));
 }
 
 /** The remaining share of the way from the floor to the peak, 1 at progress 0. */

@@ -19,6 +19,7 @@ const TINY: TrainConfig = {
   schedule: {
     kind: 'cosine',
     peak: 0.01,
+    floor: 0.1,
     warmup: 5,
     steps: 20,
     rampFrom: 0,
@@ -50,11 +51,13 @@ interface RunOptions {
   signal?: AbortSignal;
   watch?: (step: TrainedStep) => void;
   intervals?: Intervals;
+  /** Of the schedule's learning rate. */
+  lrFactor?: number;
 }
 
 async function run(config: TrainConfig, options: RunOptions = {}, given: Model | null = null): Promise<Trained> {
   const model = given ?? new Model(config.model, config.seed);
-  const { signal = new AbortController().signal, watch, intervals = EVERY_STEP } = options;
+  const { signal = new AbortController().signal, watch, intervals = EVERY_STEP, lrFactor = 1 } = options;
   const { batch, microBatches } = config;
   const optimizer = createOptimizer(model.layers, config.optimizer);
   const heldOut = await evaluationBatches(corpus.heldOut, 3, 2, config.model.context);
@@ -67,7 +70,10 @@ async function run(config: TrainConfig, options: RunOptions = {}, given: Model |
     watch?.(step);
   };
   const text = corpus.training;
-  const outcome = await train({ config, model, optimizer, instruments, text, signal, from: 0, report, now: () => 0 });
+  const outcome = await train({
+    ...{ config, model, optimizer, instruments, text, signal, from: 0, report, now: () => 0 },
+    beforeStep: async () => lrFactor,
+  });
   optimizer.dispose();
   if (!given) model.dispose();
   return { outcome, steps };
@@ -141,11 +147,14 @@ test('a step has every measurement, of each layer where it is by layer', async (
     [1, 192],
     [2, 288],
   ]); // 3 · 2 · 16 a step
-  for (const { tevMean, tevStd, tevQuantiles, gradVar, layerGradVar, layerOutVar, gradNorm, lr, custom } of steps) {
+  for (const each of steps) {
+    const { tevMean, tevStd, tevQuantiles, gradVar, layerGradVar, layerOutVar, gradNorm, lr, custom } = each;
+    const { lrAhead, updateShare, updateRms, attentionLogitMax } = each;
     expect(tevQuantiles).toHaveLength(9);
     expect(layerGradVar).toHaveLength(4); // embedding, two blocks, head
     expect(layerOutVar).toHaveLength(4);
-    const scalars = [tevMean, tevStd, gradVar, gradNorm, lr, custom?.evalLoss, custom?.memoryBytes];
+    const measured = [tevMean, tevStd, gradVar, gradNorm, updateShare, updateRms, attentionLogitMax];
+    const scalars = [...measured, lr, lrAhead, custom?.evalLoss, custom?.memoryBytes];
     const arrays = [tevQuantiles, layerGradVar, layerOutVar].flatMap((values) => Array.from(values ?? []));
     for (const value of [...scalars, ...arrays]) expect(value).toBeGreaterThan(0);
     expect(custom?.evalPerplexity).toBeCloseTo(Math.exp(custom?.evalLoss ?? 0), 9);
@@ -197,7 +206,7 @@ test('each instrument keeps to its own interval, evaluation comes at the last st
   expect(at(({ tevMean }) => tevMean)).toEqual([0, 2, 4]);
   expect(at(({ gradVar }) => gradVar)).toEqual([0, 3]);
   expect(at(({ layerOutVar }) => layerOutVar)).toEqual([]);
-  expect(at(({ custom }) => custom?.attentionLogitMax)).toEqual([]);
+  expect(at(({ attentionLogitMax }) => attentionLogitMax)).toEqual([]);
   expect(at(({ custom }) => custom?.evalLoss)).toEqual([0, 4, 5]);
   expect(losses(sparse)).toEqual(losses(await run({ ...TINY, steps: 6 })));
 });
@@ -209,6 +218,7 @@ test('a loss that is not finite is reported, and ends the run as failed', async 
   expect(last?.loss).not.toSatisfy(Number.isFinite);
   expect(steps.slice(0, -1).every(({ loss }) => Number.isFinite(loss))).toBe(true);
   expect(steps.length).toBeLessThan(TINY.steps);
+  expect(steps.map(({ updateShare }) => updateShare !== undefined)).toEqual(steps.map((step) => step !== last));
   expect(outcome).toEqual({ status: 'failed', reason: `loss is not finite at step ${last?.step}`, steps: last?.step });
 });
 
@@ -249,6 +259,13 @@ test('with sgd, the first update is the clipped gradient times the learning rate
   const free = await moved(0);
   expect(free.distance / free.gradNorm).toBeCloseTo(1, 3);
   expect((await moved(0.01)).distance).toBeCloseTo(0.01, 5);
+});
+
+test('a factor of the learning rate is a factor of the planned rate too', async () => {
+  await chooseBackend('wasm');
+  const { steps } = await run({ ...TINY, steps: 3 });
+  const { steps: reduced } = await run({ ...TINY, steps: 3 }, { lrFactor: 0.25 });
+  expect(reduced.map(({ lrAhead }) => lrAhead)).toEqual(steps.map(({ lrAhead }) => lrAhead * 0.25));
 });
 
 test('clipping bounds the update, and the reported norm is the one before it', async () => {

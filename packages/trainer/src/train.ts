@@ -8,13 +8,14 @@ import type { Instruments } from './instruments.ts';
 import type { Batch, Model } from './model.ts';
 import type { Optimizer } from './optimizer.ts';
 import { randomStream, STREAMS } from './random.ts';
-import { learningRate } from './schedule.ts';
+import { learningRate, learningRateAhead } from './schedule.ts';
 
-/** One step. Everything is measured on the weights before the step's update. */
+/** One step. Everything is measured on the weights before the step's update, but for what the update did to them. */
 export interface TrainedStep extends StepInput {
   loss: number;
   gradNorm: number;
   lr: number;
+  lrAhead: number;
   /** Processed since the start of the run. */
   tokens: number;
 }
@@ -38,7 +39,10 @@ export interface Training {
   from: number;
   /** Called before each step with the number of steps done; resolves to the factor of the schedule's learning rate. */
   beforeStep?: (steps: number) => Promise<number>;
-  /** Called with every step; one whose loss or gradient is not finite is reported too, and is the last. */
+  /**
+   * Called with every step after its update; one whose loss or gradient is not finite has none, is reported too, and is
+   * the last.
+   */
   report: (step: TrainedStep) => void;
   /** Called before each update, when loss and gradient are finite, with the number of steps done. */
   onFinite?: (steps: number) => Promise<void>;
@@ -65,25 +69,28 @@ export async function train(training: Training): Promise<Outcome> {
       memoryBytes: process.memoryUsage.rss(),
     };
     before = after;
-    report({
+    const measured = {
       step,
       loss,
       gradNorm,
       lr,
+      lrAhead: lrFactor * learningRateAhead(schedule, step),
       tokens: (step + 1) * tokensPerStep,
       ...readings,
       custom: { ...custom, ...speed },
-    });
+    };
     const infinite = Object.entries({ loss, 'gradient norm': gradNorm }).find(([, value]) => !Number.isFinite(value));
     if (infinite) {
       tf.dispose(sums);
+      report(measured);
       return { status: 'failed', reason: `${infinite[0]} is not finite at step ${step}`, steps: step };
     }
     await onFinite?.(step);
     const gradients = scaled(sums, clipFactor(gradNorm, clip) / microBatches);
-    optimizer.update(gradients, lr, step);
+    const update = await optimizer.update(gradients, lr, step);
     tf.dispose(gradients);
     model.updateSpectralNorms();
+    report({ ...measured, ...update });
     await setImmediate(); // the computation blocks: sockets and signals are handled here
   }
   return { status: 'finished', steps };

@@ -237,6 +237,8 @@ class Run:
         embedding: Any = None,
         layer_outputs: bool = False,
         attention_logits: bool = False,
+        updates: bool = False,
+        scheduler: Any = None,
     ) -> None:
         """Measures the model: TEV, the gradient's norm and its variance, by layer too. Needs PyTorch 2.6 or later.
 
@@ -253,6 +255,9 @@ class Run:
             embedding: its module or name, where it cannot be found.
             layer_outputs: measure the variance of each block's output too, with forward hooks.
             attention_logits: measure the largest attention logit of each block too, as `attentionLogitMax`.
+            updates: measure how large each update is too, as `updateShare` and, of AdamW, `updateRms`, by a copy of the
+                parameters that train.
+            scheduler: that of the optimizer, or several, for the rate that it plans for 20 steps later, `lrAhead`.
         """
         if self.mode == "disabled":
             return
@@ -271,6 +276,8 @@ class Run:
                 embedding=embedding,
                 layer_outputs=layer_outputs,
                 attention_logits=attention_logits,
+                updates=updates,
+                scheduler=scheduler,
             )
             self._open()
         except Exception as error:

@@ -80,7 +80,7 @@ def test_every_step_has_its_true_loss_and_the_unclipped_gradient(server: Server,
     trainer(watching, args).train()
     run = watching.run
     assert run is not None
-    history = server.history(run.id, "loss", "lr", "gradNorm", "gradVar", "tevMean", "custom:eval/loss")
+    history = server.history(run.id, "loss", "lr", "lrAhead", "gradNorm", "gradVar", "tevMean", "custom:eval/loss")
     assert list(history) == [1, 2, 3, 4, 5, 6]
     rows = [Gpt2Data()[at] for at in range(4 * MICRO_BATCHES)]
     tokens, labels = (torch.stack([row[name] for row in rows]) for name in ("input_ids", "labels"))
@@ -98,6 +98,7 @@ def test_every_step_has_its_true_loss_and_the_unclipped_gradient(server: Server,
     assert history[1]["gradNorm"] == pytest.approx(norm, rel=1e-4)
     assert all(row["gradVar"] > 0 and row["tevMean"] > 0 for row in history.values())
     assert [row["lr"] for row in history.values()] == pytest.approx([1e-2 * (6 - at) / 6 for at in range(6)])
+    assert [row["lrAhead"] for row in history.values()] == [None, None, 0, 0, 0, 0]  # a line that ends after 6 steps
     assert [step for step, row in history.items() if row["custom:eval/loss"]] == [3, 6]
     about = server.run(run.id)
     assert about["status"] == "finished"

@@ -34,15 +34,20 @@ LR = 0.05
 
 Backward = Callable[[torch.Tensor, bool], None]
 
+MAKERS: dict[str, Callable[[nn.Module], torch.optim.Optimizer]] = {
+    "sgd": lambda model: torch.optim.SGD(model.parameters(), lr=LR),
+    "adamw": lambda model: torch.optim.AdamW(model.parameters(), lr=LR),
+}
+
 
 class Case:
     """Trains a model, and keeps what rank 0 and the others measured."""
 
-    def __init__(self, watched: nn.Module, called: nn.Module, **options: Any) -> None:
+    def __init__(self, watched: nn.Module, called: nn.Module, optimizer: str = "sgd", **options: Any) -> None:
         self.model = called
         self.warnings: list[str] = []
-        self.optimizer = torch.optim.SGD(called.parameters(), lr=LR)
-        self.watch = Watch(watched, self.optimizer, warn=self.warnings.append, **options)
+        self.optimizer = MAKERS[optimizer](called)
+        self.watch = Watch(watched, self.optimizer, warn=self.warnings.append, updates=True, **options)
 
     def train(self, backward: Backward | None = None) -> dict[str, Any]:
         run = backward or (lambda loss, last: loss.backward())
@@ -81,6 +86,11 @@ def ddp_case(bucket_view: bool, inner: bool, no_sync: bool) -> dict[str, Any]:
     return case.train()
 
 
+def ddp_adamw() -> dict[str, Any]:
+    parallel = DistributedDataParallel(Model())
+    return Case(parallel, parallel, "adamw").train()
+
+
 def ddp_never_synced() -> dict[str, Any]:
     parallel = DistributedDataParallel(Model())
     case = Case(parallel, parallel)
@@ -98,7 +108,11 @@ def one_rank_that_watches() -> dict[str, Any]:
 
 
 def fsdp_case(
-    vocabulary: int, accumulate_unsharded: bool = False, bf16: bool = False, blocks: bool = True
+    vocabulary: int,
+    accumulate_unsharded: bool = False,
+    bf16: bool = False,
+    blocks: bool = True,
+    optimizer: str = "sgd",
 ) -> dict[str, Any]:
     model = Model(vocabulary=vocabulary)
     policy = (
@@ -107,7 +121,7 @@ def fsdp_case(
     for block in model.blocks if blocks else []:
         fully_shard(block, mp_policy=policy)
     fully_shard(model, mp_policy=policy)
-    case = Case(model, model)
+    case = Case(model, model, optimizer)
     if accumulate_unsharded:
         case.before = model.set_requires_gradient_sync  # type: ignore[method-assign]
     result = case.train()
@@ -130,7 +144,7 @@ def fsdp_divide_factor() -> dict[str, Any]:
 def sharded_afterwards() -> dict[str, Any]:
     model = Model()
     warnings: list[str] = []
-    watch = Watch(model, warn=warnings.append)
+    watch = Watch(model, warn=warnings.append, updates=True)
     fully_shard(model)
     case = Case(model, model)
     case.watch.close()
@@ -288,6 +302,8 @@ CASES: dict[str, Callable[[], dict[str, Any]]] = {
     "fsdp, unsharded accumulation": lambda: fsdp_case(37, accumulate_unsharded=True),
     "fsdp, bf16": lambda: fsdp_case(38, bf16=True),
     "fsdp, divide factor": fsdp_divide_factor,
+    "fsdp, adamw": lambda: fsdp_case(37, optimizer="adamw"),
+    "ddp, adamw": ddp_adamw,
     "fsdp, empty shard": lambda: fsdp_case(9),  # 3, 3, 3 and 0 rows
     "fsdp, hybrid": hybrid_sharding,
     "sharded afterwards": sharded_afterwards,

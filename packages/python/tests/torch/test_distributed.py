@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("torch.nn", reason="PyTorch is not installed: nothing of evenkeel.torch is tested")
 
 import torch
-from ranks import ACCUMULATION, CASES, LR, STEPS, seed_of
+from ranks import ACCUMULATION, CASES, LR, MAKERS, STEPS, seed_of
 from training import Model, micro_batch, reference_gradients, reference_tev
 
 from evenkeel.torch import Watch
@@ -53,11 +53,13 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return run_ranks(4, OF_FOUR, tmp_path_factory.mktemp("four"))
 
 
-def train_alone(size: int, **model_options: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def train_alone(
+    size: int, maker: str = "sgd", **model_options: Any
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What one process measures that accumulates the micro-batches of all ranks, and the references of each step."""
     model = Model(**model_options)
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR)
-    watch = Watch(model, optimizer)
+    optimizer = MAKERS[maker](model)
+    watch = Watch(model, optimizer, updates=True)
     references = []
     for step in range(STEPS):
         seeds = [seed_of(step, at, rank) for at in range(ACCUMULATION) for rank in range(size)]
@@ -111,6 +113,14 @@ def test_two_processes_measure_what_one_does(two: list[dict[str, Any]], case: st
         expect_close(fields, other, rel=1e-6)
         expect_close(fields, reference, rel=1e-5)
     assert two[0][case]["warnings"] == two[1][case]["warnings"] == []
+
+
+@pytest.mark.parametrize("case", ["fsdp, adamw", "ddp, adamw"])
+def test_two_processes_measure_the_updates_that_one_does(two: list[dict[str, Any]], case: str) -> None:
+    alone, _ = train_alone(2, "adamw")
+    for fields, other in zip(fields_of(two, case), alone):
+        for name in ("updateShare", "updateRms"):
+            assert fields[name] == pytest.approx(other[name], rel=1e-4), name
 
 
 @pytest.mark.parametrize(("case", "vocabulary"), [("fsdp, empty shard", 9), ("fsdp, hybrid", 37)])
@@ -178,7 +188,7 @@ def test_gradients_that_are_never_synced_are_absent_and_named(two: list[dict[str
 def test_a_rank_that_watches_alone_waits_for_no_other(two: list[dict[str, Any]]) -> None:
     [(_, first), _] = two[0]["one rank watches"]["measured"]
     assert "tevMean" in first
-    assert not {"gradVar", "gradNorm"} & first.keys()
+    assert not {"gradVar", "gradNorm", "updateShare"} & first.keys()
     assert "every rank must watch the same model" in two[0]["one rank watches"]["warnings"][0]
 
 
@@ -187,7 +197,7 @@ def test_a_model_that_is_sharded_after_the_watch_began(two: list[dict[str, Any]]
     alone, _ = train_alone(2)
     first, second = fields_of(two, "sharded afterwards")
     assert first["tevMean"] == pytest.approx(alone[0]["tevMean"], rel=1e-6)
-    assert not {"gradVar", "gradNorm"} & first.keys()
+    assert not {"gradVar", "gradNorm", "updateShare"} & first.keys()
     expect_close(second, alone[1], rel=1e-6)
 
 

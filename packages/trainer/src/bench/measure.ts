@@ -38,7 +38,7 @@ export async function measure(wanted: BackendName, workload: Workload): Promise<
     await watch.time(async () => {
       const { loss, gradients } = lossAndGradients(model, batch);
       await loss.data();
-      optimizer.update(gradients, 1e-3, step);
+      await optimizer.update(gradients, 1e-3, step);
       await settled(model);
       tf.dispose([loss, gradients]);
     });

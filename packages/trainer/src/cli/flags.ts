@@ -126,6 +126,10 @@ const trainingFlags = group('Training:', {
   lr: flag(positive.default(4e-3), { value: '<rate>', help: 'peak learning rate' }),
   warmup: flag(int32(0).default(60), { value: '<steps>', help: 'steps until the peak' }),
   schedule: flag(z.enum(SCHEDULES).default('cosine'), { value: '<name>', help: 'learning rate schedule' }),
+  floor: flag(z.number().min(0).max(1).default(0.1), {
+    value: '<share>',
+    help: 'cosine, linear, restarts: the rate that they decay to, as a share of the peak',
+  }),
   rampFrom: flag(int32(0).default(120), { value: '<step>', help: 'ramp: the step from which the rate grows' }),
   rampFactor: flag(positive.default(1.03), { value: '<factor>', help: 'ramp: growth of the rate per step' }),
   rampUntil: flag(int32(0).optional(), {

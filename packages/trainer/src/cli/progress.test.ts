@@ -4,7 +4,7 @@ import { Progress } from './progress.ts';
 
 const step = (at: number): TrainedStep => ({
   ...{ step: at, loss: 2.5, tevMean: 0.0625, tevStd: 0, tevQuantiles: [], lr: 0.01, tokens: (at + 1) * 100 },
-  ...{ gradVar: null, layerGradVar: null, gradNorm: 1 },
+  ...{ gradVar: null, layerGradVar: null, gradNorm: 1, lrAhead: 0.01 },
 });
 
 /** What is printed of 11 steps of 300 that take a second each. */

@@ -28,12 +28,12 @@ export function omit(settings: Record<string, unknown>, names: readonly string[]
 /** The config of resolved flags, for a vocabulary of this size. */
 export function toConfig(flags: TrainFlags, vocabulary: number): TrainConfig {
   const { layers, heads, dim, context, tie, attention, norm } = flags as Required<TrainFlags>;
-  const { steps, batch, microBatches, clip, seed, schedule: kind, lr: peak, warmup } = flags;
+  const { steps, batch, microBatches, clip, seed, schedule: kind, lr: peak, floor, warmup } = flags;
   const { rampFrom, rampFactor, rampUntil = steps, restartEvery } = flags;
   return {
     model: { layers, heads, dim, context, vocabulary, tie, attention, rank: flags.rank ?? null, norm },
     optimizer: optimizerOf(flags),
-    schedule: { kind, peak, warmup, steps, rampFrom, rampFactor, rampUntil, restartEvery },
+    schedule: { kind, peak, floor, warmup, steps, rampFrom, rampFactor, rampUntil, restartEvery },
     steps,
     batch,
     microBatches,

@@ -182,7 +182,8 @@ class EvenkeelCallback(Callback):  # type: ignore[misc,unused-ignore]
         self._step = trainer.global_step
         self._losses = []
         if self._watches:
-            run.watch(pl_module, list(trainer.optimizers), **self._watching)
+            schedulers = [each.scheduler for each in trainer.lr_scheduler_configs if each.interval == "step"]
+            run.watch(pl_module, list(trainer.optimizers), scheduler=schedulers, **self._watching)
         self._commands = Commands(run, list(trainer.optimizers), lambda: self._save(trainer))
         self._commands.load_state_dict(self._kept)
         if _stops_late(trainer):

@@ -88,12 +88,14 @@ class EvenkeelCallback(TrainerCallback):
     def _begin(self, state: TrainerState, model: Any, optimizer: Any, kept: dict[str, Any]) -> None:
         run = self.run
         assert run is not None
+        trainer = _calling_trainer()
         if self._watches:
-            run.watch(model, optimizer, **self._watching)
+            # callbacks are given the scheduler that the Trainer was made with, and not the one that it makes
+            scheduler = getattr(trainer, "lr_scheduler", None)
+            run.watch(model, optimizer, scheduler=scheduler, **self._watching)
         self._commands = Commands(run, optimizer)
         self._commands.load_state_dict(kept)
         _keep(state, self._commands)
-        trainer = _calling_trainer()
         if trainer is None:
             warn("no loss is logged: this callback is called by none of transformers' Trainers")
         else:

@@ -1,5 +1,6 @@
 """Measurements of a PyTorch model while it trains: TEV, gradient variance and norm. Needs PyTorch 2.6 or later."""
 
-from .watch import Watch, inner_optimizer
+from .model import inner_optimizer
+from .watch import Watch
 
 __all__ = ["Watch", "inner_optimizer"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 MAX_LAYERS = 512  # of a run, see packages/protocol
 EMBEDDING_NAMES = frozenset(
@@ -29,6 +30,15 @@ def unwrap(model: nn.Module) -> nn.Module:
         if not isinstance(inner, nn.Module):
             return model
         model = inner
+
+
+def inner_optimizer(optimizer: Any) -> Optimizer:
+    """The optimizer inside wrappers, such as Accelerate's, which have the method for hooks but not the hooks."""
+    while isinstance(getattr(optimizer, "optimizer", None), Optimizer):
+        optimizer = optimizer.optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer: must be a torch.optim.Optimizer, not {type(optimizer).__name__}")
+    return optimizer
 
 
 def find_embedding(model: nn.Module, given: str | nn.Module | None = None) -> nn.Module:

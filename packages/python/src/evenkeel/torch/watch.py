@@ -21,9 +21,11 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from . import distributed
 from .attention import AttentionMeter
 from .gradients import GradientMeter, GradientStatistics, Weight, after_backward, backward_pass, is_dtensor
-from .model import UnmeasurableError, embedding_weight, find_embedding, find_layers, unwrap
+from .model import UnmeasurableError, embedding_weight, find_embedding, find_layers, inner_optimizer, unwrap
 from .outputs import OutputMeter
+from .schedules import RateAhead
 from .tev import SUMMARY_SIZE, ShardedRows, limited, row_deviations, summary, wide
+from .updates import UpdateMeter
 
 MAX_PENDING = 4096
 """Measurements that nobody takes: the oldest go."""
@@ -36,8 +38,8 @@ _instances = itertools.count()
 
 T = TypeVar("T")
 GradVariance = Union[Literal["auto", "exact"], bool]
-PassMeter = Union[OutputMeter, AttentionMeter]
-"""What measures forward passes."""
+ExtraMeter = Union[OutputMeter, AttentionMeter, UpdateMeter]
+"""What is measured only where it is asked for."""
 
 
 @dataclass
@@ -48,7 +50,7 @@ class _Pending:
     fields: dict[str, Any]
     numbers: torch.Tensor | None = None
     statistics: Callable[[list[float]], GradientStatistics] | None = None
-    passes: list[PassMeter] = field(default_factory=list)
+    extras: list[ExtraMeter] = field(default_factory=list)
 
 
 class Watch:
@@ -64,7 +66,9 @@ class Watch:
     `vocab_size`: rows of the embedding that are tokens; the rest is padding. `embedding`: its module or name, where it
     cannot be found. `layer_outputs`: measure `layerOutVar` too, with forward hooks on the blocks, which torch.compile
     traces where it compiles the whole model. `attention_logits`: measure the largest attention logit of each block, see
-    `evenkeel.torch.attention`. `warn` receives each cause once, and at `close` how often it occurred.
+    `evenkeel.torch.attention`. `updates`: measure `updateShare`, and `updateRms` of AdamW, by a copy of the parameters
+    that train. `scheduler`: that of the optimizer, or several, for `lrAhead`. `warn` receives each cause once, and at
+    `close` how often it occurred.
     Raises ValueError where an argument is wrong. Afterwards nothing raises: what cannot be measured is absent.
     """
 
@@ -85,6 +89,8 @@ class Watch:
         embedding: str | nn.Module | None = None,
         layer_outputs: bool = False,
         attention_logits: bool = False,
+        updates: bool = False,
+        scheduler: Any = None,
     ) -> None:
         _check(every, grad_variance, vocab_size)
         self.steps = 0
@@ -100,10 +106,14 @@ class Watch:
         self._given = embedding
         self._layer_outputs = layer_outputs
         self._attention_logits = attention_logits
-        self._passes: list[PassMeter] = []
+        self._updates = updates
+        self._extras: list[ExtraMeter] = []
         self._meter: GradientMeter | None = None
         self._stepping: list[Optimizer] = []  # the outermost first
         self._begin()
+        schedulers = scheduler if isinstance(scheduler, (list, tuple)) else [] if scheduler is None else [scheduler]
+        plans = [self._attempt(partial(RateAhead, each, self._model)) for each in schedulers]
+        self._plans = [plan for plan in plans if plan is not None]
         self._handles = list(self._put_hooks(optimizer))
 
     def weigh(self, weight: Weight) -> None:
@@ -148,25 +158,26 @@ class Watch:
         layers = find_layers(self._model)
         self.layers = layers.names
         self._close_meters()
-        makers: list[tuple[bool, Callable[[], PassMeter]]] = [
+        makers: list[tuple[bool, Callable[[], ExtraMeter]]] = [
             (self._layer_outputs, lambda: OutputMeter(self._model, layers, fail=self._report_error)),
             (self._attention_logits, lambda: AttentionMeter(layers, fail=self._report_error)),
+            (self._updates, lambda: UpdateMeter(list(itertools.compress(self._parameters, self._trainable)))),
         ]
         made = [self._attempt(make) for is_wanted, make in makers if is_wanted]
-        self._passes = [meter for meter in made if meter is not None]
+        self._extras = [meter for meter in made if meter is not None]
         if self._grad_variance and any(self._trainable):
             exact = self._grad_variance == "exact"
             self._meter = GradientMeter(self._model, layers, exact=exact, fail=self._report_error)
         self._activate()
 
-    def _meters(self) -> list[GradientMeter | PassMeter]:
-        return [*self._passes, *([] if self._meter is None else [self._meter])]
+    def _meters(self) -> list[GradientMeter | ExtraMeter]:
+        return [*self._extras, *([] if self._meter is None else [self._meter])]
 
     def _close_meters(self) -> None:
         for meter in self._meters():
             meter.close()
         self._meter = None
-        self._passes = []
+        self._extras = []
 
     def _activate(self) -> None:
         for meter in self._meters():
@@ -212,7 +223,14 @@ class Watch:
 
     def _before_step(self, optimizer: Optimizer, *_: Any) -> None:
         self._leave_step(optimizer)  # where its last step raised
+        is_outermost = not any(self._owns(outer) for outer in self._stepping)
         self._stepping.append(optimizer)
+        if is_outermost and self._is_due and self._owns(optimizer):
+            for meter in self._update_meters():
+                self._attempt(partial(meter.before_step, optimizer))
+
+    def _update_meters(self) -> list[UpdateMeter]:
+        return [meter for meter in self._extras if isinstance(meter, UpdateMeter)]
 
     def _leave_step(self, optimizer: Optimizer) -> None:
         """The optimizer is in no step any more, nor is what it called."""
@@ -258,22 +276,37 @@ class Watch:
             return
         is_due = self._is_due
         self.steps += 1
-        pending = _Pending(self.steps, _learning_rate(optimizer))
+        rate = _learning_rate(optimizer)
+        pending = _Pending(self.steps, {**rate, **self._rate_ahead(optimizer, rate)})
         self._pending.append(pending)
         if not is_due:
             return
+        for meter in self._update_meters():
+            self._attempt(partial(meter.after_step, optimizer))
         pending.numbers = self._measure(_scale())
         if self._meter is not None:
             pending.statistics = partial(self._meter.statistics, ranks=distributed.world_size())
-        pending.passes = self._passes
+        pending.extras = self._extras
+
+    def _rate_ahead(self, optimizer: Optimizer, rate: dict[str, Any]) -> dict[str, Any]:
+        plans = [plan for plan in self._plans if plan.optimizer is optimizer]
+        if len(plans) != 1 or not rate:
+            return {}
+        try:
+            ahead = plans[0].after_step(rate["lr"])
+        except Exception as error:
+            self._plans.remove(plans[0])
+            self._report_error(error)
+            return {}
+        return {} if ahead is None else {"lrAhead": ahead}
 
     def _measure(self, scale: torch.Tensor | None) -> torch.Tensor | None:
-        """TEV's summary and coverage, then sums over ranks of gradients and passes; zeros where one is absent."""
+        """TEV's summary and coverage, then sums over ranks of gradients and extras; zeros where one is absent."""
         weight = self._weight()
         sharded = self._attempt(lambda: ShardedRows(weight)) if weight is not None and is_dtensor(weight) else None
         device = _device(weight if weight is not None else self._parameters[0])
         own = self._gradient_part(scale, device)
-        parts = [torch.cat([own, *(meter.local(device) for meter in self._passes)])]
+        parts = [torch.cat([own, *(meter.local(device) for meter in self._extras)])]
         if sharded is not None:
             part = self._attempt(sharded.local)
             parts.append(sharded.empty() if part is None else part)
@@ -324,7 +357,7 @@ class Watch:
         if not numbers:
             return {}
         tev, coverage, rest = numbers[:SUMMARY_SIZE], numbers[SUMMARY_SIZE], numbers[SUMMARY_SIZE + 1 :]
-        start = len(rest) - sum(meter.size for meter in pending.passes)
+        start = len(rest) - sum(meter.size for meter in pending.extras)
         gradients, seen = rest[:start], iter(rest[start:])
         fields: dict[str, Any] = {}
         if coverage >= 1 and math.isclose(coverage, round(coverage)):
@@ -336,7 +369,7 @@ class Watch:
             fields.update(statistics.fields())
             if statistics.why is not None:
                 self._report(statistics.why)
-        for meter in pending.passes:
+        for meter in pending.extras:
             part = list(itertools.islice(seen, meter.size))
             fields.update(self._attempt(partial(meter.fields, part)) or {})
         return fields
@@ -372,15 +405,6 @@ def _check(every: int, grad_variance: GradVariance, vocab_size: int | None) -> N
 
 def _warn(text: str) -> None:
     warnings.warn(f"evenkeel: {text}", RuntimeWarning, stacklevel=2)
-
-
-def inner_optimizer(optimizer: Any) -> Optimizer:
-    """The optimizer inside wrappers, such as Accelerate's, which have the method for hooks but not the hooks."""
-    while isinstance(getattr(optimizer, "optimizer", None), Optimizer):
-        optimizer = optimizer.optimizer
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(f"optimizer: must be a torch.optim.Optimizer, not {type(optimizer).__name__}")
-    return optimizer
 
 
 def _learning_rate(optimizer: Optimizer) -> dict[str, Any]:
