@@ -20,7 +20,13 @@ export {
   STEP_RULE_NAMES,
   type StepRuleName,
 } from './rules/rules.ts';
-export { DEFAULT_RULE_SETTINGS, disabledRules, type RuleSettings, ruleSettings } from './rules/settings.ts';
+export {
+  DEFAULT_RULE_SETTINGS,
+  disabledRules,
+  knownSettings,
+  type RuleSettings,
+  ruleSettings,
+} from './rules/settings.ts';
 export { tevGrowthBy } from './rules/tev-growth.ts';
 export { SIGNAL_NAMES, type SignalName, type Signals } from './signals.ts';
 export { mean, median, spread, upperMedian } from './statistics.ts';

@@ -12,8 +12,7 @@ const learning = (change: (loss: number, at: number) => number = (loss) => loss)
   Array.from({ length: 200 }, (_, at) => change(6 - 3 * Math.min(1, at / 100), at));
 
 /** A rise by some nats for so many steps. */
-const wave = (nats: number, steps = 20) =>
-  learning((loss, at) => (at >= 120 && at < 120 + steps ? loss + nats : loss));
+const wave = (nats: number, steps = 20) => learning((loss, at) => (at >= 120 && at < 120 + steps ? loss + nats : loss));
 
 test('a run that learns is healthy, also with some bad batches or a small rise', () => {
   expect(label(learning())).toEqual({ verdict: 'healthy', onset: null });

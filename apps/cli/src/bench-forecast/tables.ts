@@ -134,7 +134,10 @@ function coverageTable({ models }: JudgedSet, every: number): string[] {
     percent(held),
     error.toFixed(0),
   ]);
-  return markdownTable([['kind', 'runs with a predicted step', 'onset in the 80 % interval', 'off by, steps'], ...rows]);
+  return markdownTable([
+    ['kind', 'runs with a predicted step', 'onset in the 80 % interval', 'off by, steps'],
+    ...rows,
+  ]);
 }
 
 export function costLine(runs: readonly BenchRun[]): string {

@@ -122,7 +122,11 @@ function leadOf(group: readonly Weighted[]): Lead {
   const total = diverged.reduce((sum, { share }) => sum + share, 0);
   const percentile = (share: number) => {
     let sum = 0;
-    return diverged.find((example) => (sum += example.share) >= share * total - 1e-9)?.lead ?? HORIZON_STEPS;
+    for (const example of diverged) {
+      sum += example.share;
+      if (sum >= share * total - 1e-9) return example.lead; // shares are rounded, and their sum with them
+    }
+    return HORIZON_STEPS;
   };
   return { low: percentile(0.1), middle: percentile(0.5), high: percentile(0.9) };
 }

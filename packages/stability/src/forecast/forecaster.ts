@@ -80,7 +80,7 @@ export class Forecaster {
       margin,
       term,
       growthMargin: grown.value,
-      surgeMargin: surge && surge.value,
+      surgeMargin: surge?.value ?? null,
       risk: level.risk,
       divergenceStep: lead && step + Math.round(lead.middle),
       interval: lead && [step + Math.round(lead.low), step + Math.round(lead.high)],
@@ -164,5 +164,7 @@ function describe({ risk, margin, term, divergenceStep, interval, evidence }: Fo
 function reasons(margin: number, term: Exclude<Term, 'surge'>, evidence: Forecast['evidence']): string[] {
   if (margin < 0) return [`held back since ${WORDS[term][1]}`];
   const known = (['lossRise', 'agreement'] as const).filter((name) => evidence[name] !== undefined);
-  return [...known, ...(evidence.plannedRatio === undefined ? [] : (['planned'] as const))].map((name) => WORDS[name][0]);
+  return [...known, ...(evidence.plannedRatio === undefined ? [] : (['planned'] as const))].map(
+    (name) => WORDS[name][0],
+  );
 }

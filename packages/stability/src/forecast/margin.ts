@@ -30,7 +30,14 @@ const PLANNED = 0.05;
 /** Growth of 0.3 % a step makes no third within 100 steps, whatever its exponent: late in a long run that is large. */
 const RATE = 0.003;
 /** The less is known, the more TEV itself must show. */
-const WITH_GRADIENTS: Limits = { exponent: 1.6, excess: 0.1, rate: RATE, lossRise: 0.05, agreement: 0.05, planned: PLANNED };
+const WITH_GRADIENTS: Limits = {
+  exponent: 1.6,
+  excess: 0.1,
+  rate: RATE,
+  lossRise: 0.05,
+  agreement: 0.05,
+  planned: PLANNED,
+};
 const WITH_LOSS: Limits = { exponent: 2.2, excess: 0.2, rate: RATE, lossRise: -0.1, planned: PLANNED };
 const TEV_ALONE: Limits = { exponent: 2.4, excess: 0.2, rate: RATE, agreement: 0.05, planned: PLANNED };
 

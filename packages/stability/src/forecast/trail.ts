@@ -113,7 +113,12 @@ export class Trail {
       const single: SingleState = [step, logTev, logSpread, excess, agreement, loss, bestLoss, gradVar, lr];
       return count === 1 ? single : [...single, [from, to, count, logStep]];
     });
-    return { first: this.first, starts: this.#starts.map(([step, loss]) => [step, loss]), planned: this.planned, points };
+    return {
+      first: this.first,
+      starts: this.#starts.map(([step, loss]) => [step, loss]),
+      planned: this.planned,
+      points,
+    };
   }
 
   /** Nats that the run has learned: its first losses above its best. Null where no loss is known. */
