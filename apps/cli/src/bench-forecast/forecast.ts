@@ -10,6 +10,7 @@ import {
   type Signals,
   tevGrowthBy,
 } from '@evenkeel/stability';
+import { Failure } from '../failure.ts';
 import { foldsByKind } from './folds.ts';
 import type { BenchRun, RunSet } from './run-set.ts';
 
@@ -21,11 +22,16 @@ export interface JudgedSet extends RunSet {
   models: Models;
 }
 
-/** Runs to which the shipped constants may have been fitted are judged by other models. */
+/**
+ * Runs to which the shipped constants may have been fitted are judged by other models.
+ * @throws Failure where there is nothing to learn those from.
+ */
 export function judged(set: RunSet): JudgedSet {
   if (!set.isLabeled) return { ...set, models: new Map(set.runs.map((run) => [run, undefined])) };
+  const folds = foldsByKind(set.runs);
+  if (folds.length < 2) throw new Failure(`${set.name}: holds runs of one kind, and none to learn from`);
   const models = new Map<BenchRun, ForecastModel>();
-  for (const { train, test } of foldsByKind(set.runs)) {
+  for (const { train, test } of folds) {
     const model = fitForecast(train);
     for (const run of test) models.set(run, model);
   }

@@ -31,6 +31,7 @@ const MARGIN_RANGE = 6;
  * Fits the forecast to labeled runs: the logistic score of a surge, and for levels of the margin the share of runs with
  * onset within {@link HORIZON_STEPS} steps and the percentiles of the steps that were left until onset. A run counts once
  * at each level that it was at, however many steps it stayed.
+ * @throws Error where no run is long enough.
  */
 export function fitForecast(runs: readonly LabeledRun[]): ForecastModel {
   const examples = runs.flatMap((run) => INTERVALS.flatMap((every) => examplesOf(run, every)));
@@ -41,10 +42,13 @@ export function fitForecast(runs: readonly LabeledRun[]): ForecastModel {
     return { ...example, isSurge, margin: Math.max(growth.value, sudden?.value ?? growth.value) };
   });
   const critical = judged.filter(({ isSurge, margin }) => isSurge && margin >= 0);
+  const levels = levelsOf(judged.filter(({ growth }) => knowsLoss(growth)));
+  const levelsOfTev = levelsOf(judged.filter(({ growth }) => !knowsLoss(growth)));
+  if (judged.length === 0) throw new Error('no run is long enough to learn from');
   return {
     surge,
-    levels: levelsOf(judged.filter(({ growth }) => knowsLoss(growth))),
-    levelsOfTev: levelsOf(judged.filter(({ growth }) => !knowsLoss(growth))),
+    levels: levels.length > 0 ? levels : levelsOfTev,
+    levelsOfTev: levelsOfTev.length > 0 ? levelsOfTev : levels,
     surgeLead: leadOf(weighted(critical)),
   };
 }
