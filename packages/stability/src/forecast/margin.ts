@@ -2,7 +2,7 @@ import type { Growth, Surge } from './growth.ts';
 import { logit, type Weights } from './logistic.ts';
 
 /** What must hold, all of it, before growth is called a divergence in the making. */
-export type GrowthTerm = 'exponent' | 'excess' | 'rate' | 'lossRise' | 'agreement' | 'planned';
+type GrowthTerm = 'exponent' | 'excess' | 'rate' | 'lossRise' | 'agreement' | 'planned';
 /** What decides a margin: a term of growth, or the surge by itself. */
 export type Term = GrowthTerm | 'surge';
 
