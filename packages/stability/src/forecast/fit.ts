@@ -21,8 +21,13 @@ interface Example {
   weight: number;
 }
 
-/** The logging intervals that runs are learned at: one at which loss and gradients count, and one at which TEV is alone. */
-const INTERVALS = [1, 10] as const;
+/** How runs are learned: whole, and as of trainers that log seldom, or TEV alone. */
+const LOGS = [
+  { every: 1, isTevAlone: false },
+  { every: 1, isTevAlone: true },
+  { every: 10, isTevAlone: true },
+] as const;
+type Log = (typeof LOGS)[number];
 /** The bounds between which margins count as about the same. */
 const BOUNDS = [-4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 2] as const;
 const MARGIN_RANGE = 6;
@@ -34,7 +39,7 @@ const MARGIN_RANGE = 6;
  * @throws Error where no run is long enough.
  */
 export function fitForecast(runs: readonly LabeledRun[]): ForecastModel {
-  const examples = runs.flatMap((run) => INTERVALS.flatMap((every) => examplesOf(run, every)));
+  const examples = runs.flatMap((run) => LOGS.flatMap((log) => examplesOf(run, log)));
   const surge = fitSurge(examples);
   const judged = examples.map((example) => {
     const [growth, sudden] = [growthMargin(example.growth), surgeMargin(surge, example.growth.surge)];
@@ -53,13 +58,14 @@ export function fitForecast(runs: readonly LabeledRun[]): ForecastModel {
   };
 }
 
-function examplesOf(run: LabeledRun, every: number): Example[] {
+function examplesOf(run: LabeledRun, { every, isTevAlone }: Log): Example[] {
   const trail = new Trail();
   const examples: Example[] = [];
   for (const signals of run.steps) {
     if (signals.step % every !== 0) continue;
     if (run.onset !== null && signals.step >= run.onset) break;
-    const growth = trail.add(signals) ? growthOf(trail) : null;
+    const { step, tevMean, tevStd } = signals;
+    const growth = trail.add(isTevAlone ? { step, tevMean, tevStd } : signals) ? growthOf(trail) : null;
     const lead = run.onset === null ? Number.POSITIVE_INFINITY : run.onset - signals.step;
     if (growth) examples.push({ run, growth, lead, weight: every });
   }
@@ -132,5 +138,5 @@ function leadOf(group: readonly Weighted[]): Lead {
     }
     return HORIZON_STEPS;
   };
-  return { low: percentile(0.1), middle: percentile(0.5), high: percentile(0.9) };
+  return { low: percentile(0.05), middle: percentile(0.5), high: percentile(0.95) };
 }

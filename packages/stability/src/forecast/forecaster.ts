@@ -20,7 +20,7 @@ export interface Forecast {
   risk: number;
   /** Where the run diverges if it does; null while the risk is too low to predict a step. */
   divergenceStep: number | null;
-  /** Of runs that did diverge, eight of ten did so within it. */
+  /** Of runs that did diverge, of kinds that taught nothing, about eight of ten did so within it. */
   interval: readonly [number, number] | null;
   /** Finite numbers by name; those of the learning rate and the gradient only once a divergence is predicted. */
   evidence: Record<string, number>;
