@@ -90,12 +90,12 @@ export function forecastsOf(run: BenchRun, model: ForecastModel | undefined, eve
 
 const BINS = 5;
 
-/** What became of the runs that were at some step told a risk from `from` to `to`; each counts once. */
+/** What became of the runs whose risk was at some step from `from` to `to`; each counts once. */
 export interface Calibration {
   from: number;
   to: number;
   runs: number;
-  /** The mean risk that they were told. */
+  /** The mean risk that was stated for them. */
   risk: number;
   /** The share of their steps at that risk that were followed by onset within the horizon, in the mean over the runs. */
   happened: number;
@@ -108,10 +108,10 @@ export function calibrationOf(models: Models, every: number): Calibration[] {
   for (const [run, model] of models) {
     const forecasts = forecastsOf(run, model, every);
     for (const [at, bin] of bins.entries()) {
-      const told = forecasts.filter(({ risk }) => Math.min(BINS - 1, Math.floor(BINS * risk)) === at);
-      if (told.length === 0) continue;
-      const came = told.filter(({ step }) => run.onset !== null && run.onset - step <= HORIZON_STEPS);
-      bin.push({ risk: mean(told.map(({ risk }) => risk)), happened: came.length / told.length });
+      const stated = forecasts.filter(({ risk }) => Math.min(BINS - 1, Math.floor(BINS * risk)) === at);
+      if (stated.length === 0) continue;
+      const came = stated.filter(({ step }) => run.onset !== null && run.onset - step <= HORIZON_STEPS);
+      bin.push({ risk: mean(stated.map(({ risk }) => risk)), happened: came.length / stated.length });
     }
   }
   return bins.map((runs, at) => {

@@ -19,7 +19,7 @@ interface Reference {
   rate: number;
   lossRise: number;
   agreement: number;
-  /** The least of the margins of growth. */
+  /** The lowest of the margins of growth. */
   growth: number;
   surge: number | null;
   risk: number;
@@ -75,7 +75,8 @@ function referenceGrowth(points: readonly Point[], best: number, planned: number
   const exponent = slope(short.map(({ x, y }) => [x, y]));
   const rate = slope(long.map(({ step, y }) => [step, y]));
   const newest = points.at(-1) as Point;
-  const excess = newest.y - newest.x - points.reduce((least, { x, y }) => Math.min(least, y - x), newest.y - newest.x);
+  const excess =
+    newest.y - newest.x - points.reduce((lowest, { x, y }) => Math.min(lowest, y - x), newest.y - newest.x);
   const losses = long.filter(({ loss }) => !Number.isNaN(loss));
   const isDense = long.length >= 12;
   const knowsLoss = isDense && losses.length >= 2;

@@ -10,7 +10,7 @@ export interface Forecast {
   step: number;
   /** The greater of the margins of growth and of a surge: at 0 and above all that must hold holds. */
   margin: number;
-  /** What decides the margin: of all that must hold what holds by the least, or the surge. */
+  /** What decides the margin: of all that must hold what holds with the lowest margin, or the surge. */
   term: Term;
   /** That of TEV which grows ever faster over tens of steps, as under a learning rate that rises too far. */
   growthMargin: number;
@@ -38,7 +38,7 @@ const MIN_PREDICTED = 0.3;
  * Forecasts divergence from how TEV grows, step by step, in constant time and memory. Steps may be missing, logged at
  * any interval, repeated and rewound, and may lack TEV; the forecast is then the last one.
  *
- * Two margins (margin.ts): that of growth is the least of what must all hold, so that a learning rate which rises for good
+ * Two margins (margin.ts): that of growth is the lowest of all that must hold, so that a learning rate which rises for good
  * reason does not alarm while the loss falls or the micro-batches disagree; that of a surge is of its speed. TEV alone is
  * enough; loss, gradients and a planned learning rate each count where they are known.
  */

@@ -12,7 +12,7 @@ export interface Growth {
   rate: number;
   /**
    * By how much the loss rises in 40 steps, as a share of what has been learned; below 0 it still falls. Null where it
-   * is unknown, or logged too seldom to tell.
+   * is unknown, or logged too seldom.
    */
   lossRise: number | null;
   /**

@@ -9,7 +9,7 @@ export type Term = GrowthTerm | 'surge';
 /** How far a run is above the limit at which it is called critical; below 0 it is not. */
 export interface Margin {
   value: number;
-  /** What holds it back, or where all holds, what holds by the least. */
+  /** What holds it back, or where all holds, what holds with the lowest margin. */
   term: Term;
 }
 
@@ -51,17 +51,17 @@ export function knowsLoss({ lossRise }: Growth): boolean {
   return lossRise !== null;
 }
 
-/** The least margin of the terms that are known; what is unknown neither drives nor holds back. */
+/** the lowest margin of the terms that are known; what is unknown neither drives nor holds back. */
 export function growthMargin(growth: Growth): Margin {
   const limits = limitsOf(growth);
-  let least: Margin = { value: Number.POSITIVE_INFINITY, term: 'exponent' };
+  let lowest: Margin = { value: Number.POSITIVE_INFINITY, term: 'exponent' };
   for (const term of TERMS) {
     const [value, limit] = [growth[term], limits[term]];
     if (value === null || limit === undefined) continue;
     const margin = (value - limit) / UNITS[term];
-    if (margin < least.value) least = { value: margin, term };
+    if (margin < lowest.value) lowest = { value: margin, term };
   }
-  return least;
+  return lowest;
 }
 
 const TERMS = Object.keys(UNITS) as GrowthTerm[];

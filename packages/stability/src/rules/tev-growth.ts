@@ -57,7 +57,7 @@ export function tevGrowthBy(model?: ForecastModel) {
   return stepRule({
     name: 'tev-growth',
     title: 'TEV growth',
-    what: 'The forecast: the loss is about to blow up, by the growth of TEV over 40 steps while the loss no longer falls and micro-batches agree, or by a surge of TEV over 8. The margin is what of all this holds by the least: at 0 everything holds.',
+    what: 'The forecast: the loss is about to blow up, by the growth of TEV over 40 steps while the loss no longer falls and micro-batches agree, or by a surge of TEV over 8. The margin says by how much all this holds: at 0 everything does.',
     formula:
       'margin = the greater of min over what is known of (exponent − 1.6)/0.5, (excess − 0.1)/0.1, (rate − 0.003)/0.001, (loss rise − 0.05)/0.1, (agreement − 0.05)/0.1, (log planned learning rate − 0.05)/0.1, and for a surge the log odds of speed, acceleration, spread / 0.81',
     source:
