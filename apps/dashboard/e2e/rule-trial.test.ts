@@ -92,11 +92,11 @@ describeInBrowser('rules tried on past runs', {}, (dashboard) => {
     await page.getByRole('button', { name: 'Try on past runs' }).click();
     const growth = page.getByRole('group', { name: 'tev-growth' });
     await growth.getByText('would have alerted in none of 5 runs').waitFor();
-    await growth.getByLabel('Growth: critical from').fill('0.2');
+    await growth.getByLabel('Critical from').fill('-0.9');
     await page.getByText('The settings have changed since').waitFor();
     await expect.poll(() => growth.getByText('would have alerted').count()).toBe(0);
     await page.getByRole('button', { name: 'Try on past runs' }).click();
-    await page.getByText('Not tried: tev-growth.critical must not be below').waitFor();
+    await page.getByText('Not tried: tev-growth.criticalMargin must not be below').waitFor();
     await page.close();
   });
 });

@@ -92,15 +92,15 @@ describeInBrowser('rules and commands', {}, (dashboard) => {
     const growth = page.getByRole('group', { name: 'tev-growth' });
     const save = page.getByRole('button', { name: 'Save' });
     expect(await save.isDisabled()).toBe(true);
-    await growth.getByLabel('Growth: critical from').fill('0.2');
+    await growth.getByLabel('Critical from').fill('-0.9');
     await save.click();
-    await page.getByText('Not saved: tev-growth.critical must not be below').waitFor();
-    await growth.getByLabel('Growth: critical from').fill('0.9');
+    await page.getByText('Not saved: tev-growth.criticalMargin must not be below').waitFor();
+    await growth.getByLabel('Critical from').fill('0.9');
     await page.getByLabel('non-finite is on').uncheck({ force: true });
     await save.click();
     await page.getByText('Saved', { exact: true }).waitFor();
     await page.reload();
-    await expect.poll(() => growth.getByLabel('Growth: critical from').inputValue()).toBe('0.9');
+    await expect.poll(() => growth.getByLabel('Critical from').inputValue()).toBe('0.9');
     await expect.poll(() => page.getByLabel('non-finite is on').isChecked()).toBe(false);
 
     run.log({ step: 20, loss: Number.NaN });

@@ -171,15 +171,17 @@ test('a command of a person is given, and listed with its result', async () => {
 
 test('the rules of a project are set whole, hold at once, and are refused where they make no sense', async () => {
   events.length = 0;
-  const settings = { 'tev-growth': { warning: 0.6 }, stalled: { enabled: false } };
+  const settings = { 'tev-growth': { warningMargin: -0.6 }, stalled: { enabled: false } };
   await client.project.setRules.mutate({ project: 'p', settings });
   expect(events).toEqual([{ kind: 'rules changed', project: 'p' }]);
   const read = await client.project.rules.query({ project: 'p' });
   expect(read.settings).toEqual(settings);
-  expect(read.defaults['tev-growth'].critical).toBeGreaterThan(0.5);
+  expect(read.defaults['tev-growth']).toMatchObject({ warningMargin: -0.5, criticalMargin: 0 });
   expect(await client.project.list.query()).toEqual(['p']);
   const set = (wrong: object) => client.project.setRules.mutate({ project: 'p', settings: wrong });
-  await expect(set({ 'tev-growth': { warning: 0.9 } })).rejects.toThrow(/^settings\.tev-growth\.critical: must not be/);
+  await expect(set({ 'tev-growth': { warningMargin: 0.9 } })).rejects.toThrow(
+    /^settings\.tev-growth\.criticalMargin: must not be/,
+  );
   await expect(set({ 'tev-growth': { warnning: 0.9 } })).rejects.toThrow(/warnning/);
   await expect(client.project.rules.query({ project: 'nobody' })).rejects.toThrow(/^project: no such project/);
   expect((await client.project.rules.query({ project: 'p' })).settings).toEqual(settings);

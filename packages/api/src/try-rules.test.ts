@@ -133,7 +133,7 @@ test('steps are stored while runs are tried', async () => {
 
 test('settings that make no sense and unknown projects are refused', async () => {
   await aRun('even', even, 10);
-  const wrong = caller.project.tryRules({ project: 'lab', settings: { 'tev-growth': { warning: 0.9 } } });
+  const wrong = caller.project.tryRules({ project: 'lab', settings: { 'tev-growth': { warningMargin: 0.9 } } });
   await expect(wrong).rejects.toThrow(/must not be below/);
   await expect(caller.project.tryRules({ project: 'nobody', settings: {} })).rejects.toThrow(/^project: no such/);
   await expect(tryRules({}, { runs: 101 })).rejects.toThrow(/runs/);

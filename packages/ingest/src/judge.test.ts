@@ -293,12 +293,7 @@ test('an alert that a killed judge opened and one with other limits would not ha
   await killed.settled(run);
   expect(await story(run)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical open$/)]);
   const project = (await getRun(db, run))?.project ?? '';
-  await writeRules(
-    db,
-    project,
-    { 'tev-growth': { warning: 0.99, critical: 0.999, surgeWarning: 1, surgeCritical: 1 } },
-    new Date(),
-  );
+  await writeRules(db, project, { 'tev-growth': { warningMargin: 100, criticalMargin: 100 } }, new Date());
   const after = newJudge();
   after.resume(run);
   await after.close();

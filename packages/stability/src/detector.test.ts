@@ -53,18 +53,21 @@ describe('tev-growth', () => {
     const [warning, critical] = findings(verdicts);
     expect(critical?.step).toBeGreaterThan(warning?.step as number);
     expect(critical).toMatchObject({ rule: 'tev-growth', severity: 'critical' });
-    expect(critical?.risk).toBeGreaterThanOrEqual(0.8);
+    expect(critical?.evidence.margin).toBeGreaterThanOrEqual(0);
+    expect(critical?.risk).toBeGreaterThan(warning?.risk as number);
     expect(critical?.divergenceStep).toBeGreaterThan(critical?.step as number);
     expect(critical?.since).toBe(warning?.step);
     expect(critical?.from).toBe((critical?.step as number) - 63);
     expect(critical?.message).toContain('risk of divergence within 100 steps');
   });
 
-  test('opens at the risks that are set', () => {
-    const [early] = findings(judge(ramp(), only('tev-growth', { warning: 0.2, critical: 0.3 })));
+  test('opens at the margins that are set', () => {
+    const [early] = findings(
+      judge(ramp(), only('tev-growth', { calmMargin: -3, warningMargin: -2, criticalMargin: -1.5 })),
+    );
     const [usual] = findings(judge(ramp(), only('tev-growth')));
     expect(early?.step).toBeLessThan(usual?.step as number);
-    expect(judge(ramp(), only('tev-growth', { warning: 1.1, critical: 1.1 }))).toEqual([]);
+    expect(judge(ramp(), only('tev-growth', { warningMargin: 1e9, criticalMargin: 1e9 }))).toEqual([]);
   });
 
   test('says nothing at steps without TEV, and stays open through them', () => {
@@ -88,6 +91,16 @@ describe('an alert', () => {
     expect(story(judge(soon, detector()))).toHaveLength(2);
     const later = [...start, ...calm(140, 240), spike(240)];
     expect(story(judge(later, detector())).slice(2)).toEqual(['opened warning 240']);
+  });
+
+  test('that was a warning lets through what is worse during its cooldown', () => {
+    const detector = only('grad-variance', { resolveSteps: 0, cooldownSteps: 1000 });
+    const variances = (value: number, count: number, from: number) =>
+      Array.from({ length: count }, (_, at) => ({ step: from + at, gradVar: value * (at % 2 ? 1.1 : 0.9) }));
+    const wave = (from: number, value: number) => [...variances(1, 100, from), ...variances(value, 12, from + 100)];
+    const steps = [wave(0, 1.8), wave(112, 1.8), wave(224, 1e6), wave(336, 1e6)].flat();
+    const severities = findings(judge(steps, detector)).map(({ severity }) => severity);
+    expect(severities).toEqual(['warning', 'critical']);
   });
 
   test('resolves when the run is rewound to before it, and may open again at once', () => {

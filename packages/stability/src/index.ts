@@ -7,9 +7,10 @@ export type { Finding, Verdict } from './finding.ts';
 export { fitForecast, type LabeledRun } from './forecast/fit.ts';
 export { type Forecast, Forecaster, type ForecasterState } from './forecast/forecaster.ts';
 export { fitLogistic, logit } from './forecast/logistic.ts';
-export { type ForecastModel, HORIZON_STEPS } from './forecast/model.ts';
+export { type ForecastModel, HORIZON_STEPS, type Level } from './forecast/model.ts';
 export { gradientNoiseScale, type MicroBatches } from './gradient-noise-scale.ts';
 export { type GradientStatistics, GradientVariance, type ParameterTensor } from './gradient-variance.ts';
+export { type Label, labelOf } from './label.ts';
 export { answerTo, type CausedCommand } from './policy.ts';
 export type { EvidenceFormat, Rule } from './rules/rule.ts';
 export {
@@ -20,7 +21,13 @@ export {
   STEP_RULE_NAMES,
   type StepRuleName,
 } from './rules/rules.ts';
-export { DEFAULT_RULE_SETTINGS, disabledRules, type RuleSettings, ruleSettings } from './rules/settings.ts';
+export {
+  DEFAULT_RULE_SETTINGS,
+  disabledRules,
+  knownSettings,
+  type RuleSettings,
+  ruleSettings,
+} from './rules/settings.ts';
 export { tevGrowthBy } from './rules/tev-growth.ts';
 export { SIGNAL_NAMES, type SignalName, type Signals } from './signals.ts';
 export { mean, median, spread, upperMedian } from './statistics.ts';

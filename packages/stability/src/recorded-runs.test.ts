@@ -5,7 +5,7 @@ import { Detector } from './detector.ts';
 import { divergedAt } from './divergence.ts';
 import { fitForecast } from './forecast/fit.ts';
 import { type Forecast, Forecaster } from './forecast/forecaster.ts';
-import { type ForecastModel, MODEL } from './forecast/model.ts';
+import { type ForecastModel, type Lead, type Level, levelAt, MODEL } from './forecast/model.ts';
 import { gradVariance } from './rules/grad-variance.ts';
 import { lossLost } from './rules/loss-lost.ts';
 import { lossSpike } from './rules/loss-spike.ts';
@@ -62,13 +62,13 @@ function tevOf(steps: readonly Signals[]): Signals[] {
   return steps.map(({ step, tevMean }) => ({ step, tevMean }));
 }
 
-/** The mean growth risk and the mean surge risk over the steps of a run: every number of the forecast moves them. */
-function meanRisks(steps: readonly Signals[]): [growth: number, surge: number] {
+/** The mean risk and the mean margin over the steps of a run: every number of the forecast moves them. */
+function meanForecast(steps: readonly Signals[]): [risk: number, margin: number] {
   const forecaster = new Forecaster();
   const forecasts = steps.flatMap((signals) => forecaster.observe(signals) ?? []);
-  const mean = (risk: (forecast: Forecast) => number) =>
-    Number((forecasts.reduce((sum, forecast) => sum + risk(forecast), 0) / forecasts.length).toPrecision(6));
-  return [mean(({ growthRisk }) => growthRisk), mean(({ surgeRisk }) => surgeRisk)];
+  const mean = (value: (forecast: Forecast) => number) =>
+    Number((forecasts.reduce((sum, forecast) => sum + value(forecast), 0) / forecasts.length).toPrecision(6));
+  return [mean(({ risk }) => risk), mean(({ margin }) => margin)];
 }
 
 /** The alerts that a forecast raises in all runs, given TEV alone and given all. */
@@ -82,10 +82,10 @@ function forecastAlerts(model?: ForecastModel): string[] {
 interface Known {
   onset: number | null;
   alerts: string[];
-  risks: [growth: number, surge: number];
+  forecast: [risk: number, margin: number];
   /** The same of the forecast alone, given TEV alone. */
   fromTev: string[];
-  risksFromTev: [growth: number, surge: number];
+  forecastFromTev: [risk: number, margin: number];
 }
 
 /** What each run has given since the forecast was fitted. */
@@ -93,161 +93,190 @@ const KNOWN: Record<string, Known> = {
   '01': {
     onset: 249,
     alerts: [
-      'tev-growth warning 184, diverges 263',
-      'tev-growth critical 198, diverges 248',
+      'tev-growth warning 170, diverges 223',
+      'tev-growth critical 175, diverges 210',
       'loss-spike critical 288, diverges 248',
       'grad-variance warning 322',
       'grad-variance critical 323',
       'non-finite critical 326',
     ],
-    risks: [0.302201, 0.0452388],
-    fromTev: ['tev-growth warning 185, diverges 264', 'tev-growth critical 199, diverges 249'],
-    risksFromTev: [0.303417, 0.0787628],
+    forecast: [0.349996, -5.73241],
+    fromTev: ['tev-growth warning 163, diverges 241', 'tev-growth critical 191, diverges 257'],
+    forecastFromTev: [0.36194, -1.64889],
   },
   '05': {
     onset: 58,
     alerts: [
-      'tev-growth critical 61, diverges 72',
+      'tev-growth critical 61, diverges 75',
       'grad-variance warning 62',
       'grad-variance critical 63',
       'loss-spike critical 91, diverges 51',
       'non-finite critical 134',
     ],
-    risks: [0.592611, 0.511878],
-    fromTev: ['tev-growth critical 22, diverges 51'],
-    risksFromTev: [0.58178, 0.437154],
+    forecast: [0.655217, 3.33559],
+    fromTev: ['tev-growth critical 22, diverges 36'],
+    forecastFromTev: [0.650413, 48.1235],
   },
   '09': {
     onset: 122,
     alerts: [
-      'tev-growth warning 20, diverges 62',
+      'tev-growth warning 20, diverges 34',
       'loss-spike warning 120',
+      'tev-growth critical 161, diverges 198',
       'loss-spike critical 162, diverges 122',
-      'tev-growth critical 171, diverges 218',
     ],
-    risks: [0.720849, 0.286804],
-    fromTev: ['tev-growth warning 48, diverges 127', 'tev-growth critical 181, diverges 231'],
-    risksFromTev: [0.705894, 0.137275],
+    forecast: [0.57578, -0.0114121],
+    fromTev: ['tev-growth warning 167, diverges 241', 'tev-growth critical 169, diverges 231'],
+    forecastFromTev: [0.626238, 7.70878],
   },
   '13': {
     onset: 44,
     alerts: [
-      'tev-growth warning 14, diverges 52',
-      'tev-growth critical 15, diverges 45',
+      'tev-growth warning 14, diverges 28',
+      'tev-growth critical 15, diverges 29',
       'grad-variance warning 46',
       'grad-variance critical 47',
       'non-finite critical 57',
     ],
-    risks: [0.254372, 0.380725],
-    fromTev: ['tev-growth warning 15, diverges 57', 'tev-growth critical 46, diverges 57'],
-    risksFromTev: [0.194446, 0.302795],
+    forecast: [0.494645, 2.88442],
+    fromTev: ['tev-growth warning 15, diverges 29', 'tev-growth critical 46, diverges 60'],
+    forecastFromTev: [0.38903, 4.81799],
   },
   '17': {
     onset: null,
     alerts: [],
-    risks: [0.00253025, 0.00293647],
+    forecast: [0.0545954, -3.6295],
     fromTev: [],
-    risksFromTev: [0.00402207, 0.00444923],
+    forecastFromTev: [0.0323037, -4.20778],
   },
   '21': {
     onset: 214,
     alerts: [
+      'tev-growth critical 202, diverges 240',
       'loss-spike warning 203',
-      'tev-growth warning 209, diverges 287',
-      'tev-growth critical 219, diverges 263',
       'grad-variance warning 219',
       'grad-variance critical 220',
       'loss-spike critical 249, diverges 209',
       'non-finite critical 283',
     ],
-    risks: [0.288484, 0.195527],
-    fromTev: ['tev-growth critical 219, diverges 277'],
-    risksFromTev: [0.26933, 0.179174],
+    forecast: [0.374583, -0.961922],
+    fromTev: ['tev-growth warning 206, diverges 283', 'tev-growth critical 214, diverges 281'],
+    forecastFromTev: [0.322346, 44.9791],
   },
   '25': {
     onset: 210,
     alerts: [
-      'tev-growth warning 130, diverges 172',
-      'tev-growth critical 131, diverges 142',
+      'tev-growth warning 130, diverges 144',
+      'tev-growth critical 131, diverges 145',
       'loss-spike warning 144',
       'loss-spike critical 186, diverges 146',
       'grad-variance warning 223',
       'grad-variance critical 224',
       'non-finite critical 232',
     ],
-    risks: [0.0700104, 0.0963628],
-    fromTev: ['tev-growth warning 64, diverges 106', 'tev-growth critical 200, diverges 224'],
-    risksFromTev: [0.0649171, 0.0872675],
+    forecast: [0.171327, -7.66088],
+    fromTev: ['tev-growth warning 64, diverges 78', 'tev-growth critical 131, diverges 145'],
+    forecastFromTev: [0.178533, -5.00363],
   },
   '29': {
     onset: null,
     alerts: [],
-    risks: [0.0069599, 0.00885073],
+    forecast: [0.0752934, -3.21951],
     fromTev: [],
-    risksFromTev: [0.00766347, 0.00598878],
+    forecastFromTev: [0.0404098, -3.79725],
   },
-  '33': { onset: null, alerts: [], risks: [0.0129803, 0.00454652], fromTev: [], risksFromTev: [0.0144543, 0.00332312] },
-  '37': { onset: null, alerts: [], risks: [0.012443, 0], fromTev: [], risksFromTev: [0.015475, 0] },
-  '41': { onset: null, alerts: [], risks: [0.0800211, 0], fromTev: [], risksFromTev: [0.0934698, 0] },
+  '33': {
+    onset: null,
+    alerts: [],
+    forecast: [0.127411, -3.2005],
+    fromTev: [],
+    forecastFromTev: [0.057645, -3.38779],
+  },
+  '37': {
+    onset: null,
+    alerts: [],
+    forecast: [0.166687, -3.91245],
+    fromTev: [],
+    forecastFromTev: [0.0719487, -3.22554],
+  },
+  '41': {
+    onset: null,
+    alerts: [],
+    forecast: [0.213993, -3.74884],
+    fromTev: [],
+    forecastFromTev: [0.115409, -2.7826],
+  },
   '45': {
     onset: 279,
     alerts: [
-      'tev-growth warning 186, diverges 265',
-      'tev-growth critical 194, diverges 244',
+      'tev-growth warning 180, diverges 228',
+      'tev-growth critical 183, diverges 218',
       'loss-spike critical 319, diverges 279',
     ],
-    risks: [0.341072, 0.0201622],
-    fromTev: ['tev-growth warning 185, diverges 264', 'tev-growth critical 194, diverges 243'],
-    risksFromTev: [0.33669, 0.0487066],
+    forecast: [0.309748, -5.19587],
+    fromTev: ['tev-growth warning 175, diverges 250', 'tev-growth critical 179, diverges 244'],
+    forecastFromTev: [0.37391, -2.60748],
   },
-  '49': { onset: null, alerts: [], risks: [0.0182138, 0.00211933], fromTev: [], risksFromTev: [0.0216971, 0.0125328] },
-  '53': { onset: null, alerts: [], risks: [0.00878506, 0], fromTev: [], risksFromTev: [0.0109163, 0.0059152] },
+  '49': {
+    onset: null,
+    alerts: ['tev-growth warning 338, diverges 392'],
+    forecast: [0.173335, -3.347],
+    fromTev: [],
+    forecastFromTev: [0.0871324, -3.1612],
+  },
+  '53': {
+    onset: null,
+    alerts: ['tev-growth warning 179, diverges 234'],
+    forecast: [0.150077, -3.9477],
+    fromTev: [],
+    forecastFromTev: [0.076377, -3.39221],
+  },
   '57': {
     onset: null,
     alerts: [
-      'tev-growth warning 96, diverges 175',
-      'tev-growth critical 123, diverges 174',
+      'tev-growth warning 91, diverges 138',
+      'tev-growth critical 99, diverges 135',
       'loss-spike critical 164, diverges 120',
     ],
-    risks: [0.282957, 0.0078591],
-    fromTev: ['tev-growth warning 14, diverges 96'],
-    risksFromTev: [0.263566, 0.0161912],
+    forecast: [0.180683, -3.78973],
+    fromTev: ['tev-growth warning 14, diverges 28'],
+    forecastFromTev: [0.107017, -2.9552],
   },
   '61': {
     onset: 126,
     alerts: [
-      'tev-growth warning 17, diverges 96',
-      'tev-growth critical 127, diverges 175',
+      'tev-growth warning 119, diverges 173',
+      'tev-growth critical 127, diverges 165',
       'loss-spike critical 156, diverges 116',
     ],
-    risks: [0.33089, 0.0101308],
-    fromTev: ['tev-growth warning 14, diverges 90'],
-    risksFromTev: [0.270558, 0.0170594],
+    forecast: [0.201347, -3.59682],
+    fromTev: ['tev-growth warning 14, diverges 28'],
+    forecastFromTev: [0.0938709, -3.20223],
   },
   '65': {
     onset: 374,
     alerts: [
-      'tev-growth warning 259, diverges 333',
-      'tev-growth critical 269, diverges 320',
+      'tev-growth warning 203, diverges 256',
+      'tev-growth critical 229, diverges 259',
       'loss-spike critical 413, diverges 373',
       'grad-variance warning 434',
       'grad-variance critical 436',
     ],
-    risks: [0.26392, 0.00284762],
-    fromTev: ['tev-growth warning 262, diverges 340', 'tev-growth critical 270, diverges 318'],
-    risksFromTev: [0.252494, 0.0163052],
+    forecast: [0.250035, -7.20682],
+    fromTev: ['tev-growth warning 252, diverges 327', 'tev-growth critical 254, diverges 318'],
+    forecastFromTev: [0.286584, -4.74476],
   },
   '69': {
     onset: 364,
     alerts: [
-      'tev-growth warning 259, diverges 338',
-      'tev-growth critical 268, diverges 315',
+      'tev-growth warning 204, diverges 254',
+      'tev-growth critical 218, diverges 252',
       'loss-spike warning 360',
       'loss-spike critical 403, diverges 363',
     ],
-    risks: [0.279697, 0.00522188],
-    fromTev: ['tev-growth warning 259, diverges 337', 'tev-growth critical 267, diverges 317'],
-    risksFromTev: [0.267681, 0.0181656],
+    forecast: [0.252438, -5.5481],
+    fromTev: ['tev-growth warning 249, diverges 327', 'tev-growth critical 253, diverges 318'],
+    forecastFromTev: [0.29953, -3.31705],
   },
 };
 
@@ -257,23 +286,21 @@ test('there are runs to judge, some that diverged and some that stayed healthy',
   expect(RUNS.filter(({ onset }) => onset === null).length).toBeGreaterThanOrEqual(5);
 });
 
-test.each(RUNS)('run $name has the alerts and the risks that it always had', ({ name, steps, onset }) => {
+test.each(RUNS)('run $name has the alerts and the forecasts that it always had', ({ name, steps, onset }) => {
   expect({
     onset,
     alerts: alertsOf(RULES, steps),
-    risks: meanRisks(steps),
+    forecast: meanForecast(steps),
     fromTev: alertsOf([RULES[0]], tevOf(steps)),
-    risksFromTev: meanRisks(tevOf(steps)),
+    forecastFromTev: meanForecast(tevOf(steps)),
   }).toEqual(KNOWN[name]);
 });
 
-describe('a forecast weight that is changed by 30 % changes an alert', () => {
-  const weights = (['growth', 'growthAndAgreement', 'surge'] as const).flatMap((risk) =>
-    MODEL[risk].flatMap((_, at) => [0.7, 1.3].map((factor) => [risk, at, factor] as const)),
-  );
-  test.each(weights)('%s[%d] × %d', (risk, at, factor) => {
-    const changed = MODEL[risk].map((weight, place) => (place === at ? factor * weight : weight));
-    expect(forecastAlerts({ ...MODEL, [risk]: changed })).not.toEqual(forecastAlerts());
+describe('a surge weight that is changed by 30 % changes an alert', () => {
+  const weights = MODEL.surge.flatMap((_, at) => [0.7, 1.3].map((factor) => [at, factor] as const));
+  test.each(weights)('surge[%d] × %d', (at, factor) => {
+    const surge = MODEL.surge.map((weight, place) => (place === at ? factor * weight : weight));
+    expect(forecastAlerts({ ...MODEL, surge })).not.toEqual(forecastAlerts());
   });
 });
 
@@ -292,9 +319,9 @@ function score(rule: Rule, every: number, given: (steps: readonly Signals[]) => 
 }
 
 test('tev-growth finds these divergences before their onset, at any interval, and seldom raises a false alarm', () => {
-  expect(score(tevGrowthBy(), 1)).toEqual({ found: 6, of: 10, falseAlarms: 1 });
-  expect(score(tevGrowthBy(), 10)).toEqual({ found: 4, of: 10, falseAlarms: 0 });
-  expect(score(tevGrowthBy(), 50)).toEqual({ found: 3, of: 10, falseAlarms: 0 });
+  expect(score(tevGrowthBy(), 1)).toEqual({ found: 7, of: 10, falseAlarms: 1 });
+  expect(score(tevGrowthBy(), 10)).toEqual({ found: 5, of: 10, falseAlarms: 0 });
+  expect(score(tevGrowthBy(), 50)).toEqual({ found: 4, of: 10, falseAlarms: 0 });
 });
 
 test('these other rules see no more than one of them before its onset, and seldom raise a false alarm', () => {
@@ -313,24 +340,43 @@ test('loss-lost finds these divergences without TEV: by loss and learning rate b
 });
 
 test('a fit to these runs gives what it always gave', () => {
-  const { growth, growthAndAgreement, surge, growthLeads, surgeLeads } = fitForecast(RUNS);
-  const rounded = (weights: readonly number[]) => weights.map((weight) => Number(weight.toFixed(3)));
-  expect([growth, growthAndAgreement, surge].map(rounded)).toEqual([
-    [-3.978, 1.148],
-    [-3.603, 1.042, 1.792],
-    [7.466, 2.04],
+  const { surge, levels, levelsOfTev, surgeLead } = fitForecast(RUNS);
+  expect(surge.map((weight) => Number(weight.toFixed(3)))).toEqual([7.476, 2.042]);
+  const shares = (some: readonly Level[]) => some.map(({ risk }) => Number(risk.toFixed(3)));
+  const leads = (some: readonly Lead[]) => some.map(({ low, middle, high }) => [low, middle, high]);
+  expect(shares(levels)).toEqual([0.269, 0.327, 0.391, 0.425, 0.489, 0.584, 0.613, 0.716, 0.929]);
+  expect(shares(levelsOfTev)).toEqual([0.161, 0.295, 0.371, 0.371, 0.411, 0.463, 0.503, 0.638, 0.928]);
+  expect(leads(levels)).toEqual([
+    [7, 102, 320],
+    [1, 92, 261],
+    [2, 73, 208],
+    [9, 57, 190],
+    [5, 56, 193],
+    [8, 65, 138],
+    [7, 36, 109],
+    [2, 37, 112],
+    [2, 30, 96],
   ]);
-  expect(growthLeads.map(({ low, middle, high }) => [low, middle, high])).toEqual([
-    [16, 83, 123],
-    [11, 67, 107],
-    [7, 58, 103],
-    [4, 55, 104],
-    [13, 48, 95],
-    [10, 43, 82],
+  expect(leads(levelsOfTev)).toEqual([
+    [8, 179, 354],
+    [4, 94, 284],
+    [3, 95, 321],
+    [4, 97, 167],
+    [9, 82, 197],
+    [6, 63, 140],
+    [6, 61, 119],
+    [7, 57, 112],
+    [14, 50, 96],
   ]);
-  expect(surgeLeads.map(({ low, middle, high }) => [low, middle, high])).toEqual([
-    [11, 77, 250],
-    [31, 63, 192],
-    [17, 73, 107],
-  ]);
+  expect(leads([surgeLead])).toEqual([[7, 41, 112]]);
+});
+
+test('the more a fit is given of what diverges, the higher its risks; none falls as the margin grows', () => {
+  const { levels } = fitForecast(RUNS);
+  const { levels: worse } = fitForecast(RUNS.filter(({ onset }) => onset !== null));
+  for (const some of [levels, worse]) {
+    expect(some.map(({ risk }) => risk)).toEqual(some.map(({ risk }) => risk).sort((a, b) => a - b));
+    expect(some.every(({ risk }) => risk > 0 && risk < 1)).toBe(true);
+  }
+  for (const margin of [-3, -1, 0]) expect(levelAt(worse, margin).risk).toBeGreaterThan(levelAt(levels, margin).risk);
 });

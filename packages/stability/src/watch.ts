@@ -8,8 +8,10 @@ export interface WatchState {
   since: number;
   /** The first of the calm steps that go on until now; null where the last was not calm. */
   calmSince: number | null;
-  /** No alert opens before this step. */
+  /** No alert opens before this step, unless it is worse than the last … */
   quietUntil: number;
+  /** … which had become this severe when it resolved; null where none has. */
+  last: Severity | null;
 }
 
 interface WatchLimits {
@@ -29,7 +31,7 @@ export class Watch {
   constructor(rule: string, limits = NO_LIMITS, state?: WatchState) {
     this.#rule = rule;
     this.#limits = limits;
-    this.#state = state ? { ...state } : { open: null, since: 0, calmSince: null, quietUntil: 0 };
+    this.#state = state ? { ...state } : { open: null, since: 0, calmSince: null, quietUntil: 0, last: null };
   }
 
   state(): WatchState {
@@ -81,7 +83,8 @@ export class Watch {
   #raise(step: number, severity: Severity, { explain }: Assessment): Verdict | null {
     const state = this.#state;
     if (state.open === 'critical' || state.open === severity) return null;
-    if (state.open === null && step < state.quietUntil) return null;
+    const isWorse = severity === 'critical' && state.last === 'warning';
+    if (state.open === null && step < state.quietUntil && !isWorse) return null;
     const kind = state.open === null ? 'opened' : 'escalated';
     if (kind === 'opened') state.since = step;
     state.open = severity;
@@ -97,6 +100,7 @@ export class Watch {
   }
 
   #resolve(step: number, message: string): Verdict {
+    this.#state.last = this.#state.open;
     this.#state.open = null;
     return { kind: 'resolved', rule: this.#rule, step, since: this.#state.since, message };
   }

@@ -1,5 +1,5 @@
 import { Forecaster, fitLogistic, HORIZON_STEPS, logit, type Signals } from '@evenkeel/stability';
-import { foldsOf } from './folds.ts';
+import { foldsByKind } from './folds.ts';
 import type { BenchRun } from './run-set.ts';
 import type { FirstAlarms } from './score.ts';
 
@@ -28,16 +28,11 @@ const RIDGE = 1;
 /** Every so many steps one is an example: neighbors are nearly equal. */
 const LEARN_EVERY = 4;
 
-/** The first alarms of a logistic model on some signals; each run is judged by one that was fitted without it. */
-export function ablate(
-  runs: readonly BenchRun[],
-  signals: readonly Signal[],
-  folds: number,
-  seed: number,
-): FirstAlarms {
+/** The first alarms of a logistic model on some signals; each run is judged by one that was fitted without its kind. */
+export function ablate(runs: readonly BenchRun[], signals: readonly Signal[]): FirstAlarms {
   const features = new Map(runs.map((run) => [run, featuresOf(run, signals)]));
   const alarms = new Map<BenchRun, number | null>();
-  for (const { train, test } of foldsOf(runs, folds, seed)) {
+  for (const { train, test } of foldsByKind(runs)) {
     const examples = train.flatMap((run) => examplesOf(run, features.get(run) ?? []));
     const weights = fitLogistic(examples, RIDGE);
     const risks = (run: BenchRun) => (features.get(run) ?? []).map((x) => logit(weights, x));
@@ -77,10 +72,9 @@ function examplesOf({ steps, onset }: BenchRun, features: readonly number[][]) {
 
 function tev(): Reader {
   const forecaster = new Forecaster();
-  const odds = (risk: number) => Math.log(Math.max(1e-3, risk) / Math.max(1e-3, 1 - risk));
   return ({ step, tevMean, tevStd }) => {
     const forecast = forecaster.observe({ step, tevMean, tevStd });
-    return [odds(forecast?.growthRisk ?? 0), odds(forecast?.surgeRisk ?? 0)];
+    return [clip(forecast?.growthMargin ?? -5), clip(forecast?.surgeMargin ?? -5)];
   };
 }
 

@@ -1,7 +1,8 @@
-import { type Signals, spread, upperMedian } from '@evenkeel/stability';
+import { median, spread, upperMedian } from '@evenkeel/stability';
+import type { BenchStep } from './run-set.ts';
 
 /** Whether a detector alarms at a step; created per run, since it keeps state. */
-export type Alarm = (signals: Signals) => boolean;
+export type Alarm = (signals: BenchStep) => boolean;
 
 /** Detectors in use elsewhere, and simple ones; none has parameters to fit. */
 export const BASELINES: Record<string, () => Alarm> = {
@@ -9,9 +10,12 @@ export const BASELINES: Record<string, () => Alarm> = {
   'loss above mean + 6 sigma of the last 128': () => sigmas('loss'),
   'robust z > 8 on the loss': robustZ,
   'CUSUM on the loss (k 0.5, h 5 sigma)': cusum,
+  'trainscope: CUSUM on the loss (k 1, h 6 robust sigma of 200)': robustCusum,
   'gradient norm above mean + 6 sigma of the last 128': () => sigmas('gradNorm'),
   'ZClip: z > 2.5 on the gradient norm, EMA 0.97': zClip,
   'gradient variance above mean + 6 sigma of the last 128': () => sigmas('gradVar'),
+  'attention logit above 100': () => above('attentionLogitMax', 100),
+  'StableAdamW: RMS of g/√v above 2.3': () => above('updateRms', 2.3),
   'learning rate above its warm-up peak': aboveWarmup,
   'TEV: exponent over 30 steps above 2, from step 80': tevExponent,
   'TEV: slope over 8 steps above 0.05, from step 16': () => tevSlope(16),
@@ -61,6 +65,14 @@ function sigmas(field: Field): Alarm {
   };
 }
 
+/**
+ * Limits of Kimi K2's QK-Clip (arXiv 2507.20534) and of what Wortsman et al. (arXiv 2304.13013) call a spike of the RMS.
+ * They see nothing in a run that does not record their signal.
+ */
+function above(field: 'attentionLogitMax' | 'updateRms', limit: number): Alarm {
+  return (signals) => (signals[field] ?? Number.NEGATIVE_INFINITY) > limit;
+}
+
 function robustZ(): Alarm {
   const { values, add } = memory(128);
   return ({ loss }) => {
@@ -86,6 +98,22 @@ function cusum(): Alarm {
     if (values.length >= 64) sum = Math.max(0, sum + (loss - mean) / std - 0.5);
     add(loss);
     return sum > 5;
+  };
+}
+
+/** Upwards alone: the loss of every run that learns drifts down. */
+function robustCusum(): Alarm {
+  const { values, add } = memory(200);
+  let sum = 0;
+  return ({ loss }) => {
+    if (!isFiniteNumber(loss)) return false;
+    if (values.length >= 30) {
+      const middle = median(values);
+      const scale = Math.max(1e-12, 1.4826 * median(values.map((value) => Math.abs(value - middle))));
+      sum = Math.max(0, sum + (loss - middle) / scale - 1);
+    }
+    add(loss);
+    return sum >= 6;
   };
 }
 
@@ -122,7 +150,7 @@ function aboveWarmup(): Alarm {
 }
 
 /** The line through log TEV of the last `steps` steps, three points at least, against a function of the step. */
-function tevLine(steps: number, x: (step: number) => number): (signals: Signals) => number | null {
+function tevLine(steps: number, x: (step: number) => number): (signals: BenchStep) => number | null {
   const points: [step: number, x: number, y: number][] = [];
   return ({ step, tevMean }) => {
     if (!isFiniteNumber(tevMean) || tevMean <= 0 || step === 0) return null;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { benchForecastCommand } from '../commands/bench-forecast.ts';
 import { BASELINES } from './baselines.ts';
-import { foldsOf } from './folds.ts';
+import { foldsByKind } from './folds.ts';
+import { wilson } from './forecast.ts';
 import { type BenchRun, readRunSet } from './run-set.ts';
 import { scoreOf } from './score.ts';
 
@@ -14,7 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const run = (id: string, kind: string, onset: number | null): BenchRun => ({ id, kind, onset, steps: [] });
+const run = (id: string, kind: string, onset: number | null): BenchRun => {
+  return { id, kind, onset, verdict: onset === null ? 'healthy' : 'diverged', steps: [] };
+};
 
 test('a first alarm before the onset is a catch, one on a healthy run is false', () => {
   const alarms = new Map([
@@ -28,24 +31,37 @@ test('a first alarm before the onset is a catch, one on a healthy run is false',
   expect(scoreOf(alarms, ({ kind }) => kind === 'ramp')).toMatchObject({ diverged: 2, healthy: 0 });
 });
 
-test('folds test every run once, on a model that never saw it, and spread each kind', () => {
-  const runs = Array.from({ length: 60 }, (_, at) => run(`r${at}`, at % 3 ? 'stable' : 'ramp', at % 3 ? null : 9));
-  const folds = foldsOf(runs, 5, 1);
+test('every kind is left out once, and tested on what was learned from all others', () => {
+  const kinds = ['ramp', 'sgd', 'stable'];
+  const runs = Array.from({ length: 60 }, (_, at) => run(`r${at}`, kinds[at % 3] ?? '', at % 3 ? null : 9));
+  const folds = foldsByKind(runs);
   const names = (some: readonly BenchRun[]) => some.map(({ id }) => id).sort();
+  expect(folds).toHaveLength(3);
   expect(names(folds.flatMap(({ test: tested }) => tested))).toEqual(names(runs));
   for (const { train, test: tested } of folds) {
-    expect(train.length + tested.length).toBe(60);
-    expect(train.some((one) => tested.includes(one))).toBe(false);
-    expect(tested.filter(({ kind }) => kind === 'ramp')).toHaveLength(4);
+    expect(names([...train, ...tested])).toEqual(names(runs));
+    expect(train.some(({ kind }) => kind === tested[0]?.kind)).toBe(false);
   }
-  expect(foldsOf(runs, 5, 1)).toEqual(folds);
-  expect(foldsOf(runs, 5, 2)).not.toEqual(folds);
+});
+
+test('an interval of a share is what its definition says, and holds about nine times of ten', () => {
+  for (const [share, n] of [
+    [0, 30],
+    [0.2, 30],
+    [0.9, 200],
+  ] as const) {
+    // Wilson: the shares from which what was seen is just 1.645 standard errors away
+    for (const bound of wilson(share, n))
+      expect(Math.abs(share - bound)).toBeCloseTo(1.645 * Math.sqrt((bound * (1 - bound)) / n), 9);
+  }
 });
 
 test('no baseline alarms while nothing changes, and each does at what it is for', () => {
   const calm = Array.from({ length: 200 }, (_, step) => {
     const wobble = Math.sin(step) / 100;
-    return { step, loss: 3 + wobble, gradNorm: 1 + wobble, gradVar: 1 + wobble, tevMean: 0.02, lr: 1e-3 };
+    const [attentionLogitMax, updateRms] = [5 + wobble, 1 + wobble];
+    const gradients = { gradNorm: 1 + wobble, gradVar: 1 + wobble, attentionLogitMax, updateRms };
+    return { step, loss: 3 + wobble, ...gradients, tevMean: 0.02, lr: 1e-3 };
   });
   const broken = Array.from({ length: 20 }, (_, at) => {
     const grown = 2 ** (at + 1);
@@ -56,6 +72,8 @@ test('no baseline alarms while nothing changes, and each does at what it is for'
       gradVar: grown,
       tevMean: 0.02 * grown,
       lr: 1e-3 * grown,
+      attentionLogitMax: 5 * grown,
+      updateRms: grown,
     };
   });
   for (const [name, newAlarm] of Object.entries(BASELINES)) {
@@ -101,8 +119,8 @@ test('scores a folder of labeled recordings, cross-validated, and draws the resu
     await record(join(labeled, `R${at}.jsonl`), [{ type: 'run', id: `R${at}`, config: {} }, ...steps]);
   }
   await writeFile(join(labeled, 'labels.json'), JSON.stringify(labels));
-  const { tables, plot } = await benchmark('--runs', labeled, '--folds', '3', '--repeats', '1');
-  expect(tables).toContain('12 runs count: 6 diverged, 6 stayed healthy. 0 do not');
+  const { tables, plot } = await benchmark('--runs', labeled);
+  expect(tables).toContain('12 runs count: 6 diverged, 0 were hurt, 0 were stuck, 6 stayed healthy. 0 do not');
   expect(tables).toContain('| tev-growth, given TEV | 100 % (6/6) |');
   expect(plot).toMatch(/^<svg/);
 });
@@ -149,9 +167,48 @@ test('without --runs it scores the recordings that are at hand, as shipped, of a
   expect(plot).toMatch(/^<svg/);
 });
 
+test('of runs that did not diverge it says which were hurt and which were stuck, by the entropy of their data', async () => {
+  const own = join(folder, 'verdicts');
+  await mkdir(own);
+  const learning = (step: number) => ({ loss: 5 - Math.min(3, step / 20), lr: 1e-3 });
+  const losses = {
+    learned: learning,
+    hurt: (step: number) => ({ loss: learning(step).loss + (step >= 80 && step < 100 ? 1 : 0), lr: 1e-3 }),
+    stuck: () => ({ loss: 5, lr: 1e-3 }),
+    diverged: (step: number) => (step < 80 ? learning(step) : { loss: 50, lr: 1e-3 }),
+  };
+  for (const [id, signalsAt] of Object.entries(losses)) {
+    const start = { type: 'run', id, config: { unigramEntropy: 4 }, tags: ['one'] };
+    await record(join(own, `${id}.jsonl`), [start, ...stepsOf(120, signalsAt)]);
+  }
+  const { runs } = await readRunSet(own);
+  expect(Object.fromEntries(runs.map(({ id, verdict }) => [id, verdict]))).toEqual({
+    learned: 'healthy',
+    hurt: 'hurt',
+    stuck: 'stuck',
+    diverged: 'diverged',
+  });
+});
+
 test('a folder without a run that diverged cannot be scored', async () => {
   const calm = join(folder, 'calm');
   await mkdir(calm);
   await record(join(calm, 'run.jsonl'), [{ type: 'run', id: 'calm', config: {} }, ...stepsOf(50, () => ({ loss: 3 }))]);
   await expect(benchmark('--runs', calm)).rejects.toThrow('calm: holds no run that diverged');
+});
+
+test('labeled runs of one kind cannot be cross-validated', async () => {
+  const alike = join(folder, 'alike');
+  await mkdir(alike);
+  const labels: Record<string, object> = {};
+  for (const [id, verdict, onset] of [
+    ['A', 'diverged', 40],
+    ['B', 'healthy', null],
+  ] as const) {
+    labels[id] = { verdict, onset, kind: 'ramp' };
+    const steps = stepsOf(50, () => ({ loss: 3 }));
+    await record(join(alike, `${id}.jsonl`), [{ type: 'run', id, config: {} }, ...steps]);
+  }
+  await writeFile(join(alike, 'labels.json'), JSON.stringify(labels));
+  await expect(benchmark('--runs', alike)).rejects.toThrow('alike: holds runs of one kind');
 });

@@ -5,41 +5,37 @@ import {
   type ForecastModel,
   fitForecast,
   HORIZON_STEPS,
+  mean,
+  median,
+  type Signals,
   tevGrowthBy,
-  upperMedian,
 } from '@evenkeel/stability';
-import { foldsOf } from './folds.ts';
+import { Failure } from '../failure.ts';
+import { foldsByKind } from './folds.ts';
 import type { BenchRun, RunSet } from './run-set.ts';
 
-/** For each run the model that judges it, fitted without it; undefined is the shipped one. */
+/** For each run the model that judges it, fitted without its kind; undefined is the shipped one. */
 export type Models = ReadonlyMap<BenchRun, ForecastModel | undefined>;
 
-/** A set of runs with the models that judge them: one per split of a labeled set, otherwise one. */
+/** A set of runs with the models that judge them. */
 export interface JudgedSet extends RunSet {
-  splits: readonly [Models, ...Models[]];
+  models: Models;
 }
 
-/** How runs are split where they are cross-validated. */
-export interface Splitting {
-  folds: number;
-  /** Seeds of splits. */
-  seeds: readonly [number, ...number[]];
-}
-
-/** Runs to which the shipped constants may have been fitted are judged by other models. */
-export function judged(set: RunSet, { folds, seeds: [first, ...more] }: Splitting): JudgedSet {
-  if (!set.isLabeled) return { ...set, splits: [new Map(set.runs.map((run) => [run, undefined]))] };
-  const split = (seed: number) => crossFit(set.runs, folds, seed);
-  return { ...set, splits: [split(first), ...more.map(split)] };
-}
-
-function crossFit(runs: readonly BenchRun[], folds: number, seed: number): Models {
+/**
+ * Runs to which the shipped constants may have been fitted are judged by other models.
+ * @throws Failure where there is nothing to learn those from.
+ */
+export function judged(set: RunSet): JudgedSet {
+  if (!set.isLabeled) return { ...set, models: new Map(set.runs.map((run) => [run, undefined])) };
+  const folds = foldsByKind(set.runs);
+  if (folds.length < 2) throw new Failure(`${set.name}: holds runs of one kind, and none to learn from`);
   const models = new Map<BenchRun, ForecastModel>();
-  for (const { train, test } of foldsOf(runs, folds, seed)) {
+  for (const { train, test } of folds) {
     const model = fitForecast(train);
     for (const run of test) models.set(run, model);
   }
-  return models;
+  return { ...set, models };
 }
 
 /** The steps that a trainer would have logged. */
@@ -47,9 +43,25 @@ export function stepsAt({ steps }: BenchRun, every: number) {
   return steps.filter(({ step }) => step % every === 0);
 }
 
-/** The signals that the forecast is given; never the learning rate. */
-export type Given = 'TEV' | 'TEV and gradients';
-export const GIVEN: readonly Given[] = ['TEV', 'TEV and gradients'];
+/** The signals that the forecast is given. */
+export type Given = 'TEV' | 'TEV and loss' | 'TEV, loss and gradients' | 'these and the planned rate';
+export const GIVEN: readonly Given[] = ['TEV', 'TEV and loss', 'TEV, loss and gradients', 'these and the planned rate'];
+
+/** The plan is the rate of so many steps later, in a run that did not record it. */
+const AHEAD_STEPS = 20;
+
+/** The steps of a run with what is given of them, logged every n-th. */
+function givenSteps(run: BenchRun, every: number, given: Given): Signals[] {
+  const rates = new Map(given === 'these and the planned rate' ? run.steps.map(({ step, lr }) => [step, lr]) : []);
+  const last = run.steps.at(-1)?.lr;
+  return stepsAt(run, every).map(({ step, tevMean, tevStd, loss, gradVar, gradNorm, lr, lrAhead }) => {
+    if (given === 'TEV') return { step, tevMean, tevStd };
+    if (given === 'TEV and loss') return { step, tevMean, tevStd, loss };
+    const known = { step, tevMean, tevStd, loss, gradVar, gradNorm };
+    if (given === 'TEV, loss and gradients') return known;
+    return { ...known, lr, lrAhead: lrAhead ?? rates.get(step + AHEAD_STEPS) ?? last };
+  });
+}
 
 /** The first critical alert of `tev-growth`, with its default settings. */
 export function forecastAlarm(
@@ -59,67 +71,103 @@ export function forecastAlarm(
   given: Given,
 ): number | null {
   const detector = new Detector({}, { rules: [tevGrowthBy(model)] });
-  for (const { step, tevMean, tevStd, gradVar, gradNorm } of stepsAt(run, every)) {
-    const verdicts = detector.observe({ step, tevMean, tevStd, ...(given !== 'TEV' && { gradVar, gradNorm }) });
-    if (verdicts.some((verdict) => verdict.kind !== 'resolved' && verdict.finding.severity === 'critical')) return step;
+  for (const signals of givenSteps(run, every, given)) {
+    const verdicts = detector.observe(signals);
+    const isCritical = verdicts.some((one) => one.kind !== 'resolved' && one.finding.severity === 'critical');
+    if (isCritical) return signals.step;
   }
   return null;
 }
 
-/** The forecasts of a run up to its onset. */
-export function forecastsOf(run: BenchRun, model?: ForecastModel): Forecast[] {
+/** The forecasts of a run up to its onset, given loss and gradients. */
+export function forecastsOf(run: BenchRun, model: ForecastModel | undefined, every = 1): Forecast[] {
   const forecaster = new Forecaster(model);
-  return stepsAt(run, 1).flatMap((signals) => {
+  return givenSteps(run, every, 'TEV, loss and gradients').flatMap((signals) => {
     if (run.onset !== null && signals.step >= run.onset) return [];
-    const forecast = forecaster.observe(signals);
-    return forecast ? [forecast] : [];
+    return forecaster.observe(signals) ?? [];
   });
 }
 
-/** Of the steps whose risk lies from `from` to `to`. */
+const BINS = 5;
+
+/** What became of the runs whose risk was at some step from `from` to `to`; each counts once. */
 export interface Calibration {
   from: number;
   to: number;
-  steps: number;
-  /** Share that is followed by onset within the horizon. */
+  runs: number;
+  /** The mean risk that was stated for them. */
+  risk: number;
+  /** The share of their steps at that risk that were followed by onset within the horizon, in the mean over the runs. */
   happened: number;
+  /** The binomial 90 % interval of that share, for as many runs. */
+  interval: readonly [number, number];
 }
 
-export function calibrationOf(models: Models): Calibration[] {
-  const bins = Array.from({ length: 10 }, () => ({ steps: 0, happened: 0 }));
+export function calibrationOf(models: Models, every: number): Calibration[] {
+  const bins = Array.from({ length: BINS }, (): { risk: number; happened: number }[] => []);
   for (const [run, model] of models) {
-    for (const { step, risk } of forecastsOf(run, model)) {
-      const bin = bins[Math.min(9, Math.floor(10 * risk))];
-      if (!bin) continue;
-      bin.steps += 1;
-      if (run.onset !== null && run.onset - step <= HORIZON_STEPS) bin.happened += 1;
+    const forecasts = forecastsOf(run, model, every);
+    for (const [at, bin] of bins.entries()) {
+      const stated = forecasts.filter(({ risk }) => Math.min(BINS - 1, Math.floor(BINS * risk)) === at);
+      if (stated.length === 0) continue;
+      const came = stated.filter(({ step }) => run.onset !== null && run.onset - step <= HORIZON_STEPS);
+      bin.push({ risk: mean(stated.map(({ risk }) => risk)), happened: came.length / stated.length });
     }
   }
-  return bins.map(({ steps, happened }, at) => ({
-    from: at / 10,
-    to: (at + 1) / 10,
-    steps,
-    happened: happened / steps,
+  return bins.map((runs, at) => {
+    const happened = mean(runs.map((run) => run.happened));
+    return {
+      from: at / BINS,
+      to: (at + 1) / BINS,
+      runs: runs.length,
+      risk: mean(runs.map(({ risk }) => risk)),
+      happened,
+      interval: wilson(happened, runs.length),
+    };
+  });
+}
+
+/** Of the standard normal distribution: 5 % lie above. */
+const Z = 1.645;
+
+/** The interval of a share of n that holds nine times of ten (Wilson 1927). */
+export function wilson(share: number, n: number): [low: number, high: number] {
+  const scale = 1 + Z ** 2 / n;
+  const middle = (share + Z ** 2 / (2 * n)) / scale;
+  const half = (Z / scale) * Math.sqrt((share * (1 - share)) / n + Z ** 2 / (4 * n ** 2));
+  return [middle - half, middle + half];
+}
+
+/** How well the predicted steps of the runs of a kind did; each run counts once. */
+export interface Coverage {
+  kind: string;
+  /** Those that diverged and had a prediction before. */
+  runs: number;
+  /** The share of predictions whose interval held the onset. */
+  held: number;
+  /** Steps from the prediction to the onset, either way, in the median. */
+  error: number;
+}
+
+export function coverageOf(models: Models, every: number): Coverage[] {
+  const kinds = new Map<string, { held: number; error: number }[]>();
+  for (const [run, model] of models) {
+    const { onset, kind } = run;
+    if (onset === null) continue;
+    const predicted = forecastsOf(run, model, every).flatMap(({ divergenceStep, interval }) => {
+      if (divergenceStep === null || interval === null) return [];
+      return [{ held: interval[0] <= onset && onset <= interval[1], error: Math.abs(divergenceStep - onset) }];
+    });
+    if (predicted.length === 0) continue;
+    const held = predicted.filter((one) => one.held).length / predicted.length;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), { held, error: median(predicted.map(({ error }) => error)) }]);
+  }
+  return [...kinds].sort().map(([kind, runs]) => ({
+    kind,
+    runs: runs.length,
+    held: mean(runs.map(({ held }) => held)),
+    error: median(runs.map(({ error }) => error)),
   }));
-}
-
-/** Share of the forecasts with an interval, of runs that diverged, whose interval held the onset; and their mean error. */
-export function coverageOf(models: Models): { forecasts: number; held: number; medianError: number } {
-  const errors: number[] = [];
-  let held = 0;
-  for (const [run, model] of models) {
-    if (run.onset === null) continue;
-    for (const { interval, divergenceStep } of forecastsOf(run, model)) {
-      if (!interval || divergenceStep === null) continue;
-      errors.push(Math.abs(divergenceStep - run.onset));
-      if (interval[0] <= run.onset && run.onset <= interval[1]) held += 1;
-    }
-  }
-  return {
-    forecasts: errors.length,
-    held: held / errors.length,
-    medianError: upperMedian(errors),
-  };
 }
 
 /** Microseconds per step, and the largest state of a forecaster in bytes. */

@@ -1,4 +1,3 @@
-import { DEFAULT_RULE_SETTINGS } from '@evenkeel/stability';
 import { draw, type TopLevelSpec } from '@evenkeel/study';
 import { BASELINES } from './baselines.ts';
 import { forecastsOf, GIVEN, type JudgedSet, type Models } from './forecast.ts';
@@ -31,11 +30,11 @@ type Panel = Extract<TopLevelSpec, { hconcat: unknown }>['hconcat'][number];
 const SIZE = { width: 400, height: 340 };
 
 function recallPanel(set: JudgedSet): Panel {
-  const { runs, splits } = set;
+  const { runs, models } = set;
   const baselines = Object.entries(BASELINES).map(([detector, alarm]) =>
     pointOf(detector, scoreOf(baselineAlarms(runs, alarm, 1))),
   );
-  const ours = GIVEN.map((given) => pointOf(nameOf(given), scoreOf(ourAlarms(splits[0], 1, given))));
+  const ours = GIVEN.map((given) => pointOf(nameOf(given), scoreOf(ourAlarms(models, 1, given))));
   const percent = { axis: { format: '.0%' }, scale: { domain: [0, 1] } };
   const x = { field: 'falseAlarms', type: 'quantitative', title: 'healthy runs with an alarm', ...percent } as const;
   const y = { field: 'recall', type: 'quantitative', title: 'divergences found before onset', ...percent } as const;
@@ -45,7 +44,7 @@ function recallPanel(set: JudgedSet): Panel {
     title: titleOf(set),
     layer: [
       {
-        data: { values: curveOf(splits[0]) },
+        data: { values: curveOf(models) },
         mark: { type: 'line', strokeWidth: 3, color: '#c2410c' },
         encoding: { x, y, order: { field: 'limit' } },
       },
@@ -62,17 +61,16 @@ function recallPanel(set: JudgedSet): Panel {
   };
 }
 
-/** Recall and false alarms of the forecast with its thresholds scaled by a factor. */
+/** Recall and false alarms of the forecast with other limits of its margin. */
 function curveOf(models: Models): (Point & { limit: number })[] {
-  const { critical, surgeCritical } = DEFAULT_RULE_SETTINGS['tev-growth'];
-  const levels = [...models].map(([run, model]) => {
-    const forecasts = forecastsOf(run, model);
-    return [run, forecasts.map((one) => Math.max(one.growthRisk / critical, one.surgeRisk / surgeCritical))] as const;
+  const peaks = [...models].map(([run, model]) => {
+    const margins = forecastsOf(run, model).map(({ margin }) => margin);
+    return [run, margins.reduce((peak, margin) => Math.max(peak, margin), Number.NEGATIVE_INFINITY)] as const;
   });
   return Array.from({ length: 40 }, (_, at) => {
-    const limit = 0.25 + at / 40;
+    const limit = 2 - at / 10;
     const alarms = new Map<BenchRun, number | null>();
-    for (const [run, level] of levels) alarms.set(run, level.some((value) => value >= limit) ? 0 : null);
+    for (const [run, peak] of peaks) alarms.set(run, peak >= limit ? 0 : null);
     return { limit, ...pointOf('the forecast', scoreOf(alarms)) };
   });
 }
@@ -81,8 +79,8 @@ function pointOf(detector: string, { caught, diverged, falseAlarms, healthy }: S
   return { detector, recall: caught / diverged, falseAlarms: falseAlarms / healthy };
 }
 
-function leadPanel({ splits }: JudgedSet): Panel {
-  const alarms = ourAlarms(splits[0], 1, 'TEV and gradients');
+function leadPanel({ models }: JudgedSet): Panel {
+  const alarms = ourAlarms(models, 1, 'TEV, loss and gradients');
   const groups = { ramps: isRamp, others: (run: BenchRun) => !isRamp(run) };
   const leads = Object.entries(groups).flatMap(([runs, counts]) =>
     scoreOf(alarms, counts).leads.map((lead) => ({ runs, lead })),

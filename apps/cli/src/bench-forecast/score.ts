@@ -9,6 +9,7 @@ export interface Score {
   caught: number;
   /** Steps from the alarm to the onset of those that were caught, ascending. */
   leads: number[];
+  /** All that did not diverge, and those of them with an alarm. */
   healthy: number;
   falseAlarms: number;
 }

@@ -1,4 +1,4 @@
-import { mean, median } from '@evenkeel/stability';
+import { median } from '@evenkeel/stability';
 import { markdownTable } from '@evenkeel/terminal';
 import { ABLATIONS, ablate } from './ablation.ts';
 import { type Alarm, BASELINES } from './baselines.ts';
@@ -11,28 +11,33 @@ import {
   type Given,
   type JudgedSet,
   type Models,
-  type Splitting,
   stepsAt,
 } from './forecast.ts';
 import type { BenchRun } from './run-set.ts';
 import { type FirstAlarms, isRamp, type Score, scoreOf } from './score.ts';
 
 const INTERVALS = [1, 10, 50];
+/** The intervals at which risks are learned. */
+const CALIBRATED = [1, 10];
 
 /** The scores of every detector on a set of runs, as Markdown. */
-export function tablesOf(set: JudgedSet, splitting: Splitting): string[] {
+export function tablesOf(set: JudgedSet): string[] {
   return [
     `# ${titleOf(set)}`,
     '',
-    introduction(set, splitting),
+    introduction(set),
     ...INTERVALS.flatMap((every) => ['', `## Logged each ${every} steps`, '', ...detectorTable(set, every)]),
     '',
     ...GIVEN.flatMap((given) => [`## By kind, given ${given}`, '', ...kindTable(set, given), '']),
-    ...(set.isLabeled ? ['## What each signal is worth', '', ...ablationTable(set, splitting), ''] : []),
-    '## Is it calibrated?',
-    '',
-    ...calibrationTable(set),
-    '',
+    ...(set.isLabeled ? ['## What each signal is worth', '', ...ablationTable(set), ''] : []),
+    ...CALIBRATED.flatMap((every) => [
+      `## Is it calibrated? Logged each ${every} steps`,
+      '',
+      ...calibrationTable(set, every),
+      '',
+      ...coverageTable(set, every),
+      '',
+    ]),
   ];
 }
 
@@ -40,11 +45,11 @@ export function titleOf({ name, isLabeled }: JudgedSet): string {
   return `${name}, ${isLabeled ? 'cross-validated' : 'as shipped'}`;
 }
 
-function introduction({ runs, early, doubtful, isLabeled }: JudgedSet, { folds, seeds }: Splitting): string {
-  const diverged = runs.filter(({ onset }) => onset !== null).length;
-  const counts = `${runs.length} runs count: ${diverged} diverged, ${runs.length - diverged} stayed healthy. ${early + doubtful} do not: ${early} diverged too early, ${doubtful} are doubtful.`;
+function introduction({ runs, early, doubtful, isLabeled }: JudgedSet): string {
+  const count = (verdict: BenchRun['verdict']) => runs.filter((run) => run.verdict === verdict).length;
+  const counts = `${runs.length} runs count: ${count('diverged')} diverged, ${count('hurt')} were hurt, ${count('stuck')} were stuck, ${count('healthy')} stayed healthy. ${early + doubtful} do not: ${early} diverged too early, ${doubtful} are doubtful.`;
   const how = isLabeled
-    ? `Cross-validated: ${folds} folds, ${seeds.length} random splits; results are averaged over the splits.`
+    ? 'Cross-validated: every kind of runs is judged by a forecast that was fitted to the other kinds.'
     : 'The forecast has its shipped constants, which were fitted on none of these runs.';
   return `${counts} ${how}`;
 }
@@ -66,36 +71,42 @@ export function nameOf(given: Given): string {
   return `tev-growth, given ${given}`;
 }
 
-const HEADINGS = ['detector', 'ramps', 'lead', 'others', 'lead', 'all', 'false alarms'];
+/** Leads, in steps, that leave time to act. */
+const LEADS = [10, 25];
+const FOUND = [...LEADS.map((lead) => `${lead} ahead`), 'lead'];
+const HEADINGS = ['detector', 'ramps', ...FOUND, 'others', ...FOUND, 'false alarms', 'healthy', 'hurt', 'stuck'];
 
-function detectorTable({ runs, splits }: JudgedSet, every: number): string[] {
+function detectorTable({ runs, models }: JudgedSet, every: number): string[] {
   const baselines = Object.entries(BASELINES).map(([name, alarm]) =>
-    detectorRow(name, [baselineAlarms(runs, alarm, every)]),
+    detectorRow(name, baselineAlarms(runs, alarm, every)),
   );
-  const ours = GIVEN.map((given) =>
-    detectorRow(
-      nameOf(given),
-      splits.map((models) => ourAlarms(models, every, given)),
-    ),
-  );
+  const ours = GIVEN.map((given) => detectorRow(nameOf(given), ourAlarms(models, every, given)));
   return markdownTable([HEADINGS, ...baselines, ...ours]);
 }
 
-/** The mean over the splits; one where nothing is fitted. */
-function detectorRow(name: string, splits: readonly FirstAlarms[]): string[] {
-  const ramps = splits.map((alarms) => scoreOf(alarms, isRamp));
-  const others = splits.map((alarms) => scoreOf(alarms, (run) => !isRamp(run)));
-  const all = splits.map((alarms) => scoreOf(alarms));
-  return [name, recall(ramps), lead(ramps), recall(others), lead(others), recall(all), falseAlarms(all)];
+function detectorRow(name: string, alarms: FirstAlarms): string[] {
+  const ramps = scoreOf(alarms, isRamp);
+  const others = scoreOf(alarms, (run) => !isRamp(run));
+  const verdicts = (['healthy', 'hurt', 'stuck'] as const).map((verdict) => {
+    const { healthy, falseAlarms } = scoreOf(alarms, (run) => run.verdict === verdict);
+    return healthy === 0 ? '' : `${falseAlarms}/${healthy}`;
+  });
+  return [name, ...found(ramps), ...found(others), falseAlarms(scoreOf(alarms)), ...verdicts];
 }
 
-function kindTable({ runs, splits }: JudgedSet, given: Given): string[] {
+function found(score: Score): string[] {
+  if (score.diverged === 0) return ['', ...LEADS.map(() => ''), ''];
+  const ahead = LEADS.map((steps) => String(score.leads.filter((lead) => lead >= steps).length));
+  return [recall(score), ...ahead, lead(score)];
+}
+
+function kindTable({ runs, models }: JudgedSet, given: Given): string[] {
   const kinds = [...new Set(runs.map(({ kind }) => kind))].sort();
-  const alarms = INTERVALS.map((every) => splits.map((models) => ourAlarms(models, every, given)));
+  const alarms = INTERVALS.map((every) => ourAlarms(models, every, given));
   const rows = kinds.map((kind) => {
     const cells = alarms.flatMap((each) => {
-      const scores = each.map((split) => scoreOf(split, (run) => run.kind === kind));
-      return [recall(scores), lead(scores), falseAlarms(scores)];
+      const score = scoreOf(each, (run) => run.kind === kind);
+      return [recall(score), lead(score), falseAlarms(score)];
     });
     return [kind, ...cells];
   });
@@ -103,29 +114,30 @@ function kindTable({ runs, splits }: JudgedSet, given: Given): string[] {
   return markdownTable([['kind', ...headings], ...rows]);
 }
 
-function ablationTable({ runs }: JudgedSet, { folds, seeds }: Splitting): string[] {
-  const rows = Object.entries(ABLATIONS).map(([name, signals]) =>
-    detectorRow(
-      name,
-      seeds.map((seed) => ablate(runs, signals, folds, seed)),
-    ),
-  );
+function ablationTable({ runs }: JudgedSet): string[] {
+  const rows = Object.entries(ABLATIONS).map(([name, signals]) => detectorRow(name, ablate(runs, signals)));
   return markdownTable([HEADINGS, ...rows]);
 }
 
-function calibrationTable({ splits }: JudgedSet): string[] {
-  const bins = splits.map(calibrationOf);
-  const rows = (bins[0] ?? []).map(({ from, to }, at) => [
-    `${from} to ${to}`,
-    mean(bins.map((split) => split[at]?.steps ?? 0)).toFixed(0),
-    percent(mean(bins.map((split) => split[at]?.happened ?? 0))),
+function calibrationTable({ models }: JudgedSet, every: number): string[] {
+  const rows = calibrationOf(models, every).map(({ from, to, runs, risk, happened, interval: [low, high] }) => {
+    if (runs === 0) return [`${from} to ${to}`, '0', '', '', ''];
+    return [`${from} to ${to}`, String(runs), percent(risk), percent(happened), `${percent(low)} to ${percent(high)}`];
+  });
+  return markdownTable([['risk', 'runs', 'stated', 'onset within 100 steps', 'binomial 90 % interval'], ...rows]);
+}
+
+function coverageTable({ models }: JudgedSet, every: number): string[] {
+  const rows = coverageOf(models, every).map(({ kind, runs, held, error }) => [
+    kind,
+    String(runs),
+    percent(held),
+    error.toFixed(0),
   ]);
-  const { held, medianError } = coverageOf(splits[0]);
-  return [
-    ...markdownTable([['risk', 'steps', 'onset within 100 steps'], ...rows]),
-    '',
-    `Of the forecasts of runs that diverged, ${percent(held)} had the onset within their interval (80 % are meant to); divergenceStep was off by ${medianError} steps in the median.`,
-  ];
+  return markdownTable([
+    ['kind', 'runs with a predicted step', 'onset in the 80 % interval', 'off by, steps'],
+    ...rows,
+  ]);
 }
 
 export function costLine(runs: readonly BenchRun[]): string {
@@ -133,23 +145,16 @@ export function costLine(runs: readonly BenchRun[]): string {
   return `A step costs the forecaster ${microseconds.toFixed(1)} µs; its state is ${(bytes / 1024).toFixed(1)} KiB at most.`;
 }
 
-function recall(scores: readonly Score[]): string {
-  const diverged = scores[0]?.diverged ?? 0;
-  if (diverged === 0) return '';
-  const caught = mean(scores.map((score) => score.caught));
-  return `${percent(caught / diverged)} (${Number(caught.toFixed(1))}/${diverged})`;
+function recall({ caught, diverged }: Score): string {
+  return diverged === 0 ? '' : `${percent(caught / diverged)} (${caught}/${diverged})`;
 }
 
-function lead(scores: readonly Score[]): string {
-  const medians = scores.filter(({ leads }) => leads.length > 0).map(({ leads }) => median(leads));
-  return medians.length > 0 ? mean(medians).toFixed(0) : '';
+function lead({ leads }: Score): string {
+  return leads.length === 0 ? '' : median(leads).toFixed(0);
 }
 
-function falseAlarms(scores: readonly Score[]): string {
-  const healthy = scores[0]?.healthy ?? 0;
-  if (healthy === 0) return '';
-  const alarms = mean(scores.map((score) => score.falseAlarms));
-  return `${((100 * alarms) / healthy).toFixed(1)} % (${Number(alarms.toFixed(1))}/${healthy})`;
+function falseAlarms({ falseAlarms, healthy }: Score): string {
+  return healthy === 0 ? '' : `${((100 * falseAlarms) / healthy).toFixed(1)} % (${falseAlarms}/${healthy})`;
 }
 
 function percent(share: number): string {

@@ -77,10 +77,10 @@ test('takes settings of rules, and refuses what is none with its file and field'
   await writeFile(file, lines({ type: 'run', id: 'D1', config: {} }, ...steps(0, 300, rising)));
   await writeFile(rules, JSON.stringify({ 'tev-growth': { enabled: false } }));
   expect(await replay(file, '--rules', rules)).toEqual([]);
-  await writeFile(rules, JSON.stringify({ 'tev-growth': { critical: 7 } }));
+  await writeFile(rules, JSON.stringify({ 'tev-growth': { criticalMargin: 700 } }));
   await expect(replay(file, '--rules', rules)).rejects.toMatchObject({
     exitCode: 2,
-    message: expect.stringMatching(/rules\.json: tev-growth\.critical: /),
+    message: expect.stringMatching(/rules\.json: tev-growth\.criticalMargin: /),
   });
 });
 
@@ -95,10 +95,10 @@ test('a later attempt is judged by its own steps where the former had an open al
 
 test('rules that contradict each other are refused by file and field', async () => {
   const rules = join(folder, 'rules.json');
-  await writeFile(rules, JSON.stringify({ 'tev-growth': { warning: 0.9 } }));
+  await writeFile(rules, JSON.stringify({ 'tev-growth': { warningMargin: 0.9 } }));
   await expect(replay(join(folder, 'a.jsonl'), '--rules', rules)).rejects.toMatchObject({
     exitCode: 2,
-    message: `${rules}: tev-growth.critical: must not be below warning, which is 0.9`,
+    message: `${rules}: tev-growth.criticalMargin: must not be below warningMargin, which is 0.9`,
   });
 });
 

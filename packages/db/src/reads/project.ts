@@ -1,5 +1,5 @@
 import { RefusedError } from '@evenkeel/protocol';
-import type { RuleSettings } from '@evenkeel/stability';
+import { knownSettings, type RuleSettings } from '@evenkeel/stability';
 import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../database.ts';
 import { project, run } from '../tables/schema.ts';
@@ -17,13 +17,13 @@ export async function listProjects(db: Database): Promise<string[]> {
 }
 
 /**
- * The rule settings of a project.
+ * The rule settings of a project, of those that this version has.
  * @throws RefusedError where there is no such project.
  */
 export async function readRules(db: Database, name: string): Promise<RuleSettings> {
   const [found] = await db.sql.select({ rules: project.rules }).from(project).where(eq(project.name, name));
   if (!found) throw new RefusedError('project', 'no such project');
-  return found.rules;
+  return knownSettings(found.rules);
 }
 
 /** The project of a run, and its rule settings; null where there is no such run. */
@@ -33,7 +33,7 @@ export async function rulesOfRun(db: Database, id: string): Promise<{ project: s
     .from(run)
     .innerJoin(project, eq(project.id, run.projectId))
     .where(eq(run.id, id));
-  return found ?? null;
+  return found ? { project: found.project, rules: knownSettings(found.rules) } : null;
 }
 
 /** A project by its number, as clients of other trackers know it. */

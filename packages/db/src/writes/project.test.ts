@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { listAlerts } from '../reads/alert-list.ts';
 import { listProjects, readRules, rulesOfRun } from '../reads/project.ts';
@@ -11,12 +12,21 @@ describeDatabases('projects', (db) => {
     const run = await begin(db(), { project: 'tuned' });
     const other = await begin(db(), { project: 'plain' });
     expect(await readRules(db(), 'tuned')).toEqual({});
-    const rules = { 'tev-growth': { critical: 0.9 } };
+    const rules = { 'tev-growth': { criticalMargin: 0.9 } };
     await writeRules(db(), 'tuned', rules, NOW);
     expect(await readRules(db(), 'tuned')).toEqual(rules);
     expect(await rulesOfRun(db(), run)).toEqual({ project: 'tuned', rules });
     expect(await rulesOfRun(db(), other)).toEqual({ project: 'plain', rules: {} });
     expect(await listProjects(db())).toEqual(expect.arrayContaining(['plain', 'tuned']));
+  });
+
+  test('settings that an earlier version stored and this one lacks say nothing', async () => {
+    const run = await begin(db(), { project: 'old' });
+    const stored = { 'tev-growth': { critical: 0.9, surgeWarning: 0.3, enabled: false }, 'rule-that-was': {} };
+    await db().sql.execute(sql`update project set rules = ${JSON.stringify(stored)}::jsonb where name = 'old'`);
+    const rules = { 'tev-growth': { enabled: false } };
+    expect(await readRules(db(), 'old')).toEqual(rules);
+    expect(await rulesOfRun(db(), run)).toEqual({ project: 'old', rules });
   });
 
   test('an unknown project is refused', async () => {

@@ -3,59 +3,119 @@ import { describe, expect, test } from 'vitest';
 import type { Signals } from '../signals.ts';
 import { type Forecast, Forecaster } from './forecaster.ts';
 import { fitLogistic, probability } from './logistic.ts';
-import { MODEL } from './model.ts';
+import { levelAt, MODEL } from './model.ts';
 
-/** What the forecaster computes step by step, here from the whole history by the definitions. */
-function reference(history: readonly Signals[]): { growthRisk: number; surgeRisk: number } | null {
-  const points = history
-    .filter(({ tevMean }) => tevMean != null && tevMean > 0 && Number.isFinite(tevMean))
-    .map(({ step, tevMean, tevStd, gradVar, gradNorm }) => ({
-      step,
-      agreement: 2 * usableLog(gradNorm) - usableLog(gradVar),
-      x: Math.log(step + 1),
-      y: Math.log(tevMean as number),
-      spread: tevStd != null && tevStd > 0 && Number.isFinite(tevStd) ? Math.log(tevStd / (tevMean as number)) : null,
-    }));
-  const newest = points.at(-1);
-  if (!newest || newest.step - (points[0]?.step ?? 0) < 14) return null;
-  const within = (steps: number) => {
-    const inside = points.filter(({ step }) => step >= newest.step - steps);
-    return inside.length < 2 ? points.slice(-2) : inside;
-  };
-  const exponents = [10, 40].map((steps) => slope(within(steps).map(({ x, y }) => [x, y])));
-  const rate = slope(within(40).map(({ step, y }) => [step, y]));
-  const excess = newest.y - newest.x - Math.min(...points.map(({ x, y }) => y - x));
-  const slow = 4 * Math.max(0, Math.log(0.004 / Math.max(1e-6, rate)));
-  const growth = Math.min(...exponents, 4) + 6 * Math.min(excess, 0.5) - slow;
-  const score = Math.min(7, Math.max(-2, growth));
-  const agreed = average(points, 5, 3) - average(points, 40, 12);
-  const growthRisk = Number.isNaN(agreed)
-    ? probability(MODEL.growth, [score])
-    : probability(MODEL.growthAndAgreement, [score, Math.min(5, Math.max(-5, agreed))]);
-  return { growthRisk, surgeRisk: referenceSurge(points) };
+interface Point {
+  step: number;
+  x: number;
+  y: number;
+  loss: number;
+  agreement: number;
+  spread: number | null;
 }
 
-function usableLog(value: number | null | undefined): number {
-  return value != null && value > 0 && Number.isFinite(value) ? Math.log(value) : Number.NaN;
+interface Reference {
+  exponent: number;
+  rate: number;
+  lossRise: number;
+  agreement: number;
+  /** The lowest of the margins of growth. */
+  growth: number;
+  surge: number | null;
+  risk: number;
 }
 
-/** The moving average of what is known of the agreement; NaN where nothing is. */
-function average(points: { step: number; agreement: number }[], steps: number, gaps: number): number {
-  let mean = Number.NaN;
-  points.forEach(({ step, agreement }, at) => {
-    if (!Number.isFinite(agreement)) return;
-    const gap = step - (points[at - 1]?.step ?? step);
-    const kept = Math.exp(-gap / Math.max(steps, gaps * gap));
-    mean = Number.isNaN(mean) ? agreement : kept * mean + (1 - kept) * agreement;
+/** What the forecaster computes step by step, here from the whole history by the definitions: at every step, or as asked. */
+function references(history: readonly Signals[], isAsked = (_step: number) => true): (Reference | null)[] {
+  const points: Point[] = [];
+  let best = Number.POSITIVE_INFINITY;
+  return history.map((signals) => {
+    const { step, tevMean, tevStd, gradVar, gradNorm, loss, lr, lrAhead } = signals;
+    if (isUsable(tevMean)) {
+      const spread = isUsable(tevStd) ? Math.log(tevStd / tevMean) : null;
+      const agreement = isUsable(gradNorm) && isUsable(gradVar) ? Math.log(gradNorm ** 2 / gradVar) : Number.NaN;
+      const known = loss != null && Number.isFinite(loss) ? loss : Number.NaN;
+      points.push({ step, x: Math.log(step + 1), y: Math.log(tevMean), loss: known, agreement, spread });
+      if (!Number.isNaN(known)) best = Math.min(best, meanOf(spanOf(points, 10, 2, 0.005), 'loss'));
+    }
+    const newest = points.at(-1);
+    if (!isAsked(step) || !newest || points.length < 2 || newest.step - (points[0]?.step ?? 0) < 14) return null;
+    const planned = isUsable(lr) && isUsable(lrAhead) ? Math.log(lrAhead / lr) : Number.NaN;
+    const grown = referenceGrowth(points, best, planned);
+    const surge = referenceSurge(points);
+    const levels = Number.isNaN(grown.lossRise) ? MODEL.levelsOfTev : MODEL.levels;
+    return { ...grown, surge, risk: levelAt(levels, Math.max(grown.growth, surge ?? grown.growth)).risk };
   });
-  return mean;
 }
 
-function referenceSurge(points: { step: number; y: number; spread: number | null }[]): number {
+/** The newest points within some steps, some gaps and a share of the step. */
+function spanOf(points: readonly Point[], steps: number, gaps: number, share: number): Point[] {
+  const newest = points.at(-1)?.step ?? 0;
+  const [before, last] = points
+    .slice(-3)
+    .map(({ step }, at, all) => step - (all[at - 1]?.step ?? Number.NaN))
+    .slice(1);
+  const gap = Math.min(before ?? 1, last ?? before ?? 1);
+  const width = Math.max(steps, gaps * gap, share * newest);
+  const inside = points.slice(-1200).filter(({ step }) => step > newest - width); // no span here holds more
+  return inside.length < 2 ? points.slice(-2) : inside;
+}
+
+function meanOf(points: readonly Point[], name: 'loss' | 'agreement'): number {
+  const known = points.map((point) => point[name]).filter((value) => !Number.isNaN(value));
+  return known.reduce((sum, value) => sum + value, 0) / known.length;
+}
+
+function referenceGrowth(points: readonly Point[], best: number, planned: number) {
+  const [short, long, brief] = [
+    spanOf(points, 10, 2, 0.005),
+    spanOf(points, 40, 4, 0.02),
+    spanOf(points, 5, 3, 0.0025),
+  ];
+  const exponent = slope(short.map(({ x, y }) => [x, y]));
+  const rate = slope(long.map(({ step, y }) => [step, y]));
+  const newest = points.at(-1) as Point;
+  const excess =
+    newest.y - newest.x - points.reduce((lowest, { x, y }) => Math.min(lowest, y - x), newest.y - newest.x);
+  const losses = long.filter(({ loss }) => !Number.isNaN(loss));
+  const isDense = long.length >= 12;
+  const knowsLoss = isDense && losses.length >= 2;
+  const first = points
+    .map(({ loss }) => loss)
+    .filter((loss) => !Number.isNaN(loss))
+    .slice(0, 3)
+    .sort((a, b) => a - b);
+  const start = ((first[(first.length - 1) >> 1] ?? 0) + (first[first.length >> 1] ?? 0)) / 2;
+  const fall = knowsLoss ? slope(losses.map(({ step, loss }) => [step, loss])) : Number.NaN;
+  const lossRise = (40 * fall) / Math.max(0.4, start - best);
+  const agreement = isDense ? meanOf(brief, 'agreement') - meanOf(long, 'agreement') : Number.NaN;
+  const knowsGradients = !Number.isNaN(agreement);
+  const [minExponent, minExcess, minRise] = !knowsLoss
+    ? [2.4, 0.2, 0]
+    : knowsGradients
+      ? [1.6, 0.1, 0.05]
+      : [2.2, 0.2, -0.1];
+  const terms = [
+    (exponent - minExponent) / 0.5,
+    (excess - minExcess) / 0.1,
+    (rate - 0.003) / 0.001,
+    (lossRise - minRise) / 0.1,
+    (agreement - 0.05) / 0.1,
+    (planned - 0.05) / 0.1,
+  ];
+  const growth = Math.min(...terms.filter((term) => !Number.isNaN(term)));
+  return { exponent, rate, lossRise, agreement, growth };
+}
+
+function isUsable(value: number | null | undefined): value is number {
+  return value != null && value > 0 && Number.isFinite(value);
+}
+
+function referenceSurge(points: readonly Point[]): number | null {
   const newest = points.at(-1);
   const inside = points.filter(({ step }) => step >= (newest?.step ?? 0) - 7);
   const [a, b, c, d] = points.slice(-4);
-  if (!a || !b || !c || !d || inside.length < 4 || d.step - a.step > 9) return 0;
+  if (!a || !b || !c || !d || inside.length < 4 || d.step - a.step > 9) return null;
   const speeds = [
     [a, b],
     [b, c],
@@ -69,7 +129,7 @@ function referenceSurge(points: { step: number; y: number; spread: number | null
   const acceleration = Math.min(0.4, Math.max(-0.5, slope(speeds)));
   const ahead = d.spread === null ? 4 * acceleration - 0.23 : 2 * acceleration + d.spread / 2;
   const score = Math.max(-9, Math.min(-2, Math.log(speed) + ahead));
-  return score > -4 ? probability(MODEL.surge, [score]) : 0;
+  return score > -4 ? (5 + 1.8197 * score) / 0.81 : null;
 }
 
 function slope(points: [number, number][]): number {
@@ -103,6 +163,9 @@ const run = (minLength: number) =>
         gradNorm: fc.oneof({ weight: 3, arbitrary: fc.double({ min: 0.1, max: 10, noNaN: true }) }, unusable),
         gradVar: fc.oneof({ weight: 3, arbitrary: fc.double({ min: 0.1, max: 10, noNaN: true }) }, unusable),
         tevStd: fc.oneof(fc.double({ min: 1e-4, max: 10, noNaN: true }), unusable),
+        loss: fc.oneof({ weight: 3, arbitrary: fc.double({ min: 0.1, max: 10, noNaN: true }) }, unusable),
+        lr: fc.oneof(fc.double({ min: 1e-4, max: 1, noNaN: true }), unusable),
+        lrAhead: fc.oneof(fc.double({ min: 1e-4, max: 1, noNaN: true }), unusable),
       }),
       { minLength, maxLength: 200, size: 'max' },
     )
@@ -120,21 +183,48 @@ describe('the forecaster', () => {
     let compared = 0;
     fc.assert(
       fc.property(run(20), (steps) => {
-        const forecaster = new Forecaster();
-        for (const [at, signals] of steps.entries()) {
-          const forecast = forecaster.observe(signals);
-          const expected = reference(steps.slice(0, at + 1));
-          expect(forecast === null).toBe(expected === null);
-          if (!forecast || !expected) continue;
+        const young = steps.filter(({ step }) => step <= 2000); // later older steps are blocks
+        const expected = references(young);
+        forecasts(young).forEach((forecast, at) => {
+          const reference = expected[at] ?? null;
+          expect(forecast === null).toBe(reference === null);
+          if (!forecast || !reference) return;
           compared++;
-          expect(forecast.growthRisk).toBeCloseTo(expected.growthRisk, 6);
-          expect(forecast.surgeRisk).toBeCloseTo(expected.surgeRisk, 6);
-          expect(forecast.risk).toBe(Math.max(forecast.growthRisk, forecast.surgeRisk));
-        }
+          expect(forecast.growthMargin).toBeCloseTo(reference.growth, 5);
+          if (reference.surge === null) expect(forecast.surgeMargin).toBeNull();
+          else expect(forecast.surgeMargin).toBeCloseTo(reference.surge, 6);
+          expect(forecast.margin).toBe(Math.max(forecast.growthMargin, forecast.surgeMargin ?? forecast.growthMargin));
+          expect(forecast.risk).toBeCloseTo(reference.risk, 6);
+        });
       }),
       { numRuns: 60 },
     );
     expect(compared).toBeGreaterThan(1000);
+  });
+
+  test.each([1, 3, 10, 50])('in a long run logged each %d steps, blocks of steps say what all steps do', (every) => {
+    const wave = (step: number, period: number) => Math.sin((2 * Math.PI * step) / period);
+    const steps = Array.from({ length: 30_000 / every }, (_, at): Signals => {
+      const step = at * every;
+      const logTev = (Math.max(0, step - 25_000) / 1000) ** 2 + 0.3 * wave(step, 9000) + 0.002 * wave(step, 37);
+      const loss = 3 + 2 * Math.exp(-step / 5000) + 0.2 * wave(step, 7000) + 0.01 * wave(step, 53);
+      return { step, tevMean: 0.02 * Math.exp(logTev), loss, gradNorm: Math.exp(0.3 * wave(step, 6000)), gradVar: 1 };
+    });
+    const expected = references(steps, (step) => step % (every * 97) === 0);
+    const halfAUnit = { exponent: 0.25, rate: 0.0005, lossRise: 0.05, agreement: 0.05 };
+    let compared = 0;
+    forecasts(steps).forEach((forecast, at) => {
+      const reference = expected[at];
+      if (!forecast || !reference || forecast.step < 2500) return;
+      for (const name of ['exponent', 'rate', 'lossRise', 'agreement'] as const) {
+        expect(forecast.evidence[name] === undefined).toBe(Number.isNaN(reference[name]));
+        if (Number.isNaN(reference[name])) continue;
+        compared++;
+        const difference = Math.abs((forecast.evidence[name] ?? 0) - reference[name]);
+        expect(difference).toBeLessThan(halfAUnit[name] + 0.05 * Math.abs(reference[name]));
+      }
+    });
+    expect(compared).toBeGreaterThan(10);
   });
 
   test('a learning rate or gradient variance that grows beyond a number’s range is left out of the evidence', () => {
@@ -189,7 +279,9 @@ describe('the forecaster', () => {
         tevStd: 0.1 / 3,
         gradVar: step / 9,
         gradNorm: step / 3,
+        loss: 1 + 1 / (step + 7),
         lr: 1 / 3,
+        lrAhead: 1 / 7,
       });
     const stored = JSON.stringify(forecaster.state());
     expect(stored.length).toBeLessThan(12 * 1024);
@@ -216,11 +308,49 @@ describe('the forecaster', () => {
     expect(seen?.message).toMatch(/^TEV doubles every [\d.]+ steps.* risk of divergence within 100 steps, most likely/);
   });
 
-  test('a rate that doubles nothing within the horizon is no risk, whatever its exponent', () => {
+  test('a rate that doubles nothing within the horizon predicts nothing, whatever its exponent', () => {
     const steps = Array.from({ length: 2000 }, (_, at) => ({ step: 50_000 + at, tevMean: Math.exp(at * 1e-3) }));
     const last = forecasts(steps).at(-1);
     expect(last?.evidence.exponent).toBeGreaterThan(50);
-    expect(last?.risk).toBeLessThan(0.1);
+    expect(last?.margin).toBeLessThan(-1);
+    expect(last?.divergenceStep).toBeNull();
+  });
+
+  describe('of a rate that is being raised', () => {
+    const grown = (step: number) => Math.exp(Math.max(0, step - 100) / 30);
+    const growing = (more: (step: number) => Partial<Signals>) =>
+      forecasts(
+        Array.from({ length: 150 }, (_, step) => ({ step, tevMean: 0.02 * grown(step) ** 0.5, ...more(step) })),
+      ).at(-1);
+    const agreeing = (step: number) => ({ gradNorm: grown(step), gradVar: 1 });
+
+    test('calls what drives a divergence where all holds', () => {
+      const last = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100, lr: 1, lrAhead: 2 }));
+      expect(last?.margin).toBeGreaterThan(0);
+      expect(last?.message).toContain(
+        'the loss no longer falls; micro-batches come to agree; the planned learning rate',
+      );
+    });
+
+    test('calls what holds it back, however much of the rest holds', () => {
+      const falling = growing((step) => ({ ...agreeing(step), loss: 5 - step / 3000 }));
+      expect(falling).toMatchObject({
+        term: 'lossRise',
+        message: expect.stringContaining('since the loss still falls'),
+      });
+      expect(falling?.margin).toBeLessThan(0);
+      const apart = growing((step) => ({ gradNorm: 1, gradVar: 1, loss: 5 + step / 100 }));
+      expect(apart).toMatchObject({ term: 'agreement', margin: expect.closeTo(-0.5, 6) });
+      const planned = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100, lr: 1, lrAhead: 1 }));
+      expect(planned).toMatchObject({ term: 'planned', margin: expect.closeTo(-0.5, 6) });
+    });
+
+    test('leaves out what is unknown', () => {
+      const all = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100 }));
+      const withoutPlan = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100, lr: 1 }));
+      expect(withoutPlan?.margin).toBe(all?.margin);
+      expect(growing(() => ({}))?.evidence).not.toHaveProperty('lossRise');
+    });
   });
 
   test('reports a learning rate and a gradient variance that rise with it', () => {

@@ -1,122 +1,78 @@
-import type { Growth, Surge } from './growth.ts';
-import { probability, type Weights } from './logistic.ts';
+import type { Weights } from './logistic.ts';
 
-/** How many steps remain until onset at a risk, of the runs that do diverge: the 10th, 50th and 90th percentile. */
+/**
+ * How many steps remain until onset, of the runs that do diverge: the 5th, 50th and 95th percentile. Of kinds of runs that
+ * taught nothing, about eight of ten lie between the outer two: kinds differ more than runs of a kind.
+ */
 export interface Lead {
-  risk: number;
   low: number;
   middle: number;
   high: number;
 }
 
+/** What became of the recorded runs whose margin was about this. */
+export interface Level extends Lead {
+  margin: number;
+  /** The share of them that diverged within {@link HORIZON_STEPS} steps. */
+  risk: number;
+}
+
 /** What is learned from labeled runs. All else is fixed by what it means. */
 export interface ForecastModel {
-  /** Of 1 and the growth score. */
-  growth: Weights;
-  /** Of 1, the growth score, and the growth of agreement: where gradients are known. */
-  growthAndAgreement: Weights;
   /** Of 1 and the surge score. */
   surge: Weights;
-  /** In the order of their risks. */
-  growthLeads: readonly Lead[];
-  surgeLeads: readonly Lead[];
+  /** In the order of their margins, their risks never falling; at least one. */
+  levels: readonly Level[];
+  /** The same of margins of TEV alone, as where steps are logged seldom. */
+  levelsOfTev: readonly Level[];
+  /** Of a surge that is called critical. */
+  surgeLead: Lead;
 }
 
 /** A risk is that of onset within so many steps. */
 export const HORIZON_STEPS = 100;
 
-/** Above this an exponent says no more. */
-const MAX_EXPONENT = 4;
-/** An e-fold of growth in excess weighs as much as so much exponent … */
-const EXCESS_WEIGHT = 6;
-/** … up to here: a step size that was raised once leaves its excess behind, and must not alarm long after. */
-const MAX_EXCESS = 0.5;
-/**
- * TEV that gains less than this in a step gains less than half within the horizon, whatever its exponent: late in a long
- * run a small change is a large exponent. Of the recorded runs none that was found grew so slowly.
- */
-const SLOW_RATE = 0.004;
-const SLOW_WEIGHT = 4;
-const GROWTH_RANGE = [-2, 7] as const;
-
-/** How far TEV has left the way of healthy runs on the slow scale: about 1 for TEV ∝ step, above 5 before divergence. */
-function growthScore({ exponent, excess, rate }: Growth): number {
-  const slow = SLOW_WEIGHT * Math.max(0, Math.log(SLOW_RATE / Math.max(1e-6, rate)));
-  const grown = Math.min(exponent, MAX_EXPONENT) + EXCESS_WEIGHT * Math.min(excess, MAX_EXCESS);
-  return clamp(grown - slow, GROWTH_RANGE);
-}
-
-/** The speed is taken as it will be in so many steps, if it goes on changing as it does. */
-const LOOK_AHEAD = 2;
-/** A learning rate that jumps makes TEV's speed jump once; only what goes on is believed. */
-const ACCELERATION_RANGE = [-0.5, 0.4] as const;
-const SPREAD_WEIGHT = 0.5;
-/** Without tevStd the change of the speed weighs more; at even odds both scores are the same. */
-const BLIND_LOOK_AHEAD = 4;
-const BLIND_OFFSET = -0.23;
-const SURGE_RANGE = [-9, -2] as const;
-
-/**
- * The logarithm of TEV's speed two steps ahead, times the root of its spread over tokens: at the edge of stability a few
- * tokens' embeddings are flung out first, where a high but stable learning rate moves all alike.
- */
-export function surgeScore({ speed, acceleration, logSpread }: Surge): number {
-  const logSpeed = Math.log(clamp(speed, [1e-3, 1]));
-  const change = clamp(acceleration, ACCELERATION_RANGE);
-  const score =
-    logSpread === null
-      ? logSpeed + BLIND_LOOK_AHEAD * change + BLIND_OFFSET
-      : logSpeed + LOOK_AHEAD * change + SPREAD_WEIGHT * logSpread;
-  return clamp(score, SURGE_RANGE);
-}
-
-/** Below this score, about 2 % a step, there is no surge to speak of, and none was learned from. */
-export const MIN_SURGE = -4;
-
-const AGREEMENT_RANGE = [-5, 5] as const;
-
-/** What the logistic risk of the slow scale is taken of. */
-export function growthInputs(growth: Growth): number[] {
-  const { agreement } = growth;
-  return agreement === null ? [growthScore(growth)] : [growthScore(growth), clamp(agreement, AGREEMENT_RANGE)];
-}
-
-/** Of onset within the horizon, by the slow scale; sharper where gradients are known. */
-export function growthRisk(
-  model: Pick<ForecastModel, 'growth' | 'growthAndAgreement'>,
-  inputs: readonly number[],
-): number {
-  return probability(inputs.length === 1 ? model.growth : model.growthAndAgreement, inputs);
-}
-
-/** The same by the fast scale; 0 where there is no surge to speak of. */
-export function surgeRisk({ surge }: Pick<ForecastModel, 'surge'>, score: number): number {
-  return score > MIN_SURGE ? probability(surge, [score]) : 0;
-}
-
-function clamp(value: number, range: readonly [min: number, max: number]): number {
-  return Math.min(range[1], Math.max(range[0], value)); // destructured, it would take as long as all around it
+/** Linear between the levels, and the first or the last beyond them. */
+export function levelAt(levels: readonly Level[], margin: number): Level {
+  const above = levels.findIndex((level) => level.margin > margin);
+  const [low, high] = [levels.at(above < 0 ? -1 : Math.max(0, above - 1)), levels.at(above)];
+  if (!low || !high) throw new Error('a forecast model without levels');
+  const share = high.margin > low.margin ? Math.max(0, (margin - low.margin) / (high.margin - low.margin)) : 0;
+  const between = (name: 'risk' | keyof Lead) => low[name] + share * (high[name] - low[name]);
+  return { margin, risk: between('risk'), low: between('low'), middle: between('middle'), high: between('high') };
 }
 
 /**
- * Learned from 251 recorded runs by `evenkeel bench forecast --runs DIR --fit`, which prints it; without `--fit` the command says how well
- * models learned from nine tenths of the runs do on the last tenth.
+ * Learned from 251 recorded runs by `evenkeel bench forecast --runs DIR --fit`, which prints it; without `--fit` the
+ * command says how well models learned from the other kinds of runs do on each kind.
  */
 export const MODEL: ForecastModel = {
-  growth: [-4.514, 1.1475],
-  growthAndAgreement: [-4.55, 1.1398, 1.1063],
   surge: [5.0, 1.8197],
-  growthLeads: [
-    { risk: 0.3, low: 36, middle: 96, high: 185 },
-    { risk: 0.601, low: 23, middle: 72, high: 120 },
-    { risk: 0.751, low: 19, middle: 57, high: 115 },
-    { risk: 0.858, low: 14, middle: 45, high: 96 },
-    { risk: 0.928, low: 11, middle: 42, high: 90 },
-    { risk: 0.972, low: 5, middle: 30, high: 85 },
+  levels: [
+    { margin: -5.61, risk: 0.027, low: 18, middle: 267, high: 355 },
+    { margin: -3.37, risk: 0.04, low: 13, middle: 214, high: 302 },
+    { margin: -2.49, risk: 0.063, low: 5, middle: 170, high: 291 },
+    { margin: -1.79, risk: 0.172, low: 7, middle: 114, high: 234 },
+    { margin: -1.27, risk: 0.325, low: 7, middle: 81, high: 212 },
+    { margin: -0.78, risk: 0.459, low: 5, middle: 65, high: 198 },
+    { margin: -0.29, risk: 0.644, low: 7, middle: 48, high: 154 },
+    { margin: 0.21, risk: 0.848, low: 5, middle: 31, high: 121 },
+    { margin: 0.71, risk: 0.952, low: 2, middle: 14, high: 67 },
+    { margin: 1.44, risk: 0.971, low: 3, middle: 6, high: 46 },
+    { margin: 3.42, risk: 0.989, low: 1, middle: 2, high: 36 },
   ],
-  surgeLeads: [
-    { risk: 0.3, low: 7, middle: 39, high: 301 },
-    { risk: 0.445, low: 7, middle: 43, high: 153 },
-    { risk: 0.617, low: 1, middle: 11, high: 19 },
+  levelsOfTev: [
+    { margin: -4.37, risk: 0.026, low: 43, middle: 256, high: 352 },
+    { margin: -3.7, risk: 0.034, low: 11, middle: 193, high: 316 },
+    { margin: -2.56, risk: 0.116, low: 4, middle: 134, high: 283 },
+    { margin: -1.76, risk: 0.23, low: 6, middle: 116, high: 247 },
+    { margin: -1.27, risk: 0.294, low: 9, middle: 101, high: 171 },
+    { margin: -0.77, risk: 0.388, low: 7, middle: 87, high: 160 },
+    { margin: -0.27, risk: 0.554, low: 8, middle: 72, high: 153 },
+    { margin: 0.24, risk: 0.7, low: 5, middle: 63, high: 136 },
+    { margin: 0.73, risk: 0.738, low: 2, middle: 57, high: 131 },
+    { margin: 1.48, risk: 0.793, low: 3, middle: 45, high: 118 },
+    { margin: 3.62, risk: 0.946, low: 1, middle: 17, high: 84 },
   ],
+  surgeLead: { low: 1, middle: 14, high: 127 },
 };

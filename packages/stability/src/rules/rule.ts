@@ -132,9 +132,9 @@ export function steps(value: number, label: string): Setting {
   return { schema: count, default: value, label, unit: 'steps' };
 }
 
-/** A setting that is a probability. */
-export function risk(value: number, label: string): Setting {
-  return { schema: z.number().min(0).max(1), default: value, label, unit: 'risk, 0 to 1' };
+/** A setting that is a margin above the limits of a rule: at 0 all of them are reached. */
+export function margin(value: number, label: string): Setting {
+  return { schema: z.number().min(-100).max(100), default: value, label, unit: 'margin' };
 }
 
 /** A setting that is above 0. */

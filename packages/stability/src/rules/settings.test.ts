@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DEFAULT_RULE_SETTINGS, disabledRules, ruleSettings } from './settings.ts';
+import { DEFAULT_RULE_SETTINGS, disabledRules, knownSettings, ruleSettings } from './settings.ts';
 
 /** The first thing that is wrong with settings, and where; null where nothing is. */
 function problemOf(settings: unknown): { field: string; problem: string } | null {
@@ -8,7 +8,7 @@ function problemOf(settings: unknown): { field: string; problem: string } | null
 }
 
 test('settings of some rules are taken as they are', () => {
-  const settings = { 'tev-growth': { critical: 0.9 }, stalled: { enabled: false }, 'loss-spike': {} };
+  const settings = { 'tev-growth': { criticalMargin: 0.9 }, stalled: { enabled: false }, 'loss-spike': {} };
   expect(ruleSettings.parse(settings)).toEqual(settings);
   expect(ruleSettings.parse({})).toEqual({});
   expect(disabledRules(settings)).toEqual(['stalled']);
@@ -19,7 +19,7 @@ test('the defaults of every rule may be set', () => {
 });
 
 test.each([
-  [{ 'tev-growth': { critical: 2 } }, 'tev-growth.critical'],
+  [{ 'tev-growth': { criticalMargin: 101 } }, 'tev-growth.criticalMargin'],
   [{ 'loss-spike': { sigmas: 0 } }, 'loss-spike.sigmas'],
   [{ 'tev-growth': { critcal: 0.9 } }, 'tev-growth'],
   [{ 'tev-grwth': {} }, ''],
@@ -31,15 +31,28 @@ test.each([
 
 test('limits that grow go together, and so do limits that are equal', () => {
   expect(problemOf({})).toBeNull();
-  expect(problemOf({ 'tev-growth': { warning: 0.8, critical: 0.8 } })).toBeNull();
+  expect(problemOf({ 'tev-growth': { warningMargin: 0.8, criticalMargin: 0.8 } })).toBeNull();
 });
 
 test('a limit below a lesser one is reported by its field, be the other one set or a default', () => {
-  expect(problemOf({ 'tev-growth': { warning: 0.9 } })).toEqual({
-    field: 'tev-growth.critical',
-    problem: 'must not be below warning, which is 0.9',
+  expect(problemOf({ 'tev-growth': { warningMargin: 0.9 } })).toEqual({
+    field: 'tev-growth.criticalMargin',
+    problem: 'must not be below warningMargin, which is 0.9',
   });
-  expect(problemOf({ 'tev-growth': { calm: 0.45 } })?.field).toBe('tev-growth.surgeWarning');
+  expect(problemOf({ 'tev-growth': { calmMargin: -0.4 } })?.field).toBe('tev-growth.warningMargin');
   expect(problemOf({ 'grad-variance': { critical: 4 } })?.field).toBe('grad-variance.critical');
   expect(problemOf({ stalled: { criticalSeconds: 30 } })?.field).toBe('stalled.criticalSeconds');
+});
+
+test('of stored settings those of an earlier version are left out, and the rest holds', () => {
+  const stored = {
+    'tev-growth': { critical: 0.9, surgeWarning: 0.3, enabled: false, resolveSteps: 10 },
+    'loss-spike': { sigmas: 7 },
+    'grad-variance': { gone: 1 },
+    'rule-that-was': { enabled: false },
+  };
+  const known = { 'tev-growth': { enabled: false, resolveSteps: 10 }, 'loss-spike': { sigmas: 7 } };
+  expect(knownSettings(stored)).toEqual(known);
+  expect(ruleSettings.parse(knownSettings(stored))).toEqual(known);
+  expect(knownSettings({})).toEqual({});
 });

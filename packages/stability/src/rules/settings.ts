@@ -68,5 +68,15 @@ function problemOf(rule: Rule, set: AnyValues | undefined): { setting: string; m
   return null;
 }
 
+/** Stored settings without the rules and settings that there are no more: those of an earlier version say nothing now. */
+export function knownSettings(stored: AnyRuleSettings): RuleSettings {
+  const known = RULES.flatMap((rule: Rule) => {
+    const names = ['enabled', ...Object.keys(rule.settings)];
+    const values = Object.entries(stored[rule.name] ?? {}).filter(([name]) => names.includes(name));
+    return values.length > 0 ? [[rule.name, Object.fromEntries(values)]] : [];
+  });
+  return Object.fromEntries(known);
+}
+
 /** The schema of {@link RuleSettings}: rejects unknown rules and settings, and thresholds out of order. */
 export const ruleSettings = settingsSchema(RULES) as unknown as z.ZodType<RuleSettings, RuleSettings>;

@@ -2,21 +2,18 @@ import { type Forecast, Forecaster, type ForecasterState } from '../forecast/for
 import type { ForecastModel } from '../forecast/model.ts';
 import { isForecastable } from '../forecast/trail.ts';
 import type { Signals } from '../signals.ts';
-import { type Assessment, type Level, risk, type StepObserver, stepRule } from './rule.ts';
+import { type Assessment, type Level, margin, type StepObserver, stepRule } from './rule.ts';
 
 interface Limits {
-  /** Risks at which the alert opens, and at which it is critical. */
-  warning: number;
-  critical: number;
-  /** The same for a surge: it leaves ten or twenty steps to act, so it is acted on when less is certain. */
-  surgeWarning: number;
-  surgeCritical: number;
-  /** Below this risk the rule is calm. */
-  calm: number;
+  /** Margins from which the alert opens, and is critical. */
+  warningMargin: number;
+  criticalMargin: number;
+  /** Below this margin the rule is calm. */
+  calmMargin: number;
 }
 
 /**
- * The risk of divergence that {@link Forecaster} reads from the growth of TEV is above a limit.
+ * The margin that {@link Forecaster} reads from the growth of TEV is above a limit.
  *
  * Source: Chung et al., arXiv 2409.07787, for TEV as the sign; the limits and what they cost are measured by
  * `evenkeel bench forecast`.
@@ -47,11 +44,11 @@ class TevGrowth implements StepObserver {
     };
   }
 
-  #level({ growthRisk, surgeRisk }: { growthRisk: number; surgeRisk: number }): Level {
-    const { warning, critical, surgeWarning, surgeCritical, calm } = this.#limits;
-    if (growthRisk >= critical || surgeRisk >= surgeCritical) return 'critical';
-    if (growthRisk >= warning || surgeRisk >= surgeWarning) return 'warning';
-    return growthRisk < calm && surgeRisk < calm ? 'calm' : 'uneasy';
+  #level({ margin }: Forecast): Level {
+    const { warningMargin, criticalMargin, calmMargin } = this.#limits;
+    if (margin >= criticalMargin) return 'critical';
+    if (margin >= warningMargin) return 'warning';
+    return margin < calmMargin ? 'calm' : 'uneasy';
   }
 }
 
@@ -60,29 +57,27 @@ export function tevGrowthBy(model?: ForecastModel) {
   return stepRule({
     name: 'tev-growth',
     title: 'TEV growth',
-    what: 'The forecast: how likely the loss blows up within 100 steps, from the growth of TEV over 40 steps, and over 8 for a surge.',
+    what: 'The forecast: the loss is about to blow up, by the growth of TEV over 40 steps while the loss no longer falls and micro-batches agree, or by a surge of TEV over 8. The margin says by how much all this holds: at 0 everything does.',
     formula:
-      'risk = σ(w · x), the greater of two: x = exponent d log TEV / d log step, excess over proportional growth, agreement of gradients; for a surge x = speed, acceleration, spread',
+      'margin = the greater of min over what is known of (exponent − 1.6)/0.5, (excess − 0.1)/0.1, (rate − 0.003)/0.001, (loss rise − 0.05)/0.1, (agreement − 0.05)/0.1, (log planned learning rate − 0.05)/0.1, and for a surge the log odds of speed, acceleration, spread / 0.81',
     source:
-      'TEV as the sign: Chung et al., arXiv 2409.07787. Weights and limits: fitted and measured on recorded runs (evenkeel bench forecast)',
+      'TEV as the sign: Chung et al., arXiv 2409.07787. Limits and risks: measured on recorded runs (evenkeel bench forecast)',
     settings: {
-      warning: risk(0.5, 'Growth: warning from'),
-      critical: risk(0.8, 'Growth: critical from'),
-      surgeWarning: risk(0.4, 'Surge: warning from'),
-      surgeCritical: risk(0.5, 'Surge: critical from'),
-      calm: risk(0.25, 'Calm below'),
+      warningMargin: margin(-0.5, 'Warning from'),
+      criticalMargin: margin(0, 'Critical from'),
+      calmMargin: margin(-1, 'Calm below'),
     },
-    ascending: [
-      ['calm', 'warning', 'critical'],
-      ['calm', 'surgeWarning', 'surgeCritical'],
-    ],
+    ascending: [['calmMargin', 'warningMargin', 'criticalMargin']],
     evidence: {
+      margin: ['margin', 'number'],
       exponent: ['TEV grows as the step to the power of', 'number'],
       excess: ['TEV beyond proportion to the step', 'log times'],
       rate: ['TEV grows by', 'log growth'],
       doublingSteps: ['TEV doubles every', 'steps'],
       accelerates: ['growth accelerates', 'yes or no'],
+      lossRise: ['loss in 40 steps, of what was learned', 'number'],
       agreement: ['agreement of micro-batches', 'log times'],
+      plannedRatio: ['learning rate in 20 steps', 'times'],
       speed: ['TEV over the last 8 steps', 'log growth'],
       acceleration: ['its change a step', 'log times'],
       steps: ['seen over', 'steps'],

@@ -1,6 +1,5 @@
 'use client';
 
-import { DEFAULT_RULE_SETTINGS } from '@evenkeel/stability';
 import { useId } from 'react';
 import { formatCount } from '../../components/format.ts';
 import { ChartHeading } from './chart-heading.tsx';
@@ -53,18 +52,16 @@ export function StepChart({ reportedAs, onScale, ...props }: Props) {
   );
 }
 
-/** Below it `tev-growth` is calm. */
-const NOTICEABLE_RISK = DEFAULT_RULE_SETTINGS['tev-growth'].calm;
-
-/** The risk in words, beside its picture. */
+/** The risk in words, beside its picture; high where it is enough to predict a step. */
 function Risk({ forecast: { points, ahead } }: { forecast: ShownForecast }) {
-  const risk = points.at(-1)?.risk;
-  if (risk === undefined) return null;
+  const newest = points.at(-1);
+  if (!newest) return null;
+  const { risk, divergenceStep } = newest;
   const where = ahead ? `, divergence expected around step ${formatCount(ahead.step)}` : '';
   return (
     <span
       className={classes.risk}
-      data-high={risk >= NOTICEABLE_RISK || undefined}
+      data-high={divergenceStep !== null || undefined}
       title={`risk of divergence within 100 steps: ${risk}${where}`}
     >
       risk {Math.round(100 * risk)} %

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { toForm, toSettings } from './rule-form.ts';
 
-const SETTINGS = { 'tev-growth': { critical: 0.9 }, stalled: { enabled: false, warningSeconds: 90 } };
+const SETTINGS = { 'tev-growth': { criticalMargin: 0.9 }, stalled: { enabled: false, warningSeconds: 90 } };
 
 it('gives back the settings that it was made of', () => {
   expect(toSettings(toForm(SETTINGS))).toEqual(SETTINGS);
@@ -10,7 +10,7 @@ it('gives back the settings that it was made of', () => {
 
 it('takes for no setting what is the default, or empty', () => {
   const form = toForm(SETTINGS);
-  form['tev-growth'].values.critical = ' 0.8 ';
+  form['tev-growth'].values.criticalMargin = ' 0 ';
   form.stalled = { enabled: true, values: { ...form.stalled.values, warningSeconds: '' } };
   expect(toSettings(form)).toEqual({});
 });
@@ -22,8 +22,8 @@ it('reads a decimal comma', () => {
 });
 
 it.each([
-  ['warning', 'a lot'],
-  ['critical', '1.5'],
+  ['warningMargin', 'a lot'],
+  ['criticalMargin', '101'],
   ['resolveSteps', '2.5'],
 ])('names the rule and the field of a wrong value: %s %s', (field, text) => {
   const form = toForm({});
@@ -33,6 +33,6 @@ it.each([
 
 it('names the limit that lies below a lesser one', () => {
   const form = toForm({});
-  form['tev-growth'].values.warning = '0.95';
-  expect(() => toSettings(form)).toThrow(expect.objectContaining({ field: 'tev-growth.critical' }));
+  form['tev-growth'].values.warningMargin = '0.95';
+  expect(() => toSettings(form)).toThrow(expect.objectContaining({ field: 'tev-growth.criticalMargin' }));
 });

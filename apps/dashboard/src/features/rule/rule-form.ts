@@ -26,7 +26,7 @@ export function defaultFields(rule: Rule): RuleFields {
 
 /**
  * The settings that a form asks for: only what differs from the defaults.
- * @throws RefusedError naming the rule and the field that is wrong, `tev-growth.critical`.
+ * @throws RefusedError naming the rule and the field that is wrong, `tev-growth.criticalMargin`.
  */
 export function toSettings(form: RuleForm): RuleSettings {
   return parse(ruleSettings, Object.fromEntries(RULES.flatMap((rule) => overridesOf(rule, form[rule.name]))));
