@@ -142,11 +142,6 @@ export function positive(value: number, label: string, unit: string): Setting {
   return { schema: z.number().positive(), default: value, label, unit };
 }
 
-/** A setting that is a margin: 0 where what a rule looks for just holds. */
-export function margin(value: number, label: string): Setting {
-  return { schema: z.number().min(-100).max(100), default: value, label, unit: 'margin' };
-}
-
 function calming(resolveSteps: number) {
   return {
     resolveSteps: steps(resolveSteps, 'Resolves once calm for'),
