@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from kinds import all_plans
 from plan import Plan
-from training import record
+from record import record
 
 AT_ONCE = 16
 """Runs side by side: more are hardly faster, and an interruption would lose more."""
