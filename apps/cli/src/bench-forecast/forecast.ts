@@ -44,23 +44,32 @@ export function stepsAt({ steps }: BenchRun, every: number) {
 }
 
 /** The signals that the forecast is given. */
-export type Given = 'TEV' | 'TEV and loss' | 'TEV, loss and gradients' | 'these and the planned rate';
-export const GIVEN: readonly Given[] = ['TEV', 'TEV and loss', 'TEV, loss and gradients', 'these and the planned rate'];
+export type Given = (typeof GIVEN)[number];
+export const GIVEN = [
+  'TEV',
+  'TEV and loss',
+  'TEV, loss and gradients',
+  'these and the learning rate',
+  'these and the planned rate',
+] as const;
 
 /** The plan is the rate of so many steps later, in a run that did not record it. */
 const AHEAD_STEPS = 20;
 
 /** The steps of a run with what is given of them, logged every n-th. */
 function givenSteps(run: BenchRun, every: number, given: Given): Signals[] {
-  const rates = new Map(given === 'these and the planned rate' ? run.steps.map(({ step, lr }) => [step, lr]) : []);
+  const rates = new Map(run.steps.map(({ step, lr }) => [step, lr]));
   const last = run.steps.at(-1)?.lr;
-  return stepsAt(run, every).map(({ step, tevMean, tevStd, loss, gradVar, gradNorm, lr, lrAhead }) => {
-    if (given === 'TEV') return { step, tevMean, tevStd };
-    if (given === 'TEV and loss') return { step, tevMean, tevStd, loss };
-    const known = { step, tevMean, tevStd, loss, gradVar, gradNorm };
-    if (given === 'TEV, loss and gradients') return known;
-    return { ...known, lr, lrAhead: lrAhead ?? rates.get(step + AHEAD_STEPS) ?? last };
-  });
+  const known = GIVEN.indexOf(given);
+  return stepsAt(run, every).map(({ step, tevMean, tevStd, loss, gradVar, gradNorm, lr, lrAhead }) => ({
+    step,
+    tevMean,
+    tevStd,
+    ...(known >= 1 && { loss }),
+    ...(known >= 2 && { gradVar, gradNorm }),
+    ...(known >= 3 && { lr }),
+    ...(known >= 4 && { lrAhead: lrAhead ?? rates.get(step + AHEAD_STEPS) ?? last }),
+  }));
 }
 
 /** The first critical alert of `tev-growth`, with its default settings. */
@@ -79,10 +88,10 @@ export function forecastAlarm(
   return null;
 }
 
-/** The forecasts of a run up to its onset, given loss and gradients. */
+/** The forecasts of a run up to its onset, given all but a plan. */
 export function forecastsOf(run: BenchRun, model: ForecastModel | undefined, every = 1): Forecast[] {
   const forecaster = new Forecaster(model);
-  return givenSteps(run, every, 'TEV, loss and gradients').flatMap((signals) => {
+  return givenSteps(run, every, 'these and the learning rate').flatMap((signals) => {
     if (run.onset !== null && signals.step >= run.onset) return [];
     return forecaster.observe(signals) ?? [];
   });

@@ -80,7 +80,7 @@ function pointOf(detector: string, { caught, diverged, falseAlarms, healthy }: S
 }
 
 function leadPanel({ models }: JudgedSet): Panel {
-  const alarms = ourAlarms(models, 1, 'TEV, loss and gradients');
+  const alarms = ourAlarms(models, 1, 'these and the learning rate');
   const groups = { ramps: isRamp, others: (run: BenchRun) => !isRamp(run) };
   const leads = Object.entries(groups).flatMap(([runs, counts]) =>
     scoreOf(alarms, counts).leads.map((lead) => ({ runs, lead })),

@@ -21,11 +21,11 @@ interface Example {
   weight: number;
 }
 
-/** How runs are learned: whole, and as of trainers that log seldom, or TEV alone. */
+/** How runs are learned: whole, and as of trainers that log neither loss nor gradients, or seldom. */
 const LOGS = [
-  { every: 1, isTevAlone: false },
-  { every: 1, isTevAlone: true },
-  { every: 10, isTevAlone: true },
+  { every: 1, isBlind: false },
+  { every: 1, isBlind: true },
+  { every: 10, isBlind: false },
 ] as const;
 type Log = (typeof LOGS)[number];
 /** The bounds between which margins count as about the same. */
@@ -58,14 +58,14 @@ export function fitForecast(runs: readonly LabeledRun[]): ForecastModel {
   };
 }
 
-function examplesOf(run: LabeledRun, { every, isTevAlone }: Log): Example[] {
+function examplesOf(run: LabeledRun, { every, isBlind }: Log): Example[] {
   const trail = new Trail();
   const examples: Example[] = [];
   for (const signals of run.steps) {
     if (signals.step % every !== 0) continue;
     if (run.onset !== null && signals.step >= run.onset) break;
-    const { step, tevMean, tevStd } = signals;
-    const growth = trail.add(isTevAlone ? { step, tevMean, tevStd } : signals) ? growthOf(trail) : null;
+    const { step, tevMean, tevStd, lr, lrAhead } = signals;
+    const growth = trail.add(isBlind ? { step, tevMean, tevStd, lr, lrAhead } : signals) ? growthOf(trail) : null;
     const lead = run.onset === null ? Number.POSITIVE_INFINITY : run.onset - signals.step;
     if (growth) examples.push({ run, growth, lead, weight: every });
   }

@@ -12,6 +12,7 @@ interface Point {
   loss: number;
   agreement: number;
   spread: number | null;
+  lr: number;
 }
 
 interface Reference {
@@ -35,13 +36,21 @@ function references(history: readonly Signals[], isAsked = (_step: number) => tr
       const spread = isUsable(tevStd) ? Math.log(tevStd / tevMean) : null;
       const agreement = isUsable(gradNorm) && isUsable(gradVar) ? Math.log(gradNorm ** 2 / gradVar) : Number.NaN;
       const known = loss != null && Number.isFinite(loss) ? loss : Number.NaN;
-      points.push({ step, x: Math.log(step + 1), y: Math.log(tevMean), loss: known, agreement, spread });
+      points.push({
+        step,
+        x: Math.log(step + 1),
+        y: Math.log(tevMean),
+        loss: known,
+        agreement,
+        spread,
+        lr: isUsable(lr) ? lr : Number.NaN,
+      });
       if (!Number.isNaN(known)) best = Math.min(best, meanOf(spanOf(points, 10, 2, 0.005), 'loss'));
     }
     const newest = points.at(-1);
-    if (!isAsked(step) || !newest || points.length < 2 || newest.step - (points[0]?.step ?? 0) < 14) return null;
-    const planned = isUsable(lr) && isUsable(lrAhead) ? Math.log(lrAhead / lr) : Number.NaN;
-    const grown = referenceGrowth(points, best, planned);
+    if (!isAsked(step) || !newest || points.length < 2 || newest.step - (points[0]?.step ?? 0) < 15) return null;
+    const planned = isUsable(lr) && isUsable(lrAhead) ? Math.log(lrAhead / lr) : null;
+    const grown = referenceGrowth(points, best, planned ?? referenceTrend(points));
     const surge = referenceSurge(points);
     const levels = Number.isNaN(grown.lossRise) ? MODEL.levelsOfTev : MODEL.levels;
     return { ...grown, surge, risk: levelAt(levels, Math.max(grown.growth, surge ?? grown.growth)).risk };
@@ -61,12 +70,19 @@ function spanOf(points: readonly Point[], steps: number, gaps: number, share: nu
   return inside.length < 2 ? points.slice(-2) : inside;
 }
 
+/** The log of what the learning rate rises by in 20 steps as it does now. */
+function referenceTrend(points: readonly Point[]): number {
+  const [oldest, newest] = [spanOf(points, 6, 1, 0.0025)[0], points.at(-1)];
+  if (!oldest || !newest) return Number.NaN;
+  return (20 * Math.log(newest.lr / oldest.lr)) / (newest.step - oldest.step);
+}
+
 function meanOf(points: readonly Point[], name: 'loss' | 'agreement'): number {
   const known = points.map((point) => point[name]).filter((value) => !Number.isNaN(value));
   return known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
-function referenceGrowth(points: readonly Point[], best: number, planned: number) {
+function referenceGrowth(points: readonly Point[], best: number, rateAhead: number) {
   const [short, long, brief] = [
     spanOf(points, 10, 2, 0.005),
     spanOf(points, 40, 4, 0.02),
@@ -101,7 +117,7 @@ function referenceGrowth(points: readonly Point[], best: number, planned: number
     (rate - 0.003) / 0.001,
     (lossRise - minRise) / 0.1,
     (agreement - 0.05) / 0.1,
-    (planned - 0.05) / 0.1,
+    (rateAhead - 0.05) / 0.1,
   ];
   const growth = Math.min(...terms.filter((term) => !Number.isNaN(term)));
   return { exponent, rate, lossRise, agreement, growth };
@@ -327,9 +343,7 @@ describe('the forecaster', () => {
     test('calls what drives a divergence where all holds', () => {
       const last = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100, lr: 1, lrAhead: 2 }));
       expect(last?.margin).toBeGreaterThan(0);
-      expect(last?.message).toContain(
-        'the loss no longer falls; micro-batches come to agree; the planned learning rate',
-      );
+      expect(last?.message).toContain('the loss no longer falls; micro-batches come to agree; the learning rate is');
     });
 
     test('calls what holds it back, however much of the rest holds', () => {
@@ -342,13 +356,22 @@ describe('the forecaster', () => {
       const apart = growing((step) => ({ gradNorm: 1, gradVar: 1, loss: 5 + step / 100 }));
       expect(apart).toMatchObject({ term: 'agreement', margin: expect.closeTo(-0.5, 6) });
       const planned = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100, lr: 1, lrAhead: 1 }));
-      expect(planned).toMatchObject({ term: 'planned', margin: expect.closeTo(-0.5, 6) });
+      expect(planned).toMatchObject({ term: 'rateAhead', margin: expect.closeTo(-0.5, 6) });
+    });
+
+    test('without a plan the rate goes on as it does: a jump that stays is over when it is made', () => {
+      const given = (lr: (step: number) => number) =>
+        growing((step) => ({ ...agreeing(step), loss: 5 + step / 100, lr: lr(step) }));
+      expect(given(grown)?.evidence.lrAheadRatio).toBeCloseTo(Math.exp(20 / 30), 6);
+      expect(given(grown)?.margin).toBeGreaterThan(0);
+      expect(given((step) => (step < 140 ? 1 : 10))).toMatchObject({ term: 'rateAhead' });
+      expect(given((step) => (step < 140 ? 1 : 10))?.margin).toBeCloseTo(-0.5, 6);
     });
 
     test('leaves out what is unknown', () => {
       const all = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100 }));
-      const withoutPlan = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100, lr: 1 }));
-      expect(withoutPlan?.margin).toBe(all?.margin);
+      const withPlanAlone = growing((step) => ({ ...agreeing(step), loss: 5 + step / 100, lrAhead: 1 }));
+      expect(withPlanAlone?.margin).toBe(all?.margin);
       expect(growing(() => ({}))?.evidence).not.toHaveProperty('lossRise');
     });
   });

@@ -40,7 +40,7 @@ const MIN_PREDICTED = 0.3;
  *
  * Two margins (margin.ts): that of growth is the lowest of all that must hold, so that a learning rate which rises for good
  * reason does not alarm while the loss falls or the micro-batches disagree; that of a surge is of its speed. TEV alone is
- * enough; loss, gradients and a planned learning rate each count where they are known.
+ * enough; loss, gradients and the learning rate each count where they are known.
  */
 export class Forecaster {
   readonly #model: ForecastModel;
@@ -117,7 +117,7 @@ function evidenceOf(growth: Growth, margin: number, points: readonly TrailPoint[
   add('accelerates', growth.accelerates ? 1 : 0);
   add('lossRise', growth.lossRise);
   add('agreement', growth.agreement);
-  if (growth.planned !== null) add('plannedRatio', Math.exp(growth.planned));
+  if (growth.rateAhead !== null) add('lrAheadRatio', Math.exp(growth.rateAhead));
   if (growth.surge) {
     add('speed', growth.surge.speed);
     add('acceleration', growth.surge.acceleration);
@@ -141,7 +141,7 @@ const WORDS: Readonly<Record<Exclude<Term, 'surge'>, readonly [holds: string, ho
   rate: ['TEV grows fast', 'TEV grows slowly'],
   lossRise: ['the loss no longer falls', 'the loss still falls'],
   agreement: ['micro-batches come to agree', 'micro-batches do not come to agree'],
-  planned: ['the planned learning rate rises', 'the planned learning rate does not rise'],
+  rateAhead: ['the learning rate is about to rise', 'the learning rate is not about to rise'],
 };
 
 function describe({ risk, margin, term, divergenceStep, interval, evidence }: Forecast): string {
@@ -164,7 +164,7 @@ function describe({ risk, margin, term, divergenceStep, interval, evidence }: Fo
 function reasons(margin: number, term: Exclude<Term, 'surge'>, evidence: Forecast['evidence']): string[] {
   if (margin < 0) return [`held back since ${WORDS[term][1]}`];
   const known = (['lossRise', 'agreement'] as const).filter((name) => evidence[name] !== undefined);
-  return [...known, ...(evidence.plannedRatio === undefined ? [] : (['planned'] as const))].map(
+  return [...known, ...(evidence.lrAheadRatio === undefined ? [] : (['rateAhead'] as const))].map(
     (name) => WORDS[name][0],
   );
 }

@@ -20,8 +20,8 @@ export interface Growth {
    * micro-batches come to agree on a gradient that only overshoots. Null likewise.
    */
   agreement: number | null;
-  /** log(lrAhead / lr): the learning rate that is planned for 20 steps later. Null where it is unknown. */
-  planned: number | null;
+  /** {@link Trail.rateAhead} */
+  rateAhead: number | null;
   /** The fast time scale; null where steps are logged too seldom to see it. */
   surge: Surge | null;
 }
@@ -51,7 +51,7 @@ const INCREMENT_STEPS = 9;
 const MIN_SPEED = 1e-3;
 
 /** In the first steps every run's TEV shoots up. */
-const FIRST_STEPS = 14;
+const FIRST_STEPS = 15;
 
 /** Null while the run is too young to be judged. */
 export function growthOf(trail: Trail): Growth | null {
@@ -70,7 +70,7 @@ export function growthOf(trail: Trail): Growth | null {
     rate: long.rate,
     lossRise: isDense ? lossRise(trail, start) : null,
     agreement: isDense ? agreementRise(points, trail.startOf(BRIEF), start) : null,
-    planned: trail.planned,
+    rateAhead: trail.rateAhead,
     surge: surgeOf(points, newest),
   };
 }

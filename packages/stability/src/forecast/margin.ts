@@ -2,7 +2,7 @@ import type { Growth, Surge } from './growth.ts';
 import { logit, type Weights } from './logistic.ts';
 
 /** What must hold, all of it, before growth is called a divergence in the making. */
-type GrowthTerm = 'exponent' | 'excess' | 'rate' | 'lossRise' | 'agreement' | 'planned';
+type GrowthTerm = 'exponent' | 'excess' | 'rate' | 'lossRise' | 'agreement' | 'rateAhead';
 /** What decides a margin: a term of growth, or the surge by itself. */
 export type Term = GrowthTerm | 'surge';
 
@@ -20,13 +20,13 @@ const UNITS: Readonly<Record<GrowthTerm, number>> = {
   rate: 0.001,
   lossRise: 0.1,
   agreement: 0.1,
-  planned: 0.1,
+  rateAhead: 0.1,
 };
 
 type Limits = Partial<Readonly<Record<GrowthTerm, number>>>;
 
-/** What a plan must raise the learning rate by, where there is one. */
-const PLANNED = 0.05;
+/** What the learning rate must be about to rise by, where it is known. */
+const RATE_AHEAD = 0.05;
 /** Growth of 0.3 % a step makes no third within 100 steps, whatever its exponent: late in a long run that is large. */
 const RATE = 0.003;
 /** The less is known, the more TEV itself must show. */
@@ -36,10 +36,10 @@ const WITH_GRADIENTS: Limits = {
   rate: RATE,
   lossRise: 0.05,
   agreement: 0.05,
-  planned: PLANNED,
+  rateAhead: RATE_AHEAD,
 };
-const WITH_LOSS: Limits = { exponent: 2.2, excess: 0.2, rate: RATE, lossRise: -0.1, planned: PLANNED };
-const TEV_ALONE: Limits = { exponent: 2.4, excess: 0.2, rate: RATE, agreement: 0.05, planned: PLANNED };
+const WITH_LOSS: Limits = { exponent: 2.2, excess: 0.2, rate: RATE, lossRise: -0.1, rateAhead: RATE_AHEAD };
+const TEV_ALONE: Limits = { exponent: 2.4, excess: 0.2, rate: RATE, agreement: 0.05, rateAhead: RATE_AHEAD };
 
 function limitsOf({ lossRise, agreement }: Growth): Limits {
   if (lossRise === null) return TEV_ALONE;

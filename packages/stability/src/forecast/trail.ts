@@ -28,9 +28,10 @@ export interface TrailPoint {
   loss: number | null;
   /** The lowest mean loss of a short span so far. Null before the first loss. */
   bestLoss: number | null;
-  /** For the evidence alone: nothing is computed from these. Null where unknown. */
-  gradVar: number | null;
+  /** The learning rate, of a block that of its last step. Null where unknown. */
   lr: number | null;
+  /** For the evidence alone: nothing is computed from it. Null where unknown. */
+  gradVar: number | null;
 }
 
 /** The newest part of a run. */
@@ -46,6 +47,10 @@ export const LONG: Span = { steps: 40, gaps: 4, share: 0.02 };
 export const SHORT: Span = { steps: 10, gaps: 2, share: 0.005 };
 /** Shorter still, for the agreement of micro-batches. */
 export const BRIEF: Span = { steps: 5, gaps: 3, share: 0.0025 };
+/** For the learning rate, which has no noise. */
+const RATE: Span = { steps: 6, gaps: 1, share: 0.0025 };
+/** How far ahead `lrAhead` is, in steps. */
+const AHEAD_STEPS = 20;
 
 /** The newest points, which are never blocks, so that a rewind of as many steps forgets no more than it must. */
 const SINGLE_POINTS = 20;
@@ -90,14 +95,14 @@ export class Trail {
   /** The first step with TEV since the run began or was rewound to before all that is kept. */
   first: number | null = null;
   /** log(lrAhead / lr) of the newest step, with or without TEV. Null where the plan is unknown. */
-  planned: number | null = null;
+  #planned: number | null = null;
   /** The first losses of the run. */
   #starts: [step: number, loss: number][] = [];
 
   static restore({ first, starts, planned, points }: TrailState): Trail {
     const trail = new Trail();
     trail.first = first;
-    trail.planned = planned;
+    trail.#planned = planned;
     trail.#starts = starts.map(([step, loss]) => [step, loss]);
     for (const [step, logTev, logSpread, excess, agreement, loss, bestLoss, gradVar, lr, block] of points) {
       const [from, to, count, logStep] = block ?? [step, step, 1, Math.log(step + 1)];
@@ -116,7 +121,7 @@ export class Trail {
     return {
       first: this.first,
       starts: this.#starts.map(([step, loss]) => [step, loss]),
-      planned: this.planned,
+      planned: this.#planned,
       points,
     };
   }
@@ -127,10 +132,21 @@ export class Trail {
     return best === null ? null : median(this.#starts.map(([, loss]) => loss)) - best;
   }
 
+  /**
+   * log of the learning rate in 20 steps over that of now: as planned, or else if it goes on changing as it does. Null where
+   * no rate is known.
+   */
+  get rateAhead(): number | null {
+    if (this.#planned !== null) return this.#planned;
+    const [oldest, newest] = [this.points[this.startOf(RATE)], this.points.at(-1)];
+    if (!oldest?.lr || !newest?.lr || newest.to === oldest.to) return null;
+    return (AHEAD_STEPS * (Math.log(newest.lr) - Math.log(oldest.lr))) / (newest.to - oldest.to);
+  }
+
   /** Takes a step after rewinding to before it. Returns whether the forecast has anything to go by in it. */
   add({ step, tevMean, tevStd, gradVar, gradNorm, loss, lr, lrAhead }: Signals): boolean {
     this.rewind(step);
-    this.planned = isPositive(lr) && isPositive(lrAhead) ? Math.log(lrAhead) - Math.log(lr) : null;
+    this.#planned = isPositive(lr) && isPositive(lrAhead) ? Math.log(lrAhead) - Math.log(lr) : null;
     if (!isPositive(tevMean)) return false;
     const logStep = Math.log(step + 1);
     const logTev = Math.log(tevMean);

@@ -57,9 +57,9 @@ export function tevGrowthBy(model?: ForecastModel) {
   return stepRule({
     name: 'tev-growth',
     title: 'TEV growth',
-    what: 'The forecast: the loss is about to blow up, by the growth of TEV over 40 steps while the loss no longer falls and micro-batches agree, or by a surge of TEV over 8. The margin says by how much all this holds: at 0 everything does.',
+    what: 'The forecast: the loss is about to blow up, by the growth of TEV over 40 steps while the loss no longer falls, micro-batches agree and the learning rate is about to rise, each where it is known, or by a surge of TEV over 8. The margin says by how much all this holds: at 0 everything does.',
     formula:
-      'margin = the greater of min over what is known of (exponent − 1.6)/0.5, (excess − 0.1)/0.1, (rate − 0.003)/0.001, (loss rise − 0.05)/0.1, (agreement − 0.05)/0.1, (log planned learning rate − 0.05)/0.1, and for a surge the log odds of speed, acceleration, spread / 0.81',
+      'margin = the greater of min over what is known of (exponent − 1.6)/0.5, (excess − 0.1)/0.1, (rate − 0.003)/0.001, (loss rise − 0.05)/0.1, (agreement − 0.05)/0.1, (log of the learning rate in 20 steps over that of now − 0.05)/0.1, and for a surge the log odds of speed, acceleration, spread / 0.81',
     source:
       'TEV as the sign: Chung et al., arXiv 2409.07787. Limits and risks: measured on recorded runs (evenkeel bench forecast)',
     settings: {
@@ -77,7 +77,7 @@ export function tevGrowthBy(model?: ForecastModel) {
       accelerates: ['growth accelerates', 'yes or no'],
       lossRise: ['loss in 40 steps, of what was learned', 'number'],
       agreement: ['agreement of micro-batches', 'log times'],
-      plannedRatio: ['learning rate in 20 steps', 'times'],
+      lrAheadRatio: ['learning rate in 20 steps', 'times'],
       speed: ['TEV over the last 8 steps', 'log growth'],
       acceleration: ['its change a step', 'log times'],
       steps: ['seen over', 'steps'],
