@@ -146,7 +146,9 @@ describeInBrowser('the board of three thousand runs', { fill: (dataDir) => store
     const row = rowOf(board.page, 'astray');
     await row.getByText('running').waitFor();
     for (let step = 0; step < 260; step++) {
-      run.log({ step, loss: 3 - step / 1_000, tevMean: 0.02 * Math.exp((step / 120) ** 2), gradVar: 1, gradNorm: 1 });
+      const astray = Math.max(0, step - 150) / 50;
+      const loss = 3 - step / 1_000 + astray / 10;
+      run.log({ step, loss, tevMean: 0.02 * Math.exp((step / 120) ** 2), gradVar: 1, gradNorm: Math.exp(astray) });
     }
     await row.getByText(/≈ step [\d,]+/).waitFor();
     await row.getByText('tev-growth').waitFor();
