@@ -79,6 +79,24 @@ test('an alert that could not be stored is raised once the database is back, wit
   await judge.close();
 });
 
+test('the alerts of a run that diverges after thousands of steps are stored, whatever its rules remember of them', async () => {
+  const run = await startedRun();
+  const calm = 4_000;
+  const steps = stepsFrom(0, calm + 300, (step) => 3 + Math.exp(-step / 500) + Math.max(0, step - calm) / 500);
+  const grown = steps.map((step, at): StepEvent => {
+    const past = Math.max(0, at - calm);
+    const logTev = 0.5 * Math.log(1 + Math.min(at, calm)) + past ** 2 / 40_000;
+    return { ...step, tevMean: Math.exp(logTev) / 1_000, gradNorm: 1 + past / 300, gradVar: 1 };
+  });
+  await store(run, grown);
+  const judge = newJudge();
+  judge.resume(run);
+  await judge.settled(run);
+  await judge.close();
+  const alerts = await listAlerts(db, { run, rule: ['tev-growth'], limit: 1 });
+  expect(alerts).toMatchObject([{ severity: 'critical', window: [expect.any(Number), expect.any(Number)] }]);
+});
+
 test('a run that ended just before a stop is judged to its end', async () => {
   const run = await startedRun();
   const judge = newJudge();

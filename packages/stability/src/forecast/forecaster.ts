@@ -124,7 +124,7 @@ function evidenceOf(growth: Growth, margin: number, points: readonly TrailPoint[
   }
   const [oldest, newest] = [points[0], points.at(-1)];
   if (!oldest || !newest || points.length < 2 * AVERAGED) return evidence;
-  add('steps', newest.step - oldest.step);
+  add('steps', newest.step - oldest.from);
   if (newest.lr !== null && oldest.lr !== null) add('lrRatio', newest.lr / oldest.lr);
   add('gradVarRatio', Math.exp(meanLog(points.slice(-AVERAGED)) - meanLog(points.slice(0, AVERAGED))));
   return evidence;
