@@ -25,7 +25,7 @@ const UNITS: Readonly<Record<GrowthTerm, number>> = {
 
 type Limits = Partial<Readonly<Record<GrowthTerm, number>>>;
 
-/** What the learning rate must be about to rise by, where it is known. */
+/** What the learning rate must be about to rise by, where it is known: at one that stays, growth is a warning at most. */
 const RATE_AHEAD = 0.05;
 /** Growth of 0.3 % a step makes no third within 100 steps, whatever its exponent: late in a long run that is large. */
 const RATE = 0.003;
@@ -51,7 +51,7 @@ export function knowsLoss({ lossRise }: Growth): boolean {
   return lossRise !== null;
 }
 
-/** the lowest margin of the terms that are known; what is unknown neither drives nor holds back. */
+/** The lowest margin of the terms that are known; what is unknown neither drives nor holds back. */
 export function growthMargin(growth: Growth): Margin {
   const limits = limitsOf(growth);
   let lowest: Margin = { value: Number.POSITIVE_INFINITY, term: 'exponent' };
