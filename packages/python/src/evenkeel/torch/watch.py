@@ -67,8 +67,8 @@ class Watch:
     cannot be found. `layer_outputs`: measure `layerOutVar` too, with forward hooks on the blocks, which torch.compile
     traces where it compiles the whole model. `attention_logits`: measure the largest attention logit of each block, see
     `evenkeel.torch.attention`. `updates`: measure `updateShare`, and `updateRms` of AdamW, by a copy of the parameters
-    that train. `scheduler`: that of the optimizer, or several, for `lrAhead`. `warn` receives each cause once, and at
-    `close` how often it occurred.
+    that train. `scheduler`: that of the optimizer, or several, for `lrAhead`, see `evenkeel.torch.schedules`.
+    `warn` receives each cause once, and at `close` how often it occurred.
     Raises ValueError where an argument is wrong. Afterwards nothing raises: what cannot be measured is absent.
     """
 
@@ -112,7 +112,7 @@ class Watch:
         self._stepping: list[Optimizer] = []  # the outermost first
         self._begin()
         schedulers = scheduler if isinstance(scheduler, (list, tuple)) else [] if scheduler is None else [scheduler]
-        plans = [self._attempt(partial(RateAhead, each, self._model)) for each in schedulers]
+        plans = [self._attempt(partial(RateAhead, each)) for each in schedulers]
         self._plans = [plan for plan in plans if plan is not None]
         self._handles = list(self._put_hooks(optimizer))
 
