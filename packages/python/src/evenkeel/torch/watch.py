@@ -223,11 +223,13 @@ class Watch:
 
     def _before_step(self, optimizer: Optimizer, *_: Any) -> None:
         self._leave_step(optimizer)  # where its last step raised
-        is_outermost = not any(self._owns(outer) for outer in self._stepping)
         self._stepping.append(optimizer)
-        if is_outermost and self._is_due and self._owns(optimizer):
-            for meter in self._update_meters():
-                self._attempt(partial(meter.before_step, optimizer))
+        for meter in self._update_meters() if self._is_due else []:
+            self._attempt(partial(self._before_update, meter, optimizer))
+
+    def _before_update(self, meter: UpdateMeter, optimizer: Optimizer) -> None:
+        if next(filter(self._owns, self._stepping), None) is optimizer:  # and not one inside of it
+            meter.before_step(optimizer)
 
     def _update_meters(self) -> list[UpdateMeter]:
         return [meter for meter in self._extras if isinstance(meter, UpdateMeter)]
@@ -255,7 +257,8 @@ class Watch:
     def _owns(self, optimizer: Optimizer) -> bool:
         if self._owners.get(id(optimizer)) is None:
             anchor = self._anchor()
-            parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+            groups = getattr(optimizer, "param_groups", [])  # a wrapper may do without
+            parameters = (parameter for group in groups for parameter in group["params"])
             self._owners[id(optimizer)] = any(parameter is anchor for parameter in parameters)
         return self._owners[id(optimizer)]
 
