@@ -67,6 +67,25 @@ SCHEDULERS: dict[str, Make] = {
     "a factor of the rate before": lambda optimizer: lr_scheduler.MultiplicativeLR(optimizer, lambda step: 0.95),
     "triangles": lambda optimizer: lr_scheduler.CyclicLR(optimizer, 0.1, 0.2, 7, cycle_momentum=False),
     "one cycle, and beyond": lambda optimizer: lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=STEPS),
+    "one cycle in a sequence, and beyond": lambda optimizer: lr_scheduler.SequentialLR(
+        optimizer,
+        [
+            lr_scheduler.LinearLR(optimizer, 0.1, total_iters=5),
+            lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=STEPS - 5),
+        ],
+        [5],
+    ),
+    "one cycle in a chain in a sequence, and beyond": lambda optimizer: lr_scheduler.SequentialLR(
+        optimizer, [lr_scheduler.ChainedScheduler([lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=STEPS)])], []
+    ),
+    "one cycle before another": lambda optimizer: lr_scheduler.SequentialLR(
+        optimizer,
+        [
+            lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=30),
+            lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=STEPS),
+        ],
+        [30],
+    ),
 }
 
 
@@ -103,7 +122,7 @@ def test_is_the_rate_that_comes_20_steps_later(name: str) -> None:
     ahead = [fields.get("lrAhead") for fields in measured]
     assert ahead[:2] == [None, None]  # until two steps have shown how the scheduler goes on
     assert ahead[2 : STEPS - 20] == pytest.approx(used[22:STEPS], rel=1e-9, abs=1e-15)
-    if name.startswith("one cycle"):
+    if name.endswith("and beyond"):
         assert ahead[STEPS - 20 :] == pytest.approx([used[-1]] * 20, rel=1e-9)
     assert warnings == []
 

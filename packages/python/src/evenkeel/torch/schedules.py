@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import math
+from bisect import bisect_right
 from collections import Counter, deque
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch.optim import lr_scheduler
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, OneCycleLR, ReduceLROnPlateau, SequentialLR
 
 from .model import UnmeasurableError, inner_optimizer
 from .pure import is_pure
@@ -89,11 +90,21 @@ class RateAhead:
         self._planned.popleft()
 
     def _advance(self, pace: int) -> None:
-        """One optimizer step. OneCycleLR, which raises beyond its end, stays where it came to."""
+        """One optimizer step. A OneCycleLR, which raises beyond its end, stays where it came to."""
         for _ in range(pace):
-            if not isinstance(self._copy, OneCycleLR) or self._copy.last_epoch < self._copy.total_steps - 1:
+            if not _is_at_end(self._copy):
                 self._copy.step()
         self._planned.append(float(self._copy.get_last_lr()[0]))
+
+
+def _is_at_end(scheduler: Any) -> bool:
+    """Whether the next step would be one of a OneCycleLR beyond its last."""
+    if isinstance(scheduler, SequentialLR):
+        milestones, at = scheduler._milestones, scheduler.last_epoch + 1
+        return at not in milestones and _is_at_end(scheduler._schedulers[bisect_right(milestones, at)])
+    if isinstance(scheduler, ChainedScheduler):
+        return any(map(_is_at_end, scheduler._schedulers))
+    return isinstance(scheduler, OneCycleLR) and scheduler.last_epoch >= scheduler.total_steps - 1
 
 
 def _may_run_ahead(part: Any) -> bool:
