@@ -1,6 +1,6 @@
 """
 Functions that are known to be pure: called at any time, they change nothing, and what they return depends on nothing
-that a call changes. It is told from the bytecode, and strictly: what is not known to be pure is not.
+that a call changes. The bytecode decides, strictly: where it is not known, a function is not pure.
 """
 
 from __future__ import annotations
