@@ -257,7 +257,8 @@ class Run:
             attention_logits: measure the largest attention logit of each block too, as `attentionLogitMax`.
             updates: measure how large each update is too, as `updateShare` and, of AdamW, `updateRms`, by a copy of the
                 parameters that train.
-            scheduler: that of the optimizer, or several, for the rate that it plans for 20 steps later, `lrAhead`.
+            scheduler: that of the optimizer, or several, for the rate that it plans for 20 steps later, `lrAhead`:
+                PyTorch's own, whose functions compute the rate from the step and constants alone.
         """
         if self.mode == "disabled":
             return

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import math
+import random
+from functools import partial
 from typing import Any, Callable
 
 import pytest
@@ -21,15 +25,25 @@ STEPS = 60
 Make = Callable[[torch.optim.Optimizer], Any]
 
 
-class Warmup:
-    """A callable with a state of its own, which calls ahead must not change."""
+class Trainer:
+    """Its method and itself are rates with a state of their own, which must neither be changed nor copied."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []
 
     def __call__(self, step: int) -> float:
         self.calls.append(step)
-        return min(1.0, step / 10)
+        return 1 / len(self.calls)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise AssertionError("the trainer was copied")
+
+
+def ramp(step: int, *, steps: int, shape: Callable[[float], float] = math.sqrt) -> float:
+    return shape(min(step, steps) / steps)
+
+
+OPTIONS = argparse.Namespace(steps=50)
 
 
 def sequence(optimizer: torch.optim.Optimizer) -> Any:
@@ -46,7 +60,32 @@ SCHEDULERS: dict[str, Make] = {
     "steps": lambda optimizer: lr_scheduler.MultiStepLR(optimizer, [25, 45]),
     "restarts": lambda optimizer: lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 15),
     "a sequence": sequence,
+    "a partial of a function": lambda optimizer: lr_scheduler.LambdaLR(optimizer, partial(ramp, steps=OPTIONS.steps)),
+    "constants of an object": lambda optimizer: lr_scheduler.LambdaLR(
+        optimizer, lambda step: ramp(step, steps=OPTIONS.steps) * sum(1 / each for each in range(1, 3))
+    ),
+    "a factor of the rate before": lambda optimizer: lr_scheduler.MultiplicativeLR(optimizer, lambda step: 0.95),
+    "triangles": lambda optimizer: lr_scheduler.CyclicLR(optimizer, 0.1, 0.2, 7, cycle_momentum=False),
     "one cycle, and beyond": lambda optimizer: lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=STEPS),
+    "one cycle in a sequence, and beyond": lambda optimizer: lr_scheduler.SequentialLR(
+        optimizer,
+        [
+            lr_scheduler.LinearLR(optimizer, 0.1, total_iters=5),
+            lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=STEPS - 5),
+        ],
+        [5],
+    ),
+    "one cycle in a chain in a sequence, and beyond": lambda optimizer: lr_scheduler.SequentialLR(
+        optimizer, [lr_scheduler.ChainedScheduler([lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=STEPS)])], []
+    ),
+    "one cycle before another": lambda optimizer: lr_scheduler.SequentialLR(
+        optimizer,
+        [
+            lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=30),
+            lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=STEPS),
+        ],
+        [30],
+    ),
 }
 
 
@@ -83,7 +122,7 @@ def test_is_the_rate_that_comes_20_steps_later(name: str) -> None:
     ahead = [fields.get("lrAhead") for fields in measured]
     assert ahead[:2] == [None, None]  # until two steps have shown how the scheduler goes on
     assert ahead[2 : STEPS - 20] == pytest.approx(used[22:STEPS], rel=1e-9, abs=1e-15)
-    if name.startswith("one cycle"):
+    if name.endswith("and beyond"):
         assert ahead[STEPS - 20 :] == pytest.approx([used[-1]] * 20, rel=1e-9)
     assert warnings == []
 
@@ -93,10 +132,166 @@ def test_a_scheduler_goes_on_as_if_nobody_looked_ahead(name: str) -> None:
     assert train(SCHEDULERS[name], each_step)[1] == train(SCHEDULERS[name], each_step, watched=False)[1]
 
 
-def test_does_not_change_the_state_of_a_callable() -> None:
-    factor = Warmup()
-    train(lambda optimizer: lr_scheduler.LambdaLR(optimizer, factor), each_step)
-    assert factor.calls == list(range(STEPS))
+def iterator() -> Callable[[int], float]:
+    values = itertools.count(1)
+    return lambda step: next(values) / 100
+
+
+def history() -> Callable[[int], float]:
+    values = [1.0]
+
+    def rate(step: int) -> float:
+        values.append(values[-1] * 0.99)
+        return values[-1]
+
+    return rate
+
+
+def recurrence() -> Callable[[int], float]:
+    value = 1.0
+
+    def rate(step: int) -> float:
+        nonlocal value
+        value *= 0.99
+        return value
+
+    return rate
+
+
+def counter() -> Callable[[int], float]:
+    def rate(step: int) -> float:
+        rate.calls += 1  # type: ignore[attr-defined]
+        return 1 / rate.calls  # type: ignore[attr-defined]
+
+    rate.calls = 0  # type: ignore[attr-defined]
+    return rate
+
+
+def default() -> Callable[[int], float]:
+    def rate(step: int, calls: list[int] = []) -> float:  # noqa: B006
+        calls.append(step)
+        return 1 / len(calls)
+
+    return rate
+
+
+def noise(step: int) -> float:
+    return 1 + 0.1 * random.random()
+
+
+CALLS = {"global": 0}
+
+
+def of_a_global(step: int) -> float:
+    CALLS["global"] += 1
+    return 1 / CALLS["global"]
+
+
+def imported(step: int) -> float:
+    from random import random as draw
+
+    return 1 + 0.1 * draw()
+
+
+STATEFUL: dict[str, Callable[[], Callable[[int], float]]] = {
+    "an iterator": iterator,
+    "a list": history,
+    "a recurrence": recurrence,
+    "an attribute of the function": counter,
+    "a default": default,
+    "a callable object": Trainer,
+    "a method": lambda: Trainer().__call__,
+    "a partial": lambda: partial(lambda calls, step: calls(step), Trainer()),
+    "random numbers": lambda: noise,
+    "random numbers of torch": lambda: lambda step: 1 + 0.1 * float(torch.rand(())),
+    "random numbers by another function": lambda: lambda step: noise(step),
+    "random numbers by an import": lambda: imported,
+    "random numbers by a function inside": lambda: lambda step: sum(random.random() for _ in range(2)),
+    "a global": lambda: of_a_global,
+}
+KINDS: dict[str, Callable[[torch.optim.Optimizer, Callable[[int], float]], Any]] = {
+    "LambdaLR": lr_scheduler.LambdaLR,
+    "MultiplicativeLR": lr_scheduler.MultiplicativeLR,
+    "LambdaLR in a sequence": lambda optimizer, rate: lr_scheduler.SequentialLR(
+        optimizer, [lr_scheduler.LinearLR(optimizer, 0.1, total_iters=5), lr_scheduler.LambdaLR(optimizer, rate)], [5]
+    ),
+    "CyclicLR": lambda optimizer, rate: lr_scheduler.CyclicLR(
+        optimizer, 0.1, 0.2, 7, scale_fn=rate, cycle_momentum=False
+    ),
+}
+
+
+def check_left_alone(make: Callable[[], Make]) -> None:
+    """Trains with a watch and without: the rates and draws are the same, no rate is ahead, and one warning says so."""
+    outcomes = []
+    for watched in (True, False):
+        random.seed(0)
+        CALLS["global"] = 0
+        made = make()  # before the seed of the model
+        measured, used, warnings = train(made, each_step, watched)
+        assert not [fields for fields in measured if "lrAhead" in fields]
+        outcomes.append((used, random.random(), float(torch.rand(()))))
+        assert [text.partition(" this ")[0] for text in warnings] == ["lrAhead is absent: running"] * watched
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", STATEFUL)
+def test_a_rate_with_a_state_is_left_alone(name: str, kind: str) -> None:
+    def make() -> Make:
+        rate = STATEFUL[name]()
+        return lambda optimizer: KINDS[kind](optimizer, rate)
+
+    check_left_alone(make)
+
+
+class Own(lr_scheduler.LRScheduler):
+    """Draws its rates."""
+
+    def get_lr(self) -> Any:
+        return [0.1 + random.random() for _ in self.base_lrs]
+
+
+@pytest.mark.parametrize("method", ["step", "get_lr", "_update_lr"])
+def test_a_scheduler_with_a_method_in_place_of_its_own_is_left_alone(method: str) -> None:
+    def patched(optimizer: torch.optim.Optimizer) -> Any:
+        scheduler = lr_scheduler.LambdaLR(optimizer, lambda step: 0.9**step)
+        original = getattr(scheduler, method)
+        setattr(scheduler, method, lambda *args: original(*args))
+        return scheduler
+
+    check_left_alone(lambda: patched)
+
+
+def test_a_scheduler_of_a_class_of_ones_own_is_left_alone() -> None:
+    check_left_alone(lambda: Own)
+
+
+def test_what_a_loop_keeps_in_its_scheduler_is_not_copied() -> None:
+    def keeping(optimizer: torch.optim.Optimizer) -> Any:
+        scheduler = lr_scheduler.ExponentialLR(optimizer, 0.9)
+        scheduler.trainer = Trainer()
+        return scheduler
+
+    check_left_alone(lambda: keeping)
+
+
+TRANSFORMERS = (
+    *("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"),
+    *("inverse_sqrt", "warmup_stable_decay", "cosine_with_min_lr"),
+)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_the_schedules_of_transformers_are_followed(name: str) -> None:
+    optimization = pytest.importorskip("transformers.optimization", reason="transformers is not installed")
+    own = {"warmup_stable_decay": {"num_decay_steps": 20}, "cosine_with_min_lr": {"min_lr": 0.01}}.get(name)
+    measured, used, warnings = train(
+        lambda optimizer: optimization.get_scheduler(name, optimizer, 10, STEPS, scheduler_specific_kwargs=own),
+        each_step,
+    )
+    assert [fields.get("lrAhead") for fields in measured[2 : STEPS - 20]] == pytest.approx(used[22:], rel=1e-9)
+    assert warnings == []
 
 
 def test_a_reduced_rate_is_reduced_ahead_too() -> None:
@@ -141,14 +336,15 @@ def test_goes_on_after_a_resume_put_the_scheduler_elsewhere() -> None:
 
 
 def test_is_absent_from_where_a_rate_turns_out_to_depend_on_more_than_the_step() -> None:
-    mood = {"factor": 1.0}
+    factor = 1.0
 
     def after(step: int, _: Any, scheduler: Any) -> None:
-        mood["factor"] = 1.0 if step < 30 else 0.5
+        nonlocal factor
+        factor = 1.0 if step < 30 else 0.5
         scheduler.step()
 
     measured, _, warnings = train(
-        lambda optimizer: lr_scheduler.LambdaLR(optimizer, lambda step: mood["factor"] * math.exp(-step / 50)), after
+        lambda optimizer: lr_scheduler.LambdaLR(optimizer, lambda step: factor * math.exp(-step / 50)), after
     )
     assert "lrAhead" in measured[30]
     assert not [fields for fields in measured[31:] if "lrAhead" in fields]

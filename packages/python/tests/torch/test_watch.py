@@ -217,6 +217,53 @@ def test_a_step_of_a_wrapper_counts_once() -> None:
     watch.close()
 
 
+class Bare(torch.optim.Optimizer):
+    """Steps another, and has only what hooks need."""
+
+    def __init__(self, inner: torch.optim.Optimizer) -> None:
+        self.inner = inner
+        self._optimizer_step_pre_hooks: Any = {}
+        self._optimizer_step_post_hooks: Any = {}
+        self._patch_step_function()
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        self.inner.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.inner.zero_grad()
+
+
+class Broken(Bare):
+    @property
+    def param_groups(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("no groups yet")
+
+
+@pytest.mark.parametrize("updates", [False, True])
+def test_an_optimizer_without_groups_is_stepped_and_what_it_wraps_measured(updates: bool) -> None:
+    model = Model()
+    warnings: list[str] = []
+    watch = Watch(model, warn=warnings.append, updates=updates)
+    train(model, Bare(sgd(model)), steps=2)
+    measured = watch.take()
+    assert [(step, fields["lr"]) for step, fields in measured] == [(1, 0.1), (2, 0.1)]
+    assert all(("updateShare" in fields) == updates for _, fields in measured)
+    assert warnings == []
+    watch.close()
+
+
+@pytest.mark.parametrize("updates", [False, True])
+def test_an_optimizer_whose_groups_raise_is_a_warning_and_training_goes_on(updates: bool) -> None:
+    model = Model()
+    before = model.wte.weight.detach().clone()
+    warnings: list[str] = []
+    watch = Watch(model, warn=warnings.append, updates=updates)
+    train(model, Broken(sgd(model)))
+    assert not torch.equal(model.wte.weight, before)
+    assert warnings == ["a measurement is absent, since it failed: RuntimeError: no groups yet"]
+    watch.close()
+
+
 def test_what_the_loop_has_deleted_is_freed() -> None:
     model = Model()
     optimizer = sgd(model)

@@ -1,21 +1,25 @@
 """
 `lrAhead`: the learning rate that a scheduler plans for 20 optimizer steps later. A copy of the scheduler, which has an
 optimizer of its own, runs ahead of it, so the scheduler is never disturbed. Only a scheduler that is stepped as often
-between any two optimizer steps has such a plan; one that is stepped by epochs or by a loss has none.
+between any two optimizer steps has such a plan; one that is stepped by epochs or by a loss has none. Nor has one that
+shares with its copy what may change when that runs: it is PyTorch's own, and its functions are known to be pure.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections import deque
+from bisect import bisect_right
+from collections import Counter, deque
 from types import SimpleNamespace
 from typing import Any
 
-from torch import nn
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
+import torch
+from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, OneCycleLR, ReduceLROnPlateau, SequentialLR
 
 from .model import UnmeasurableError, inner_optimizer
+from .pure import is_pure
 
 STEPS_AHEAD = 20
 _TOLERANCE = 1e-6
@@ -24,18 +28,17 @@ _TOLERANCE = 1e-6
 
 class RateAhead:
     """
-    Of one scheduler; wrappers such as Accelerate's are looked into. `model`: modules of it that the scheduler refers to
-    are not copied. Raises UnmeasurableError where a scheduler has no plan, or turns out not to keep to it.
+    Of one scheduler; wrappers such as Accelerate's are looked into. Raises UnmeasurableError where a scheduler has no
+    plan, may not be run ahead, or turns out not to keep to its plan.
     """
 
-    def __init__(self, scheduler: Any, model: nn.Module) -> None:
+    def __init__(self, scheduler: Any) -> None:
         while isinstance(getattr(scheduler, "scheduler", None), LRScheduler):
             scheduler = scheduler.scheduler
         if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
             raise UnmeasurableError(f"lrAhead is absent: {type(scheduler).__name__} does not plan by steps")
         self._scheduler = scheduler
         self.optimizer = inner_optimizer(scheduler.optimizer)
-        self._model = model
         self._last: tuple[int, int, float] | None = None
         """At the optimizer step before: the scheduler's steps, those since the one before, used over planned rate."""
         self._copy: Any = None
@@ -70,21 +73,53 @@ class RateAhead:
         return position
 
     def _start(self, planned: float, pace: int) -> None:
+        if not _may_run_ahead(self._scheduler):
+            raise UnmeasurableError(
+                f"lrAhead is absent: running this {type(self._scheduler).__name__} ahead could change the training, "
+                "since it is not known to compute the rate from the step and constants alone"
+            )
         optimizer: Any = self._scheduler.optimizer
         groups = [{name: group[name] for name in group if name != "params"} for group in optimizer.param_groups]
         for group, rate in zip(groups, self._scheduler.get_last_lr()):
             group["lr"] = copy.deepcopy(rate)
         stand_in = SimpleNamespace(param_groups=groups, step=optimizer.step, _opt_called=True)
-        kept = {id(module): module for module in self._model.modules()}
-        self._copy = copy.deepcopy(self._scheduler, {**kept, id(optimizer): stand_in})
+        self._copy = copy.deepcopy(self._scheduler, {id(optimizer): stand_in})
         self._planned = deque([planned])
         for _ in range(STEPS_AHEAD):
             self._advance(pace)
         self._planned.popleft()
 
     def _advance(self, pace: int) -> None:
-        """One optimizer step. OneCycleLR, which raises beyond its end, stays where it came to."""
+        """One optimizer step. A OneCycleLR, which raises beyond its end, stays where it came to."""
         for _ in range(pace):
-            if not isinstance(self._copy, OneCycleLR) or self._copy.last_epoch < self._copy.total_steps - 1:
+            if not _is_at_end(self._copy):
                 self._copy.step()
         self._planned.append(float(self._copy.get_last_lr()[0]))
+
+
+def _is_at_end(scheduler: Any) -> bool:
+    """Whether the next step would be one of a OneCycleLR beyond its last."""
+    if isinstance(scheduler, SequentialLR):
+        milestones, at = scheduler._milestones, scheduler.last_epoch + 1
+        return at not in milestones and _is_at_end(scheduler._schedulers[bisect_right(milestones, at)])
+    if isinstance(scheduler, ChainedScheduler):
+        return any(map(_is_at_end, scheduler._schedulers))
+    return isinstance(scheduler, OneCycleLR) and scheduler.last_epoch >= scheduler.total_steps - 1
+
+
+def _may_run_ahead(part: Any) -> bool:
+    """Whether a copy of a scheduler, or of something that it has, can run and changes nothing but itself."""
+    if isinstance(part, LRScheduler):
+        kind = type(part)
+        return kind is getattr(lr_scheduler, kind.__name__, None) and all(
+            _may_run_ahead(value) and not callable(getattr(kind, name, None))  # no method that was put in its place
+            for name, value in vars(part).items()
+            if name != "optimizer"
+        )
+    if type(part) in (list, tuple):
+        return all(map(_may_run_ahead, part))
+    if type(part) in (dict, Counter):
+        return all(map(_may_run_ahead, part.values()))
+    if isinstance(part, torch.Tensor):  # a rate
+        return part.numel() == 1
+    return is_pure(part)

@@ -67,8 +67,8 @@ class Watch:
     cannot be found. `layer_outputs`: measure `layerOutVar` too, with forward hooks on the blocks, which torch.compile
     traces where it compiles the whole model. `attention_logits`: measure the largest attention logit of each block, see
     `evenkeel.torch.attention`. `updates`: measure `updateShare`, and `updateRms` of AdamW, by a copy of the parameters
-    that train. `scheduler`: that of the optimizer, or several, for `lrAhead`. `warn` receives each cause once, and at
-    `close` how often it occurred.
+    that train. `scheduler`: that of the optimizer, or several, for `lrAhead`, see `evenkeel.torch.schedules`.
+    `warn` receives each cause once, and at `close` how often it occurred.
     Raises ValueError where an argument is wrong. Afterwards nothing raises: what cannot be measured is absent.
     """
 
@@ -112,7 +112,7 @@ class Watch:
         self._stepping: list[Optimizer] = []  # the outermost first
         self._begin()
         schedulers = scheduler if isinstance(scheduler, (list, tuple)) else [] if scheduler is None else [scheduler]
-        plans = [self._attempt(partial(RateAhead, each, self._model)) for each in schedulers]
+        plans = [self._attempt(partial(RateAhead, each)) for each in schedulers]
         self._plans = [plan for plan in plans if plan is not None]
         self._handles = list(self._put_hooks(optimizer))
 
@@ -223,11 +223,13 @@ class Watch:
 
     def _before_step(self, optimizer: Optimizer, *_: Any) -> None:
         self._leave_step(optimizer)  # where its last step raised
-        is_outermost = not any(self._owns(outer) for outer in self._stepping)
         self._stepping.append(optimizer)
-        if is_outermost and self._is_due and self._owns(optimizer):
-            for meter in self._update_meters():
-                self._attempt(partial(meter.before_step, optimizer))
+        for meter in self._update_meters() if self._is_due else []:
+            self._attempt(partial(self._before_update, meter, optimizer))
+
+    def _before_update(self, meter: UpdateMeter, optimizer: Optimizer) -> None:
+        if next(filter(self._owns, self._stepping), None) is optimizer:  # and not one inside of it
+            meter.before_step(optimizer)
 
     def _update_meters(self) -> list[UpdateMeter]:
         return [meter for meter in self._extras if isinstance(meter, UpdateMeter)]
@@ -255,7 +257,8 @@ class Watch:
     def _owns(self, optimizer: Optimizer) -> bool:
         if self._owners.get(id(optimizer)) is None:
             anchor = self._anchor()
-            parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+            groups = getattr(optimizer, "param_groups", [])  # a wrapper may do without
+            parameters = (parameter for group in groups for parameter in group["params"])
             self._owners[id(optimizer)] = any(parameter is anchor for parameter in parameters)
         return self._owners[id(optimizer)]
 
