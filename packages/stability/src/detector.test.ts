@@ -422,6 +422,19 @@ describe('loss-lost', () => {
       ).at(-1),
     ).toMatchObject({ severity: 'critical' });
   });
+
+  test('knows nothing of the best of steps that were rewound', () => {
+    const detector = only('loss-lost');
+    const level = (from: number, to: number, of: (step: number) => Signals) =>
+      judge(
+        Array.from({ length: to - from }, (_, at) => of(from + at)),
+        detector,
+      );
+    level(0, 200, (step) => ({ step, loss: 6 - step / 100, gradNorm: 1 }));
+    level(200, 240, (step) => ({ step, loss: 0.5, gradNorm: 1 }));
+    detector.newAttempt(195);
+    expect(level(195, 300, (step) => ({ step, loss: 4.05, gradNorm: step < 210 ? 1 : 3.2 }))).toEqual([]);
+  });
 });
 
 describe('grad-variance', () => {

@@ -15,7 +15,7 @@ export interface DetectorState {
 }
 
 /** Of what rules remember: to be raised with every change of it. */
-const STATE_VERSION = 2;
+const STATE_VERSION = 3;
 
 interface Watched<R, Observer> {
   rule: R;
