@@ -288,6 +288,25 @@ describe('update-too-large', () => {
     expect(story(judge(resumed, only('update-too-large')))).toEqual(['opened warning 5016']);
   });
 
+  test('passes over the first 14 steps of a later attempt, whose optimizer may begin anew', () => {
+    const resumed = (length: number) => {
+      const detector = only('update-too-large');
+      judge(
+        shares(() => 0.01),
+        detector,
+      );
+      detector.newAttempt(100);
+      return story(
+        judge(
+          shares(() => 0.2, length).map((signals) => ({ ...signals, step: 100 + signals.step })),
+          detector,
+        ),
+      );
+    };
+    expect(resumed(16)).toEqual([]);
+    expect(resumed(17)).toEqual(['opened warning 116']);
+  });
+
   test('needs two reports where steps are logged seldom', () => {
     const verdicts = judge(
       shares((step) => (step >= 50 ? 0.08 : 0.01), 20, 10),
