@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Detector } from './detector.ts';
+import { divergedAt } from './divergence.ts';
 import type { Finding, Verdict } from './finding.ts';
 import { RULE_NAMES, type RuleName } from './rules/rules.ts';
 import type { RuleSettings } from './rules/settings.ts';
@@ -183,6 +184,32 @@ describe('loss-spike', () => {
     expect(findings(verdicts)).toMatchObject([{ divergenceStep: 104, from: 104 }]);
     const back = Array.from({ length: 100 }, (_, at) => ({ step: 138 + at, loss: 4 }));
     expect(judge([...learned, ...lost(38), ...back], only('loss-spike'))).toEqual([]);
+  });
+
+  test('measures what had been learned from the first loss on, as the label does', () => {
+    const fall = [6, 5.8, 5.6, 5.4, 5.2, 5.1, 5, 5, 5];
+    const steps = Array.from({ length: 200 }, (_, step) => ({ step, loss: fall[step] ?? (step < 100 ? 4 : 4.9) }));
+    expect(divergedAt(steps)).toBeNull();
+    expect(judge(steps, only('loss-spike'))).toEqual([]);
+    const worse = steps.map(({ step, loss }) => ({ step, loss: step < 100 ? loss : 5.1 }));
+    expect(divergedAt(worse)).toBe(104);
+    expect(findings(judge(worse, only('loss-spike')))).toMatchObject([{ severity: 'critical', divergenceStep: 104 }]);
+  });
+
+  test('is critical at no step up to which the label does not call the run diverged', () => {
+    const part = fc.record({ losses: fc.nat(60), level: fc.double({ min: 1, max: 8, noNaN: true }) });
+    const noise = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 7, maxLength: 11 });
+    const parts = fc.array(part, { minLength: 2, maxLength: 6 });
+    fc.assert(
+      fc.property(parts, noise, fc.constantFrom(1, 10), (parts, noise, every) => {
+        const levels = parts.flatMap(({ losses, level }) => Array.from({ length: losses }, () => level));
+        const steps = levels.map((level, at) => ({ step: at * every, loss: level + Number(noise[at % noise.length]) }));
+        for (const { severity, step } of findings(judge(steps, only('loss-spike'))))
+          if (severity === 'critical')
+            expect(divergedAt(steps.filter((signals) => signals.step <= step))).not.toBeNull();
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import { readable } from '../readable.ts';
 import type { Signals } from '../signals.ts';
 import { spread } from '../statistics.ts';
-import { LEVEL_LOSSES, LossLevel, type LossLevelState, levelOf } from './loss-level.ts';
+import { LossLevel, type LossLevelState, levelOf } from './loss-level.ts';
 import { type Assessment, CALM, positive, type StepObserver, stepRule, steps } from './rule.ts';
 import { Swings, type SwingsState } from './swings.ts';
 import { isFiniteNumber, Window, type WindowState } from './window.ts';
@@ -33,7 +33,7 @@ interface Limits {
  *
  * Critical: the median of the last 9 losses has for 40 steps been above the lowest such median by more than half of what
  * had been learned, and by 0.4 nats at least. This is what the labels of the recorded runs call divergence: a fact, no
- * forecast. A wave about a level is not: a run that has learned little must lose 0.75 nats, and one that came back from
+ * forecast, and said of no run of which they do not say so at that step. A wave about a level is not: a run that has learned little must lose 0.75 nats, and one that came back from
  * such rises must be up by half more, or half as long again, than in any of them.
  */
 class LossSpike implements StepObserver {
@@ -65,7 +65,6 @@ class LossSpike implements StepObserver {
 
   #lost(step: number): Assessment | null {
     const { values } = this.#window;
-    if (values.length < LEVEL_LOSSES) return null;
     const { lostShare, lostSteps } = this.#limits;
     const lost = this.#level.observe(step, levelOf(values), lostShare);
     const isNoSwing = this.#swings.observe(step, lost);
