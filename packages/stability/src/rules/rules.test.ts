@@ -99,7 +99,7 @@ describe('a rule that is added to the list', () => {
     expect(schema.parse(settings)).toEqual(settings);
     expect(schema.safeParse({ 'low-rate': { warning: 1 } }).error?.issues[0]).toMatchObject({
       path: ['low-rate', 'critical'],
-      message: 'must not be below warning, which is 1',
+      message: 'must not be below “Warning below”, which is 1',
     });
     expect(schema.safeParse({ slept: { resolveSteps: 1 } }).success).toBe(false);
   });
