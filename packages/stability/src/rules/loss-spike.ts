@@ -113,7 +113,7 @@ export const lossSpike = stepRule(
     settings: {
       sigmas: positive(6, 'Warning above', 'standard deviations'),
       lostShare: positive(0.5, 'Critical once lost', 'share of what was learned'),
-      lostSteps: steps(40, 'and for'),
+      lostSteps: steps(40, 'Critical once lost for'),
     },
     ascending: [],
     evidence: {

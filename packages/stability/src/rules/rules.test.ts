@@ -119,6 +119,12 @@ describe.each(RULES.map((rule): [string, Rule] => [rule.name, rule]))('%s', (nam
     for (const { label, unit } of Object.values(rule.settings)) expect([label, unit]).not.toContain('');
   });
 
+  test('has settings whose labels each say what they limit, without the one before', () => {
+    const labels = Object.values(rule.settings).map(({ label }) => label);
+    expect(new Set(labels).size).toBe(labels.length);
+    for (const label of labels) expect(label).toMatch(/^[A-Z]/);
+  });
+
   test('has defaults that its own schema takes, and chains of settings that it has', () => {
     for (const setting of Object.values(rule.settings)) setting.schema.parse(setting.default);
     for (const setting of rule.ascending.flat()) expect(Object.keys(rule.settings)).toContain(setting);

@@ -78,7 +78,7 @@ export const updateTooLarge = stepRule({
   source: 'our own, of runs made to record the share',
   settings: {
     share: positive(0.075, 'Warning above', 'share of the weights'),
-    lastingSteps: steps(3, 'for'),
+    lastingSteps: steps(3, 'Warning once above for'),
   },
   ascending: [],
   evidence: {
