@@ -315,7 +315,7 @@ describe('update-too-large', () => {
     expect(story(judge(resumed, only('update-too-large')))).toEqual(['opened warning 5016']);
   });
 
-  test('passes over the first 14 steps of a later attempt, whose optimizer may begin anew', () => {
+  test('passes over the first 14 steps of a later attempt, whose optimizer may have lost its state', () => {
     const resumed = (length: number) => {
       const detector = only('update-too-large');
       judge(

@@ -94,7 +94,7 @@ export class Detector {
   /**
    * Another attempt goes on from a step, maybe with other settings. A rule whose alert is open has reported what it had
    * to report of the attempt before: the alert resolves, and the rule judges this attempt by its own steps alone. Any
-   * other goes on, and is told.
+   * other rule goes on from what it knows.
    */
   newAttempt(step: number): Verdict[] {
     const verdicts: Verdict[] = [];
