@@ -196,6 +196,20 @@ describe('loss-spike', () => {
     expect(findings(judge(worse, only('loss-spike')))).toMatchObject([{ severity: 'critical', divergenceStep: 104 }]);
   });
 
+  test('knows nothing of the best of steps that were rewound', () => {
+    const detector = only('loss-spike');
+    const level = (from: number, to: number, of: (step: number) => number) =>
+      judge(
+        Array.from({ length: to - from }, (_, at) => ({ step: from + at, loss: of(from + at) })),
+        detector,
+      );
+    level(0, 100, (step) => 6 - step / 50);
+    level(100, 130, () => 0.5);
+    detector.newAttempt(95);
+    expect(level(95, 200, () => 4.1)).toEqual([]);
+    expect(story(level(200, 260, () => 5.5))).toEqual(['opened warning 200', 'escalated critical 244']);
+  });
+
   test('is critical at no step up to which the label does not call the run diverged', () => {
     const part = fc.record({ losses: fc.nat(60), level: fc.double({ min: 1, max: 8, noNaN: true }) });
     const noise = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 7, maxLength: 11 });

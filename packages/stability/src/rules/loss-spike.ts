@@ -16,6 +16,7 @@ const LITTLE = 0.75;
 
 interface State extends LossLevelState {
   window: WindowState;
+  bests: WindowState;
   swings: SwingsState;
 }
 
@@ -39,25 +40,30 @@ interface Limits {
 class LossSpike implements StepObserver {
   readonly #limits: Limits;
   readonly #window: Window;
+  /** The lowest level up to each step of the window, for a rewind to it. */
+  readonly #bests: Window;
   readonly #level: LossLevel;
   readonly #swings: Swings;
 
   constructor(limits: Limits, state?: State) {
     this.#limits = limits;
     this.#window = new Window(WINDOW + 1, state?.window);
+    this.#bests = new Window(WINDOW + 1, state?.bests);
     this.#level = new LossLevel(state);
     this.#swings = new Swings(state?.swings);
   }
 
   state(): State {
-    return { window: this.#window.state(), swings: this.#swings.state(), ...this.#level.state() };
+    const [window, bests] = [this.#window.state(), this.#bests.state()];
+    return { window, bests, swings: this.#swings.state(), ...this.#level.state() };
   }
 
   observe({ step, loss }: Signals): Assessment | null {
     this.#window.rewind(step);
-    const isEmpty = this.#window.values.length === 0;
-    this.#level.rewind(step, isEmpty);
-    this.#swings.rewind(step, isEmpty);
+    this.#bests.rewind(step);
+    const best = this.#bests.values.at(-1) ?? null;
+    this.#level.rewind(step, best);
+    this.#swings.rewind(step, best === null);
     if (!isFiniteNumber(loss)) return null;
     this.#window.add(step, loss);
     return this.#lost(step) ?? this.#spike(loss) ?? CALM;
@@ -66,10 +72,12 @@ class LossSpike implements StepObserver {
   #lost(step: number): Assessment | null {
     const { values } = this.#window;
     const { lostShare, lostSteps } = this.#limits;
-    const lost = this.#level.observe(step, levelOf(values), lostShare);
+    const level = levelOf(values);
+    const lost = this.#level.observe(step, level, lostShare);
+    this.#bests.add(step, Math.min(this.#bests.values.at(-1) ?? level, level));
     const isNoSwing = this.#swings.observe(step, lost);
     if (!lost) return null;
-    const { since, level, best, first } = lost;
+    const { since, best, first } = lost;
     const isMuch = Math.max(first - best, level - best) > LITTLE;
     const explain = () => ({
       message: `loss rose from ${readable(best)} to ${readable(level)} and stays there since step ${since}: the run has diverged`,
