@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Detector } from './detector.ts';
+import { divergedAt } from './divergence.ts';
 import type { Finding, Verdict } from './finding.ts';
 import { RULE_NAMES, type RuleName } from './rules/rules.ts';
 import type { RuleSettings } from './rules/settings.ts';
@@ -184,6 +185,46 @@ describe('loss-spike', () => {
     const back = Array.from({ length: 100 }, (_, at) => ({ step: 138 + at, loss: 4 }));
     expect(judge([...learned, ...lost(38), ...back], only('loss-spike'))).toEqual([]);
   });
+
+  test('measures what had been learned from the first loss on, as the label does', () => {
+    const fall = [6, 5.8, 5.6, 5.4, 5.2, 5.1, 5, 5, 5];
+    const steps = Array.from({ length: 200 }, (_, step) => ({ step, loss: fall[step] ?? (step < 100 ? 4 : 4.9) }));
+    expect(divergedAt(steps)).toBeNull();
+    expect(judge(steps, only('loss-spike'))).toEqual([]);
+    const worse = steps.map(({ step, loss }) => ({ step, loss: step < 100 ? loss : 5.1 }));
+    expect(divergedAt(worse)).toBe(104);
+    expect(findings(judge(worse, only('loss-spike')))).toMatchObject([{ severity: 'critical', divergenceStep: 104 }]);
+  });
+
+  test('knows nothing of the best of steps that were rewound', () => {
+    const detector = only('loss-spike');
+    const level = (from: number, to: number, of: (step: number) => number) =>
+      judge(
+        Array.from({ length: to - from }, (_, at) => ({ step: from + at, loss: of(from + at) })),
+        detector,
+      );
+    level(0, 100, (step) => 6 - step / 50);
+    level(100, 130, () => 0.5);
+    detector.newAttempt(95);
+    expect(level(95, 200, () => 4.1)).toEqual([]);
+    expect(story(level(200, 260, () => 5.5))).toEqual(['opened warning 200', 'escalated critical 244']);
+  });
+
+  test('is critical at no step up to which the label does not call the run diverged', () => {
+    const part = fc.record({ losses: fc.nat(60), level: fc.double({ min: 1, max: 8, noNaN: true }) });
+    const noise = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 7, maxLength: 11 });
+    const parts = fc.array(part, { minLength: 2, maxLength: 6 });
+    fc.assert(
+      fc.property(parts, noise, fc.constantFrom(1, 10), (parts, noise, every) => {
+        const levels = parts.flatMap(({ losses, level }) => Array.from({ length: losses }, () => level));
+        const steps = levels.map((level, at) => ({ step: at * every, loss: level + Number(noise[at % noise.length]) }));
+        for (const { severity, step } of findings(judge(steps, only('loss-spike'))))
+          if (severity === 'critical')
+            expect(divergedAt(steps.filter((signals) => signals.step <= step))).not.toBeNull();
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
 
 describe('a calm wave of the loss', () => {
@@ -286,6 +327,25 @@ describe('update-too-large', () => {
     ).toEqual(['opened warning 16']);
     const resumed = shares(() => 0.2, 17).map((signals) => ({ ...signals, step: 5000 + signals.step }));
     expect(story(judge(resumed, only('update-too-large')))).toEqual(['opened warning 5016']);
+  });
+
+  test('passes over the first 14 steps of a later attempt, whose optimizer may have lost its state', () => {
+    const resumed = (length: number) => {
+      const detector = only('update-too-large');
+      judge(
+        shares(() => 0.01),
+        detector,
+      );
+      detector.newAttempt(100);
+      return story(
+        judge(
+          shares(() => 0.2, length).map((signals) => ({ ...signals, step: 100 + signals.step })),
+          detector,
+        ),
+      );
+    };
+    expect(resumed(16)).toEqual([]);
+    expect(resumed(17)).toEqual(['opened warning 116']);
   });
 
   test('needs two reports where steps are logged seldom', () => {
@@ -421,6 +481,19 @@ describe('loss-lost', () => {
         ),
       ).at(-1),
     ).toMatchObject({ severity: 'critical' });
+  });
+
+  test('knows nothing of the best of steps that were rewound', () => {
+    const detector = only('loss-lost');
+    const level = (from: number, to: number, of: (step: number) => Signals) =>
+      judge(
+        Array.from({ length: to - from }, (_, at) => of(from + at)),
+        detector,
+      );
+    level(0, 200, (step) => ({ step, loss: 6 - step / 100, gradNorm: 1 }));
+    level(200, 240, (step) => ({ step, loss: 0.5, gradNorm: 1 }));
+    detector.newAttempt(195);
+    expect(level(195, 300, (step) => ({ step, loss: 4.05, gradNorm: step < 210 ? 1 : 3.2 }))).toEqual([]);
   });
 });
 

@@ -15,7 +15,7 @@ export interface DetectorState {
 }
 
 /** Of what rules remember: to be raised with every change of it. */
-const STATE_VERSION = 2;
+const STATE_VERSION = 3;
 
 interface Watched<R, Observer> {
   rule: R;
@@ -93,13 +93,17 @@ export class Detector {
 
   /**
    * Another attempt goes on from a step, maybe with other settings. A rule whose alert is open has reported what it had
-   * to report of the attempt before: the alert resolves, and the rule judges this attempt by its own steps alone.
+   * to report of the attempt before: the alert resolves, and the rule judges this attempt by its own steps alone. Any
+   * other rule goes on from what it knows.
    */
   newAttempt(step: number): Verdict[] {
     const verdicts: Verdict[] = [];
     for (const watched of this.#stepRules) {
       const resolved = watched.watch.newAttempt(step);
-      if (!resolved) continue;
+      if (!resolved) {
+        watched.observer.newAttempt?.();
+        continue;
+      }
       watched.observer = watched.rule.create(this.#valuesOf(watched.rule));
       verdicts.push(resolved);
     }

@@ -95,7 +95,7 @@ const KNOWN: Record<string, Known> = {
     alerts: [
       'tev-growth warning 170, diverges 222',
       'tev-growth critical 175, diverges 209',
-      'loss-spike critical 288, diverges 248',
+      'loss-spike critical 289, diverges 249',
       'grad-variance warning 322',
       'grad-variance critical 323',
       'non-finite critical 326',
@@ -110,7 +110,7 @@ const KNOWN: Record<string, Known> = {
       'tev-growth critical 61, diverges 74',
       'grad-variance warning 62',
       'grad-variance critical 63',
-      'loss-spike critical 91, diverges 51',
+      'loss-spike critical 98, diverges 58',
       'non-finite critical 134',
     ],
     forecast: [0.655463, -1.3129],
@@ -156,7 +156,7 @@ const KNOWN: Record<string, Known> = {
       'loss-spike warning 203',
       'grad-variance warning 219',
       'grad-variance critical 220',
-      'loss-spike critical 249, diverges 209',
+      'loss-spike critical 254, diverges 214',
       'non-finite critical 283',
     ],
     forecast: [0.377414, -2.47179],
@@ -169,7 +169,6 @@ const KNOWN: Record<string, Known> = {
       'tev-growth warning 130, diverges 143',
       'tev-growth critical 131, diverges 144',
       'loss-spike warning 144',
-      'loss-spike critical 186, diverges 146',
       'grad-variance warning 223',
       'grad-variance critical 224',
       'non-finite critical 232',
@@ -233,18 +232,14 @@ const KNOWN: Record<string, Known> = {
   },
   '57': {
     onset: null,
-    alerts: [
-      'tev-growth warning 91, diverges 137',
-      'tev-growth critical 99, diverges 134',
-      'loss-spike critical 164, diverges 120',
-    ],
+    alerts: ['tev-growth warning 91, diverges 137', 'tev-growth critical 99, diverges 134'],
     forecast: [0.177137, -3.81414],
     fromTev: [],
     forecastFromTev: [0.106887, -2.96391],
   },
   '61': {
     onset: 126,
-    alerts: ['tev-growth warning 119, diverges 173', 'loss-spike critical 156, diverges 116'],
+    alerts: ['tev-growth warning 119, diverges 173', 'loss-spike critical 166, diverges 126'],
     forecast: [0.179358, -3.68251],
     fromTev: ['tev-growth warning 15, diverges 28'],
     forecastFromTev: [0.092754, -3.213],
@@ -254,7 +249,7 @@ const KNOWN: Record<string, Known> = {
     alerts: [
       'tev-growth warning 203, diverges 255',
       'tev-growth critical 229, diverges 258',
-      'loss-spike critical 413, diverges 373',
+      'loss-spike critical 414, diverges 374',
       'grad-variance warning 434',
       'grad-variance critical 436',
     ],
@@ -268,7 +263,7 @@ const KNOWN: Record<string, Known> = {
       'tev-growth warning 204, diverges 254',
       'tev-growth critical 218, diverges 251',
       'loss-spike warning 360',
-      'loss-spike critical 403, diverges 363',
+      'loss-spike critical 404, diverges 364',
     ],
     forecast: [0.257701, -5.49119],
     fromTev: ['tev-growth warning 249, diverges 327', 'tev-growth critical 253, diverges 317'],
@@ -320,9 +315,9 @@ test('tev-growth finds these divergences before their onset, at any interval, an
   expect(score(tevGrowthBy(), 50)).toEqual({ found: 4, of: 10, falseAlarms: 0 });
 });
 
-test('these other rules see no more than one of them before its onset, and seldom raise a false alarm', () => {
+test('these other rules see none of them before its onset, and raise no false alarm', () => {
   expect(score(gradVariance, 1)).toEqual({ found: 0, of: 10, falseAlarms: 0 });
-  expect(score(lossSpike, 1)).toEqual({ found: 1, of: 10, falseAlarms: 1 });
+  expect(score(lossSpike, 1)).toEqual({ found: 0, of: 10, falseAlarms: 0 });
   expect(score(nonFinite, 1)).toEqual({ found: 0, of: 10, falseAlarms: 0 });
 });
 

@@ -34,6 +34,7 @@ test('as many values lie below a median as above', () => {
     }),
   );
   expect([median([4, 1]), upperMedian([4, 1])]).toEqual([2.5, 4]);
+  expect([median([1e308, 1.5e308]), median([5e-324])]).toEqual([1.25e308, 5e-324]);
 });
 
 test('quantiles go from the smallest value to the largest through the median', () => {

@@ -23,7 +23,9 @@ export function spread(values: ArrayLike<number>, from = 0, to: number = values.
 /** The mean of the two in the middle where the count is even; NaN of nothing. */
 export function median(values: readonly number[]): number {
   const sorted = sortedValues(values);
-  return ((sorted[(sorted.length - 1) >> 1] ?? Number.NaN) + (sorted[sorted.length >> 1] ?? Number.NaN)) / 2;
+  const lower = sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
+  const upper = sorted[sorted.length >> 1] ?? Number.NaN;
+  return lower === upper ? lower : lower / 2 + upper / 2; // their sum may be infinite
 }
 
 /** The greater of the two in the middle where the count is even, so always one of the values; NaN of nothing. */

@@ -95,10 +95,10 @@ test('a later attempt is judged by its own steps where the former had an open al
 
 test('rules that contradict each other are refused by file and field', async () => {
   const rules = join(folder, 'rules.json');
-  await writeFile(rules, JSON.stringify({ 'tev-growth': { warningMargin: 0.9 } }));
+  await writeFile(rules, JSON.stringify({ 'loss-lost': { warning: 0.9 } }));
   await expect(replay(join(folder, 'a.jsonl'), '--rules', rules)).rejects.toMatchObject({
     exitCode: 2,
-    message: `${rules}: tev-growth.criticalMargin: must not be below warningMargin, which is 0.9`,
+    message: `${rules}: loss-lost.critical: must not be below “Warning above”, which is 0.9`,
   });
 });
 

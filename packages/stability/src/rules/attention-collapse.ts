@@ -47,7 +47,7 @@ class AttentionCollapse implements StepObserver {
 export const attentionCollapse = stepRule({
   name: 'attention-collapse',
   title: 'Attention collapse',
-  what: 'The greatest attention logit is far beyond where softmax leaves nearly all weight to one token, which then stops learning. In runs made to record it, 9 to 44 steps before a divergence.',
+  what: 'The greatest attention logit is far beyond where softmax leaves nearly all weight to one token, which then stops learning. A sign of a learning rate that is too high, not a forecast: a run may go on all the same.',
   formula: 'warning: attentionLogitMax > limit; calm again at the lower limit or below',
   source:
     'the limit: QK-Clip of Kimi K2, arXiv 2507.20534; growing logits as the sign: arXiv 2309.14322 and 2303.06296',

@@ -38,10 +38,12 @@ export class LossLevel {
     return { ...this.#state };
   }
 
-  /** Forgets a step and all after it; everything where no loss before it is left. */
-  rewind(step: number, isEmpty: boolean): void {
-    if (isEmpty) this.#state = { first: null, best: null, lostSince: null };
-    else if (this.#state.lostSince !== null && this.#state.lostSince >= step) this.#state.lostSince = null;
+  /** Forgets a step and all after it. @param best the lowest level before it; null where no loss before it is left. */
+  rewind(step: number, best: number | null): void {
+    const state = this.#state;
+    state.best = best;
+    if (best === null) state.first = null;
+    if (best === null || (state.lostSince !== null && state.lostSince >= step)) state.lostSince = null;
   }
 
   /** Null where no more than the share of what had been learned is lost. */

@@ -1,7 +1,7 @@
 import { readable } from '../readable.ts';
 import type { Signals } from '../signals.ts';
 import { spread } from '../statistics.ts';
-import { LEVEL_LOSSES, LossLevel, type LossLevelState, levelOf } from './loss-level.ts';
+import { LossLevel, type LossLevelState, levelOf } from './loss-level.ts';
 import { type Assessment, CALM, positive, type StepObserver, stepRule, steps } from './rule.ts';
 import { Swings, type SwingsState } from './swings.ts';
 import { isFiniteNumber, Window, type WindowState } from './window.ts';
@@ -16,6 +16,7 @@ const LITTLE = 0.75;
 
 interface State extends LossLevelState {
   window: WindowState;
+  bests: WindowState;
   swings: SwingsState;
 }
 
@@ -33,31 +34,36 @@ interface Limits {
  *
  * Critical: the median of the last 9 losses has for 40 steps been above the lowest such median by more than half of what
  * had been learned, and by 0.4 nats at least. This is what the labels of the recorded runs call divergence: a fact, no
- * forecast. A wave about a level is not: a run that has learned little must lose 0.75 nats, and one that came back from
+ * forecast, and said of no run of which they do not say so at that step. A wave about a level is not: a run that has learned little must lose 0.75 nats, and one that came back from
  * such rises must be up by half more, or half as long again, than in any of them.
  */
 class LossSpike implements StepObserver {
   readonly #limits: Limits;
   readonly #window: Window;
+  /** The lowest level up to each step of the window, for a rewind to it. */
+  readonly #bests: Window;
   readonly #level: LossLevel;
   readonly #swings: Swings;
 
   constructor(limits: Limits, state?: State) {
     this.#limits = limits;
     this.#window = new Window(WINDOW + 1, state?.window);
+    this.#bests = new Window(WINDOW + 1, state?.bests);
     this.#level = new LossLevel(state);
     this.#swings = new Swings(state?.swings);
   }
 
   state(): State {
-    return { window: this.#window.state(), swings: this.#swings.state(), ...this.#level.state() };
+    const [window, bests] = [this.#window.state(), this.#bests.state()];
+    return { window, bests, swings: this.#swings.state(), ...this.#level.state() };
   }
 
   observe({ step, loss }: Signals): Assessment | null {
     this.#window.rewind(step);
-    const isEmpty = this.#window.values.length === 0;
-    this.#level.rewind(step, isEmpty);
-    this.#swings.rewind(step, isEmpty);
+    this.#bests.rewind(step);
+    const best = this.#bests.values.at(-1) ?? null;
+    this.#level.rewind(step, best);
+    this.#swings.rewind(step, best === null);
     if (!isFiniteNumber(loss)) return null;
     this.#window.add(step, loss);
     return this.#lost(step) ?? this.#spike(loss) ?? CALM;
@@ -65,12 +71,13 @@ class LossSpike implements StepObserver {
 
   #lost(step: number): Assessment | null {
     const { values } = this.#window;
-    if (values.length < LEVEL_LOSSES) return null;
     const { lostShare, lostSteps } = this.#limits;
-    const lost = this.#level.observe(step, levelOf(values), lostShare);
+    const level = levelOf(values);
+    const lost = this.#level.observe(step, level, lostShare);
+    this.#bests.add(step, Math.min(this.#bests.values.at(-1) ?? level, level));
     const isNoSwing = this.#swings.observe(step, lost);
     if (!lost) return null;
-    const { since, level, best, first } = lost;
+    const { since, best, first } = lost;
     const isMuch = Math.max(first - best, level - best) > LITTLE;
     const explain = () => ({
       message: `loss rose from ${readable(best)} to ${readable(level)} and stays there since step ${since}: the run has diverged`,
@@ -114,7 +121,7 @@ export const lossSpike = stepRule(
     settings: {
       sigmas: positive(6, 'Warning above', 'standard deviations'),
       lostShare: positive(0.5, 'Critical once lost', 'share of what was learned'),
-      lostSteps: steps(40, 'and for'),
+      lostSteps: steps(40, 'Critical once lost for'),
     },
     ascending: [],
     evidence: {

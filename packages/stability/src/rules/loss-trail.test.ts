@@ -100,3 +100,20 @@ test('a rewind forgets the losses from there on, and all once none is left', () 
   rewound.rewind(0);
   expect(rewound.state()).toEqual(new LossTrail().state());
 });
+
+test('what is rewound is neither among the first losses nor the best', () => {
+  const learning = Array.from({ length: 48 }, (_, step) => ({ step, loss: 5 - step / 50, gradNorm: 1, lr: 1 }));
+  const astray = learning.map((step) => ({ ...step, loss: 0.5 }));
+  const straight = new LossTrail();
+  for (const step of learning) straight.add(step, step.loss);
+  for (const [from, to] of [
+    [1, 3],
+    [20, 40],
+  ] as const) {
+    const rewound = new LossTrail();
+    for (const step of [...learning.slice(0, from), ...astray.slice(from, to)]) rewound.add(step, step.loss);
+    rewound.rewind(from);
+    for (const step of learning.slice(from)) rewound.add(step, step.loss);
+    expect(rewound.state()).toEqual(straight.state());
+  }
+});

@@ -29,13 +29,23 @@ interface LossPoint {
   logLr: number | null;
   /** The greatest logLr up to here. */
   logPeak: number | null;
+  /** The loss at its best up to here; null where the run is too young for one. */
+  best: number | null;
 }
 
+type PointState = [
+  step: number,
+  loss: number,
+  logNorm: number | null,
+  logLr: number | null,
+  logPeak: number | null,
+  best: number | null,
+];
+
 export interface LossTrailState {
-  points: [step: number, loss: number, logNorm: number | null, logLr: number | null, logPeak: number | null][];
+  points: PointState[];
   start: number | null;
-  firstLosses: number[];
-  best: number | null;
+  firstLosses: [step: number, loss: number][];
 }
 
 /** How a run's loss moves, with its gradient norm and learning rate where they are known. */
@@ -58,55 +68,55 @@ export interface LossMotion {
 export class LossTrail {
   #points: LossPoint[] = [];
   #start: number | null = null;
-  #firstLosses: number[] = [];
-  #best: number | null = null;
+  #firstLosses: [step: number, loss: number][] = [];
 
   constructor(state?: LossTrailState) {
     if (!state) return;
-    this.#points = state.points.map(([step, loss, logNorm, logLr, logPeak]) => {
-      return { step, loss, logNorm, logLr, logPeak };
+    this.#points = state.points.map(([step, loss, logNorm, logLr, logPeak, best]) => {
+      return { step, loss, logNorm, logLr, logPeak, best };
     });
     this.#start = state.start;
-    this.#firstLosses = [...state.firstLosses];
-    this.#best = state.best;
+    this.#firstLosses = state.firstLosses.map(([step, loss]) => [step, loss]);
   }
 
   state(): LossTrailState {
     return {
-      points: this.#points.map(({ step, loss, logNorm, logLr, logPeak }) => [step, loss, logNorm, logLr, logPeak]),
+      points: this.#points.map(({ step, loss, logNorm, logLr, logPeak, best }) => {
+        return [step, loss, logNorm, logLr, logPeak, best];
+      }),
       start: this.#start,
-      firstLosses: [...this.#firstLosses],
-      best: this.#best,
+      firstLosses: this.#firstLosses.map(([step, loss]) => [step, loss]),
     };
   }
 
   /** Forgets a step and all after it; everything where no loss before it is left. */
   rewind(step: number): void {
-    const points = this.#points;
+    const [points, firsts] = [this.#points, this.#firstLosses];
     while ((points.at(-1)?.step ?? Number.NEGATIVE_INFINITY) >= step) points.pop();
+    while ((firsts.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY) >= step) firsts.pop();
     if (points.length > 0) return;
     this.#start = null;
     this.#firstLosses = [];
-    this.#best = null;
   }
 
   /** Takes a step with a loss. Null while the run is too young to be judged. */
   add({ step, gradNorm, lr }: Signals, loss: number): LossMotion | null {
     const logLr = logOf(lr);
-    const peakBefore = this.#points.at(-1)?.logPeak ?? null;
+    const { logPeak: peakBefore = null, best = null } = this.#points.at(-1) ?? {};
     const logPeak = logLr === null ? peakBefore : Math.max(peakBefore ?? logLr, logLr);
-    this.#points.push({ step, loss, logNorm: logOf(gradNorm), logLr, logPeak });
+    const point: LossPoint = { step, loss, logNorm: logOf(gradNorm), logLr, logPeak, best };
+    this.#points.push(point);
     if (this.#points.length > MAX_POINTS) this.#points.shift();
-    if (this.#firstLosses.length < FIRST_POINTS) this.#firstLosses.push(loss);
+    if (this.#firstLosses.length < FIRST_POINTS) this.#firstLosses.push([step, loss]);
     this.#start ??= step;
     const age = step - this.#start;
     if (age >= BEST_STEPS - 1 && this.#points.length >= BEST_POINTS)
-      this.#best = Math.min(
-        this.#best ?? Number.POSITIVE_INFINITY,
+      point.best = Math.min(
+        best ?? Number.POSITIVE_INFINITY,
         meanLoss(this.#points, this.#startOf(BEST_STEPS, BEST_POINTS)),
       );
-    return this.#best !== null && age >= WINDOW_STEPS && this.#points.length >= WINDOW_POINTS
-      ? this.#motion(this.#best)
+    return point.best !== null && age >= WINDOW_STEPS && this.#points.length >= WINDOW_POINTS
+      ? this.#motion(point.best)
       : null;
   }
 
@@ -123,7 +133,7 @@ export class LossTrail {
     const points = this.#points;
     const start = this.#startOf(WINDOW_STEPS, WINDOW_POINTS);
     const [oldest, newest] = [points[start], points.at(-1)] as [LossPoint, LossPoint];
-    const learned = Math.max(MIN_LEARNED, median(this.#firstLosses) - best);
+    const learned = Math.max(MIN_LEARNED, median(this.#firstLosses.map(([, loss]) => loss)) - best);
     const { slope, error } = lineThrough(points, start);
     return {
       from: oldest.step,

@@ -40,6 +40,8 @@ export interface StepObserver {
    * last. Null where nothing is. Remembers nothing of it.
    */
   observeLate?(part: Signals): Assessment | null;
+  /** Of a rule that goes by how long a process has run: another goes on from the next step. */
+  newAttempt?(): void;
   /** Plain data, from which `create` goes on. */
   state(): unknown;
   /** Of a rule that forecasts: its last forecast; null where it has nothing to go by. */

@@ -99,7 +99,7 @@ describe('a rule that is added to the list', () => {
     expect(schema.parse(settings)).toEqual(settings);
     expect(schema.safeParse({ 'low-rate': { warning: 1 } }).error?.issues[0]).toMatchObject({
       path: ['low-rate', 'critical'],
-      message: 'must not be below warning, which is 1',
+      message: 'must not be below “Warning below”, which is 1',
     });
     expect(schema.safeParse({ slept: { resolveSteps: 1 } }).success).toBe(false);
   });
@@ -117,6 +117,12 @@ describe.each(RULES.map((rule): [string, Rule] => [rule.name, rule]))('%s', (nam
     expect(findRule(name)).toBe(rule);
     for (const words of [rule.title, rule.what, rule.formula, rule.source]) expect(words).not.toBe('');
     for (const { label, unit } of Object.values(rule.settings)) expect([label, unit]).not.toContain('');
+  });
+
+  test('has settings whose labels each say what they limit, without the one before', () => {
+    const labels = Object.values(rule.settings).map(({ label }) => label);
+    expect(new Set(labels).size).toBe(labels.length);
+    for (const label of labels) expect(label).toMatch(/^[A-Z]/);
   });
 
   test('has defaults that its own schema takes, and chains of settings that it has', () => {

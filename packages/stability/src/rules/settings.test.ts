@@ -34,11 +34,12 @@ test('limits that grow go together, and so do limits that are equal', () => {
   expect(problemOf({ 'tev-growth': { warningMargin: 0.8, criticalMargin: 0.8 } })).toBeNull();
 });
 
-test('a limit below a lesser one is reported by its field, be the other one set or a default', () => {
-  expect(problemOf({ 'tev-growth': { warningMargin: 0.9 } })).toEqual({
-    field: 'tev-growth.criticalMargin',
-    problem: 'must not be below warningMargin, which is 0.9',
+test('a limit below a lesser one is reported by its field and the words for the other, be the other one set or a default', () => {
+  expect(problemOf({ 'loss-lost': { warning: 0.9 } })).toEqual({
+    field: 'loss-lost.critical',
+    problem: 'must not be below “Warning above”, which is 0.9',
   });
+  expect(problemOf({ 'tev-growth': { warningMargin: 0.9 } })?.field).toBe('tev-growth.criticalMargin');
   expect(problemOf({ 'tev-growth': { calmMargin: -0.4 } })?.field).toBe('tev-growth.warningMargin');
   expect(problemOf({ 'grad-variance': { critical: 4 } })?.field).toBe('grad-variance.critical');
   expect(problemOf({ stalled: { criticalSeconds: 30 } })?.field).toBe('stalled.criticalSeconds');

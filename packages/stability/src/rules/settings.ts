@@ -63,7 +63,9 @@ function problemOf(rule: Rule, set: AnyValues | undefined): { setting: string; m
     const limits = chain.map((name) => Number(values[name]));
     const at = limits.findIndex((limit, place) => limit < (limits[place - 1] ?? limit));
     if (at < 0) continue;
-    return { setting: String(chain[at]), message: `must not be below ${chain[at - 1]}, which is ${limits[at - 1]}` };
+    const [lesser, setting] = [String(chain[at - 1]), String(chain[at])];
+    const message = `must not be below “${rule.settings[lesser]?.label}”, which is ${limits[at - 1]}`;
+    return { setting, message };
   }
   return null;
 }

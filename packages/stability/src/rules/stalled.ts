@@ -78,9 +78,9 @@ export const stalled = clockRule({
   source: 'our own; by the server’s clock',
   settings: {
     warningTimes: positive(5, 'Warning after', TIMES),
-    warningSeconds: positive(60, 'and at least', 'seconds'),
+    warningSeconds: positive(60, 'Warning not before', 'seconds'),
     criticalTimes: positive(20, 'Critical after', TIMES),
-    criticalSeconds: positive(600, 'and at least', 'seconds'),
+    criticalSeconds: positive(600, 'Critical not before', 'seconds'),
   },
   ascending: [
     ['warningTimes', 'criticalTimes'],

@@ -2,11 +2,11 @@ import { readable } from '../readable.ts';
 import type { Signals } from '../signals.ts';
 import { type Assessment, CALM, positive, type StepObserver, stepRule, steps } from './rule.ts';
 
-/** In the first steps of a run, and of one that is resumed without the state of its optimizer, every update is large. */
+/** In the first steps of an attempt that begins without the state of its optimizer every update is large. */
 const FIRST_STEPS = 14;
 
 interface State {
-  /** The first step with a share. */
+  /** The first step of the attempt with a share. */
   first: number | null;
   /** The first of the steps since which the share has been above the limit; null where the last was not. */
   since: number | null;
@@ -19,8 +19,8 @@ interface Limits {
 
 /**
  * Updates are too large for the weights: the L2 norm of the update over that of the weights is above 7.5 % for 3 steps.
- * Only from the fifteenth step on. The limit is our own, of runs made to record the share: it found warm-ups that were
- * too high 41 to 152 steps before their onset, SGD at its edge 3 to 43 steps before.
+ * Only from the fifteenth step of an attempt on. The limit is our own, of runs made to record the share: it found
+ * warm-ups that were too high 41 to 152 steps before their onset, SGD at its edge 3 to 43 steps before.
  */
 class UpdateTooLarge implements StepObserver {
   readonly #limits: Limits;
@@ -57,6 +57,10 @@ class UpdateTooLarge implements StepObserver {
     return { level: step - since + 1 >= lastingSteps ? 'warning' : 'uneasy', explain };
   }
 
+  newAttempt(): void {
+    this.#state.first = null;
+  }
+
   /** Forgets a step and all after it. */
   #rewind(step: number): void {
     const state = this.#state;
@@ -70,11 +74,11 @@ export const updateTooLarge = stepRule({
   title: 'Update too large',
   what: 'The optimizer changes too much of the weights in a step, for several steps: the learning rate is too high for them.',
   formula:
-    'warning: ‖update‖ ÷ ‖weights‖ > limit for 3 steps, from the fifteenth step on; calm below half of the limit',
+    'warning: ‖update‖ ÷ ‖weights‖ > limit for 3 steps, from the fifteenth step of an attempt on; calm below half of the limit',
   source: 'our own, of runs made to record the share',
   settings: {
     share: positive(0.075, 'Warning above', 'share of the weights'),
-    lastingSteps: steps(3, 'for'),
+    lastingSteps: steps(3, 'Warning once above for'),
   },
   ascending: [],
   evidence: {
