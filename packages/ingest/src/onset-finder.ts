@@ -68,8 +68,8 @@ export class OnsetFinder {
     const [due] = await runsWithoutOnset(db, [run]);
     const found = due && (await getRun(db, due));
     if (!found) return;
-    const attempts = found.attempts.flatMap(({ number, firstStep, lastStep }) =>
-      firstStep === null || lastStep === null ? [] : [{ number, firstStep, lastStep, hasEnded: true }],
+    const attempts = found.attempts.flatMap(({ number, firstStep, lastStep, removed }) =>
+      firstStep === null || lastStep === null ? [] : [{ number, firstStep, lastStep, removed, hasEnded: true }],
     );
     const known = new Set(attempts.map(({ number }) => number)); // others have begun since
     const replay = new DivergenceReplay(attempts);
@@ -78,10 +78,10 @@ export class OnsetFinder {
       for (const { attempt, ...signals } of chunk) if (known.has(attempt)) replay.observe(attempt, signals);
     }
     const onsets = replay.onsets();
-    await saveOnsets(
-      db,
-      run,
-      attempts.map(({ number, lastStep }) => ({ attempt: number, onset: onsets.get(number) ?? null, lastStep })),
-    );
+    const ofAttempts = attempts.map(({ number, lastStep, removed }) => ({
+      ...{ attempt: number, onset: onsets.get(number) ?? null },
+      ...{ lastStep, removed },
+    }));
+    if (!(await saveOnsets(db, run, ofAttempts))) this.add(run); // it has other steps since
   }
 }

@@ -34,7 +34,8 @@ describeDatabases('what became of alerts', (db) => {
   const end = (run: string, status: EndStatus = 'finished', attempt = 1) =>
     finishRun(db(), { run, attempt, status, reason: null }, later(9));
   /** A run of one attempt was read to its end. */
-  const read = (run: string, onset: number | null) => saveOnsets(db(), run, [{ attempt: 1, onset, lastStep: 99 }]);
+  const read = (run: string, onset: number | null, removed: number[] = []) =>
+    saveOnsets(db(), run, [{ attempt: 1, onset, lastStep: 99, removed }]);
   const outcomeOf = async (alert: Alert) => {
     const found = await getAlert(db(), alert);
     return [found?.outcome, found?.onset];
@@ -81,8 +82,8 @@ describeDatabases('what became of alerts', (db) => {
     await end(run, 'finished', 2);
     const onsets = (one: number | null, two: number | null) =>
       saveOnsets(db(), run, [
-        { attempt: 1, onset: one, lastStep: 99 },
-        { attempt: 2, onset: two, lastStep: 149 },
+        { attempt: 1, onset: one, lastStep: 99, removed: [] },
+        { attempt: 2, onset: two, lastStep: 149, removed: [] },
       ]);
     await onsets(95, null);
     expect([await outcomeOf(first), await outcomeOf(second)]).toEqual([
@@ -107,11 +108,22 @@ describeDatabases('what became of alerts', (db) => {
     expect(await runsWithoutOnset(db(), among)).toEqual([]);
     await removeStep(db(), { run: over.run, attempt: 1, step: 95, removed: true, by: null }, NOW);
     expect(await runsWithoutOnset(db(), among)).toEqual([over.run]);
-    await read(over.run, 90);
+    await read(over.run, 90, [95]);
     await log(over.run, 1, 100, 1);
     expect(await runsWithoutOnset(db())).toContain(over.run);
     await markLostRuns(db(), { silentSince: later(1) }, later(2));
     expect(new Set(await runsWithoutOnset(db(), among))).toEqual(new Set([over.run, running.run]));
+  });
+
+  test('what was read of other steps than the run has is not stored', async () => {
+    const { run } = await train(aProject());
+    await end(run);
+    await removeStep(db(), { run, attempt: 1, step: 95, removed: true, by: null }, NOW);
+    expect(await read(run, 90)).toBe(false); // as before the removal
+    expect(await runsWithoutOnset(db(), [run])).toEqual([run]);
+    await log(run, 1, 100, 1);
+    expect(await read(run, 90, [95])).toBe(false); // as before the last step
+    expect(await runsWithoutOnset(db(), [run])).toEqual([run]);
   });
 
   test('the record of a project counts its alerts by rule, severity, mark and outcome, without archived runs', async () => {
