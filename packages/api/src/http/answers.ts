@@ -111,7 +111,7 @@ const listedAlert = z.object({
   project: z.string(),
   outcome: alertOutcome.meta({
     description:
-      'What became of the run after it. unknown: it ended unfinished, was stopped or had its learning rate reduced before it diverged.',
+      'What became of the run after it. unknown: it ended unfinished, was stopped, was rewound or had its learning rate reduced before it diverged.',
   }),
   onset: stepNumber.nullable().meta({ description: 'The step at which the run diverged.' }),
 });

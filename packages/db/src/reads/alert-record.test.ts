@@ -97,6 +97,26 @@ describeDatabases('what became of alerts', (db) => {
     ]);
   });
 
+  test.each<[string, EndStatus, number, string]>([
+    ['its attempt was stopped and the next rewound to before it', 'stopped', 50, 'unknown'],
+    ['its attempt failed and the next rewound to behind it', 'failed', 90, 'unknown'],
+    ['its attempt was stopped and the next went on where that ended', 'stopped', 100, 'healthy'],
+    ['its attempt had finished, whatever the next did', 'finished', 50, 'healthy'],
+  ])('what is known of an alert where %s', async (_, status, first, outcome) => {
+    const project = aProject();
+    const alert = await train(project);
+    const { run } = alert;
+    await end(run, status);
+    await startRun(db(), aRun({ run, attempt: 2, project }), later(10));
+    await log(run, 2, first, 100);
+    await end(run, 'finished', 2);
+    await saveOnsets(db(), run, [
+      { attempt: 1, onset: null, lastStep: 99, removed: [] },
+      { attempt: 2, onset: null, lastStep: first + 99, removed: [] },
+    ]);
+    expect(await outcomeOf(alert)).toEqual([outcome, null]);
+  });
+
   test('runs that are over and had alerts are to be read, again when they have other steps', async () => {
     const [over, running] = [await train(aProject()), await train(aProject())];
     const quiet = await begin(db());

@@ -12,5 +12,5 @@ export function outcomeWords({ rule, outcome, onset }: Pick<ListedAlert, 'rule' 
   if (outcome === 'diverged') return `The run diverged${onset === null ? '' : ` at step ${formatCount(onset)}`}.`;
   if (outcome === 'healthy') return 'The run finished without diverging.';
   if (outcome === 'running') return 'The run is not over.';
-  return 'The run did not finish, or a command changed it, before it could diverge.';
+  return 'The run did not finish, was rewound, or a command changed it, before it could diverge.';
 }

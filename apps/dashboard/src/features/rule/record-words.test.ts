@@ -17,7 +17,7 @@ it.each<[Partial<AlertRecord>, string]>([
   [{ severity: 'warning', healthy: 1 }, 'Of 1 warning alert: 1 false alarm (the run finished without diverging).'],
   [
     { alerts: 3, running: 1, unknown: 2 },
-    'Of 3 critical alerts: 3 undecided (1: the run is not over, 2: the run did not finish, or a command changed it).',
+    'Of 3 critical alerts: 3 undecided (1: the run is not over, 2: the run did not finish, was rewound, or a command changed it).',
   ],
   [
     { rule: 'stalled', alerts: 2, markedTrue: 1, unknown: 1 },

@@ -18,7 +18,7 @@ export function recordWords(record: AlertRecord): string {
     ]),
     part('undecided', [
       [running, 'the run is not over'],
-      [unknown, isTriable(rule) ? 'the run did not finish, or a command changed it' : 'nobody marked them'],
+      [unknown, isTriable(rule) ? 'the run did not finish, was rewound, or a command changed it' : 'nobody marked them'],
     ]),
   ];
   const noun = alerts === 1 ? 'alert' : 'alerts';
