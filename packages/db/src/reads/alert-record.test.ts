@@ -135,6 +135,38 @@ describeDatabases('what became of alerts', (db) => {
     expect(new Set(await runsWithoutOnset(db(), among))).toEqual(new Set([over.run, running.run]));
   });
 
+  test('a run has diverged nowhere once all steps of an attempt are removed', async () => {
+    const run = await begin(db());
+    await log(run, 1, 5, 1);
+    const alert = await open(run, { step: 5 });
+    await end(run, 'failed');
+    await saveOnsets(db(), run, [{ attempt: 1, onset: 5, lastStep: 5, removed: [] }]);
+    expect(await outcomeOf(alert)).toEqual(['diverged', 5]);
+    await removeStep(db(), { run, attempt: 1, step: 5, removed: true, by: null }, NOW);
+    expect(await outcomeOf(alert)).toEqual(['unknown', null]);
+  });
+
+  test('where later attempts left a run is found out again once a step of one before is removed', async () => {
+    const project = aProject();
+    const { run } = await train(project);
+    await end(run, 'failed');
+    await startRun(db(), aRun({ run, attempt: 2, project }), later(10));
+    await resolveStaleAlerts(db(), { run, attempt: 2, open: [] }, later(11));
+    await log(run, 2, 50, 100);
+    await end(run, 'failed', 2);
+    const readAll = (removed: number[]) =>
+      saveOnsets(db(), run, [
+        { attempt: 1, onset: null, lastStep: 99, removed },
+        { attempt: 2, onset: 120, lastStep: 149, removed: [] },
+      ]);
+    await readAll([]);
+    const alert = await open(run, { attempt: 2, step: 80 });
+    await removeStep(db(), { run, attempt: 1, step: 20, removed: true, by: null }, NOW);
+    expect(await outcomeOf(alert)).toEqual(['running', null]);
+    await readAll([20]);
+    expect(await outcomeOf(alert)).toEqual(['diverged', 120]);
+  });
+
   test('what was read of other steps than the run has is not stored', async () => {
     const { run } = await train(aProject());
     await end(run);
