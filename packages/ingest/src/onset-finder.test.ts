@@ -52,3 +52,22 @@ test('a run of which a step is removed while it is read is read again', async ()
   await finder.idle();
   expect(await listAlerts(db, { run, limit: 9 })).toMatchObject([{ outcome: 'healthy', onset: null }]);
 });
+
+test('a run that fails again and again is tried ever more seldom, and at once when it has other steps', async () => {
+  const run = await brokenAt(30);
+  let round = 0;
+  const tries: number[] = [];
+  const problems: string[] = [];
+  const judged = async () => {
+    tries.push(round);
+    throw new Error('it cannot be read');
+  };
+  const finder = new OnsetFinder({ db, log: (_, message) => problems.push(message), judged });
+  finder.add(run);
+  for (round = 1; round <= 40; round++) await finder.idle();
+  expect(tries).toEqual([1, 3, 7, 15, 31]);
+  expect(problems).toHaveLength(tries.length);
+  finder.add(run);
+  await finder.idle();
+  expect(tries.at(-1)).toBe(round);
+});
