@@ -10,6 +10,11 @@ export const ONSET: SQL<number | null> = sql`(
   where own.run = ${alert.run} and own.number >= ${alert.attempt} and own.onset is not null
   order by own.number limit 1)`;
 
+/** Whether the alert's attempt had diverged when it was raised: at the step of the onset, or behind it. */
+export const LATE = sql<boolean>`exists (
+  select from ${attempt} as own
+  where own.run = ${alert.run} and own.number = ${alert.attempt} and own.onset <= ${alert.step})`;
+
 /** Whether the run has steps that were not looked at for its onset. */
 export const HAS_UNREAD = sql`exists (
   select from ${attempt} as own

@@ -40,6 +40,7 @@ describeDatabases('what became of alerts', (db) => {
     const found = await getAlert(db(), alert);
     return [found?.outcome, found?.onset];
   };
+  const isLate = async (alert: Alert) => (await getAlert(db(), alert))?.late;
   const aProject = () => `record ${randomUUID()}`;
 
   test('an alert came true where its run diverged, and is a false alarm where that finished without', async () => {
@@ -50,6 +51,30 @@ describeDatabases('what became of alerts', (db) => {
     await read(healthy.run, null);
     expect(await outcomeOf(diverged)).toEqual(['diverged', 90]);
     expect(await outcomeOf(healthy)).toEqual(['healthy', null]);
+  });
+
+  test('an alert is late where its attempt had diverged at its step, not where a later attempt did at an earlier one', async () => {
+    const project = aProject();
+    const alert = await train(project, { step: 70 });
+    const { run } = alert;
+    await end(run, 'failed');
+    for (const [onset, late] of [
+      [null, false],
+      [69, true],
+      [70, true],
+      [71, false],
+    ] as const) {
+      await read(run, onset);
+      expect(await isLate(alert)).toBe(late);
+    }
+    await startRun(db(), aRun({ run, attempt: 2, project }), later(10));
+    await log(run, 2, 50, 100);
+    await end(run, 'failed', 2);
+    await saveOnsets(db(), run, [
+      { attempt: 1, onset: null, lastStep: 99, removed: [] },
+      { attempt: 2, onset: 60, lastStep: 149, removed: [] },
+    ]);
+    expect([await outcomeOf(alert), await isLate(alert)]).toEqual([['diverged', 60], false]);
   });
 
   test.each(['stopped', 'failed'] as const)('nothing is known of the alert of a run that %s early', async (status) => {
@@ -178,10 +203,10 @@ describeDatabases('what became of alerts', (db) => {
     expect(await runsWithoutOnset(db(), [run])).toEqual([run]);
   });
 
-  test('the record of a project counts its alerts by rule, severity, mark and outcome, without archived runs', async () => {
+  test('the record of a project counts its alerts by rule, severity, mark and outcome, late ones apart, without archived runs', async () => {
     const project = aProject();
     await train(aProject());
-    for (const onset of [90, 91, null]) {
+    for (const onset of [90, 91, 40, null]) {
       const alert = await train(project, { severity: 'critical' });
       await end(alert.run);
       await read(alert.run, onset);
@@ -192,12 +217,15 @@ describeDatabases('what became of alerts', (db) => {
     await end(gone.run);
     await archiveRun(db(), { run: gone.run, archived: true, by: null }, NOW);
     const record = await readAlertRecord(db(), project);
-    const words = record.map((of) => `${of.alerts} ${of.severity} ${of.rule} ${of.outcome} ${of.feedback}`);
+    const words = record.map(
+      (of) => `${of.alerts} ${of.severity} ${of.rule} ${of.outcome}${of.late ? ' late' : ''} ${of.feedback}`,
+    );
     expect(words.sort()).toEqual([
+      '1 critical tev-growth diverged late null',
       '1 critical tev-growth healthy null',
       '1 warning tev-growth running false alarm',
       '2 critical tev-growth diverged null',
     ]);
-    expect(await listAlerts(db(), { project, limit: 9 })).toHaveLength(4);
+    expect(await listAlerts(db(), { project, limit: 9 })).toHaveLength(5);
   });
 });
