@@ -92,7 +92,7 @@ test('alerts are printed as JSON lines, with feedback and what became of the run
   await expect.poll(read).toMatchObject([
     {
       ...{ project: 'p', rule: 'non-finite', severity: 'critical', attempt: 1, step: 4 },
-      ...{ feedback: null, outcome: 'diverged', onset: 4 },
+      ...{ feedback: null, outcome: 'diverged', onset: 4, late: true },
     },
   ]);
 });

@@ -49,7 +49,7 @@ async function importedInto(dataDir: string, recordings: string, times: number) 
       run: { ...(await getRun(db, id)), lastSeenAt: null },
       steps: await recentSteps(db, { run: id, limit: 10_000 }),
       alerts: (await listAlerts(db, { run: id, limit: 100 }))
-        .map(({ id: _, openedAt, resolvedAt, outcome, onset, ...alert }) => alert) // the last two are found in time
+        .map(({ id: _, openedAt, resolvedAt, outcome, onset, late, ...alert }) => alert) // the last three are found in time
         .sort((one, other) => other.step - one.step), // they may have been opened in one moment
     })),
   );

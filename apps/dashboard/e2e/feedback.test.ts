@@ -57,11 +57,11 @@ describeInBrowser('feedback on alerts', {}, (dashboard) => {
       .poll(() => client.project.record.query({ project: 'lab' }))
       .toMatchObject([
         { rule: 'loss-spike', severity: 'warning', alerts: 1, healthy: 1 },
-        { rule: 'non-finite', severity: 'critical', alerts: 2, diverged: 2 },
+        { rule: 'non-finite', severity: 'critical', alerts: 2, late: 2 },
       ]);
     const page = await open('/projects/lab/rules');
     const recordOf = (rule: string) => page.getByRole('group', { name: rule, exact: true });
-    await recordOf('non-finite').getByText('Of 2 critical alerts: 2 came true (the run diverged).').waitFor();
+    await recordOf('non-finite').getByText('Of 2 critical alerts: 2 came when the run had diverged.').waitFor();
     await recordOf('loss-spike')
       .getByText('Of 1 warning alert: 1 false alarm (the run finished without diverging).')
       .waitFor();
@@ -94,7 +94,7 @@ describeInBrowser('feedback on alerts', {}, (dashboard) => {
     expect(await seriousProblems(page)).toEqual([]);
     await colleague.close();
     await page.goto(`${dashboard.url}/projects/lab/rules`);
-    await page.getByText('Of 2 critical alerts: 1 came true (the run diverged); 1 false alarm (marked).').waitFor();
+    await page.getByText('Of 2 critical alerts: 1 came when the run had diverged; 1 false alarm (marked).').waitFor();
     await page.getByText('Of 1 warning alert: 1 came true (marked true).').waitFor();
     await page.close();
   });
@@ -105,7 +105,7 @@ describeInBrowser('feedback on alerts', {}, (dashboard) => {
     await page.evaluate(() => localStorage.setItem('evenkeel.name', JSON.stringify('ada')));
     await rowOf(page, 'lost too').getByRole('link', { name: 'non-finite at step 20' }).click();
     const section = page.getByRole('region', { name: 'Feedback' });
-    await section.getByText('The run diverged at step 20.').waitFor();
+    await section.getByText('The run had diverged at step 20, the step of this alert.').waitFor();
     const isTrue = section.getByRole('button', { name: 'true', exact: true });
     await isTrue.focus();
     await page.keyboard.press('Enter');

@@ -8,9 +8,11 @@ export interface AlertRecord {
   /** The worst that they became. */
   severity: Severity;
   alerts: number;
-  /** Those that came true: their run diverged, or a person marked them so. */
+  /** Those that came true: their run diverged after them, or a person marked them so. */
   diverged: number;
   markedTrue: number;
+  /** Neither true nor false: their run had diverged when they were raised. */
+  late: number;
   /** False alarms: their run finished without diverging, or a person marked them so. */
   healthy: number;
   markedFalse: number;
@@ -36,10 +38,11 @@ export function recordOf(counts: readonly AlertCount[]): AlertRecord[] {
   );
 }
 
-function partOf({ rule, feedback, outcome }: Pick<AlertCount, 'rule' | 'feedback' | 'outcome'>) {
+function partOf({ rule, feedback, outcome, late }: Pick<AlertCount, 'rule' | 'feedback' | 'outcome' | 'late'>) {
   if (feedback === 'true') return 'markedTrue';
   if (feedback === 'false alarm') return 'markedFalse';
-  return isAboutDivergence(rule) ? outcome : 'unknown';
+  if (!isAboutDivergence(rule)) return 'unknown';
+  return late ? 'late' : outcome;
 }
 
 function isAboutDivergence(rule: string): boolean {
@@ -47,6 +50,6 @@ function isAboutDivergence(rule: string): boolean {
 }
 
 function emptyRecord(rule: string, severity: Severity): AlertRecord {
-  const none = { diverged: 0, markedTrue: 0, healthy: 0, markedFalse: 0, running: 0, unknown: 0 };
+  const none = { diverged: 0, markedTrue: 0, late: 0, healthy: 0, markedFalse: 0, running: 0, unknown: 0 };
   return { rule, severity, alerts: 0, ...none };
 }

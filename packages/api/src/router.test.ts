@@ -254,7 +254,7 @@ test('alerts are listed and counted by a filter, acted on together, noted, and r
   expect(await mark('false alarm', 'bob')).toEqual([]);
   expect(await client.alert.get.query(spike)).toMatchObject({
     ...{ feedback: 'false alarm', feedbackBy: 'ada', feedbackAt: NOW },
-    ...{ outcome: 'running', onset: null },
+    ...{ outcome: 'running', onset: null, late: false },
   });
   expect(await mark(null)).toMatchObject([{ feedback: null }, { feedback: null }]);
   expect(alertEvents().map(([kind]) => kind)).toEqual(Array(4).fill('alert marked'));

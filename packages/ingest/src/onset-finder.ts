@@ -15,9 +15,13 @@ interface Options {
  */
 export class OnsetFinder {
   readonly #options: Options;
-  readonly #waiting = new Set<string>();
+  /** The round from which each run is due. */
+  readonly #waiting = new Map<string, number>();
+  /** Runs that failed, with the rounds from then to the next try. */
+  readonly #failed = new Map<string, number>();
   readonly #closing = new AbortController();
   #work: Promise<void> | null = null;
+  #round = 0;
 
   constructor(options: Options) {
     this.#options = options;
@@ -25,10 +29,10 @@ export class OnsetFinder {
 
   /** A run may be over, or its steps others than before. */
   add(run: string): void {
-    this.#waiting.add(run);
+    this.#waiting.set(run, 0);
   }
 
-  /** Takes up what waits, unless that is being done. */
+  /** Takes up what waits, unless that is being done. A run that failed is tried again ever more seldom. */
   start(): void {
     if (this.#waiting.size === 0) return;
     this.#work ??= this.#findAll().finally(() => {
@@ -36,7 +40,7 @@ export class OnsetFinder {
     });
   }
 
-  /** Resolves when what waits has been tried. */
+  /** Resolves when what waits and is due has been tried. */
   async idle(): Promise<void> {
     await this.#work;
     this.start();
@@ -50,13 +54,18 @@ export class OnsetFinder {
   }
 
   async #findAll(): Promise<void> {
-    for (const run of [...this.#waiting]) {
+    this.#round++;
+    for (const [run, due] of [...this.#waiting]) {
       if (this.#closing.signal.aborted) return;
+      if (due > this.#round) continue;
       this.#waiting.delete(run);
       try {
         await this.#find(run);
+        this.#failed.delete(run);
       } catch (error) {
-        this.#waiting.add(run); // to be tried again
+        const rounds = 2 * (this.#failed.get(run) ?? 1);
+        this.#failed.set(run, rounds);
+        this.#waiting.set(run, this.#round + rounds);
         this.#options.log('error', `finding out whether run ${run} diverged failed`, error);
       }
     }
@@ -68,8 +77,8 @@ export class OnsetFinder {
     const [due] = await runsWithoutOnset(db, [run]);
     const found = due && (await getRun(db, due));
     if (!found) return;
-    const attempts = found.attempts.flatMap(({ number, firstStep, lastStep }) =>
-      firstStep === null || lastStep === null ? [] : [{ number, firstStep, lastStep, hasEnded: true }],
+    const attempts = found.attempts.flatMap(({ number, firstStep, lastStep, removed }) =>
+      firstStep === null || lastStep === null ? [] : [{ number, firstStep, lastStep, removed, hasEnded: true }],
     );
     const known = new Set(attempts.map(({ number }) => number)); // others have begun since
     const replay = new DivergenceReplay(attempts);
@@ -78,10 +87,10 @@ export class OnsetFinder {
       for (const { attempt, ...signals } of chunk) if (known.has(attempt)) replay.observe(attempt, signals);
     }
     const onsets = replay.onsets();
-    await saveOnsets(
-      db,
-      run,
-      attempts.map(({ number, lastStep }) => ({ attempt: number, onset: onsets.get(number) ?? null, lastStep })),
-    );
+    const ofAttempts = attempts.map(({ number, lastStep, removed }) => ({
+      ...{ attempt: number, onset: onsets.get(number) ?? null },
+      ...{ lastStep, removed },
+    }));
+    if (!(await saveOnsets(db, run, ofAttempts))) this.add(run); // it has other steps since
   }
 }

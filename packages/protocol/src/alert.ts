@@ -35,7 +35,7 @@ export type AlertFeedback = z.infer<typeof alertFeedback>;
 /**
  * What became of the run after an alert, in its attempt or a later one. `diverged`: the loss did. `healthy`: it finished and
  * did not. `running`: it is not over, or was not read to its end yet. `unknown`: it ended otherwise before that could show,
- * or a command stopped it or reduced its learning rate.
+ * a command stopped it or reduced its learning rate, or a later attempt went on from before the end of an unfinished one.
  */
 export const ALERT_OUTCOMES = ['diverged', 'healthy', 'running', 'unknown'] as const;
 /** One of {@link ALERT_OUTCOMES}. */

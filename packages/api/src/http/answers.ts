@@ -111,9 +111,10 @@ const listedAlert = z.object({
   project: z.string(),
   outcome: alertOutcome.meta({
     description:
-      'What became of the run after it. unknown: it ended unfinished, was stopped or had its learning rate reduced before it diverged.',
+      'What became of the run after it. unknown: it ended unfinished, was stopped, was rewound or had its learning rate reduced before it diverged.',
   }),
   onset: stepNumber.nullable().meta({ description: 'The step at which the run diverged.' }),
+  late: z.boolean().meta({ description: 'Whether the run had diverged when the alert was raised.' }),
 });
 
 export const runPage = z.object({ runs: z.array(runSummary), nextCursor });

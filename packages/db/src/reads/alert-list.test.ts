@@ -7,7 +7,7 @@ import { acknowledgeAlert, type NewAlert, raiseAlert, resolveAlert } from '../wr
 import { archiveRun } from '../writes/run-removal.ts';
 import { type AlertFilter, countAlerts, getAlert, listAlerts, pageAlerts } from './alert-list.ts';
 
-const UNDER_WAY = { outcome: 'running', onset: null };
+const UNDER_WAY = { outcome: 'running', onset: null, late: false };
 
 describeDatabases('lists of alerts', (db) => {
   const open = async (run: string, over: Partial<NewAlert> = {}, now = NOW): Promise<Alert> => {

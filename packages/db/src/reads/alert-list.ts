@@ -3,7 +3,7 @@ import { and, count, desc, eq, getTableColumns, gte, ilike, inArray, isNull, ne,
 import { containing, type Database } from '../database.ts';
 import { arrayOf, UUID } from '../drivers/array-wire.ts';
 import { alert, attempt, project, run } from '../tables/schema.ts';
-import { ONSET, OUTCOME } from './alert-outcome.ts';
+import { LATE, ONSET, OUTCOME } from './alert-outcome.ts';
 import { isOlder, newestFirst, pageOf, type TimePage } from './time-cursor.ts';
 
 /** Which alerts a list holds; all that is given must be true of each. */
@@ -26,6 +26,8 @@ export interface ListedAlert extends Alert {
   outcome: AlertOutcome;
   /** Where the run diverged, in the attempt of the alert or the first later one that did; null where none has. */
   onset: number | null;
+  /** Whether the run had diverged when it was raised: at the step of the onset, or behind it. */
+  late: boolean;
 }
 
 const LISTED = {
@@ -34,6 +36,7 @@ const LISTED = {
   project: project.name,
   outcome: OUTCOME,
   onset: ONSET.mapWith(attempt.onset),
+  late: LATE,
 };
 
 const ORDER = { time: alert.openedAt, id: alert.id, type: 'uuid' } as const;

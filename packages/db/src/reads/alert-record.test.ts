@@ -34,11 +34,13 @@ describeDatabases('what became of alerts', (db) => {
   const end = (run: string, status: EndStatus = 'finished', attempt = 1) =>
     finishRun(db(), { run, attempt, status, reason: null }, later(9));
   /** A run of one attempt was read to its end. */
-  const read = (run: string, onset: number | null) => saveOnsets(db(), run, [{ attempt: 1, onset, lastStep: 99 }]);
+  const read = (run: string, onset: number | null, removed: number[] = []) =>
+    saveOnsets(db(), run, [{ attempt: 1, onset, lastStep: 99, removed }]);
   const outcomeOf = async (alert: Alert) => {
     const found = await getAlert(db(), alert);
     return [found?.outcome, found?.onset];
   };
+  const isLate = async (alert: Alert) => (await getAlert(db(), alert))?.late;
   const aProject = () => `record ${randomUUID()}`;
 
   test('an alert came true where its run diverged, and is a false alarm where that finished without', async () => {
@@ -49,6 +51,30 @@ describeDatabases('what became of alerts', (db) => {
     await read(healthy.run, null);
     expect(await outcomeOf(diverged)).toEqual(['diverged', 90]);
     expect(await outcomeOf(healthy)).toEqual(['healthy', null]);
+  });
+
+  test('an alert is late where its attempt had diverged at its step, not where a later attempt did at an earlier one', async () => {
+    const project = aProject();
+    const alert = await train(project, { step: 70 });
+    const { run } = alert;
+    await end(run, 'failed');
+    for (const [onset, late] of [
+      [null, false],
+      [69, true],
+      [70, true],
+      [71, false],
+    ] as const) {
+      await read(run, onset);
+      expect(await isLate(alert)).toBe(late);
+    }
+    await startRun(db(), aRun({ run, attempt: 2, project }), later(10));
+    await log(run, 2, 50, 100);
+    await end(run, 'failed', 2);
+    await saveOnsets(db(), run, [
+      { attempt: 1, onset: null, lastStep: 99, removed: [] },
+      { attempt: 2, onset: 60, lastStep: 149, removed: [] },
+    ]);
+    expect([await outcomeOf(alert), await isLate(alert)]).toEqual([['diverged', 60], false]);
   });
 
   test.each(['stopped', 'failed'] as const)('nothing is known of the alert of a run that %s early', async (status) => {
@@ -81,8 +107,8 @@ describeDatabases('what became of alerts', (db) => {
     await end(run, 'finished', 2);
     const onsets = (one: number | null, two: number | null) =>
       saveOnsets(db(), run, [
-        { attempt: 1, onset: one, lastStep: 99 },
-        { attempt: 2, onset: two, lastStep: 149 },
+        { attempt: 1, onset: one, lastStep: 99, removed: [] },
+        { attempt: 2, onset: two, lastStep: 149, removed: [] },
       ]);
     await onsets(95, null);
     expect([await outcomeOf(first), await outcomeOf(second)]).toEqual([
@@ -96,6 +122,26 @@ describeDatabases('what became of alerts', (db) => {
     ]);
   });
 
+  test.each<[string, EndStatus, number, string]>([
+    ['its attempt was stopped and the next rewound to before it', 'stopped', 50, 'unknown'],
+    ['its attempt failed and the next rewound to behind it', 'failed', 90, 'unknown'],
+    ['its attempt was stopped and the next went on where that ended', 'stopped', 100, 'healthy'],
+    ['its attempt had finished, whatever the next did', 'finished', 50, 'healthy'],
+  ])('what is known of an alert where %s', async (_, status, first, outcome) => {
+    const project = aProject();
+    const alert = await train(project);
+    const { run } = alert;
+    await end(run, status);
+    await startRun(db(), aRun({ run, attempt: 2, project }), later(10));
+    await log(run, 2, first, 100);
+    await end(run, 'finished', 2);
+    await saveOnsets(db(), run, [
+      { attempt: 1, onset: null, lastStep: 99, removed: [] },
+      { attempt: 2, onset: null, lastStep: first + 99, removed: [] },
+    ]);
+    expect(await outcomeOf(alert)).toEqual([outcome, null]);
+  });
+
   test('runs that are over and had alerts are to be read, again when they have other steps', async () => {
     const [over, running] = [await train(aProject()), await train(aProject())];
     const quiet = await begin(db());
@@ -107,17 +153,60 @@ describeDatabases('what became of alerts', (db) => {
     expect(await runsWithoutOnset(db(), among)).toEqual([]);
     await removeStep(db(), { run: over.run, attempt: 1, step: 95, removed: true, by: null }, NOW);
     expect(await runsWithoutOnset(db(), among)).toEqual([over.run]);
-    await read(over.run, 90);
+    await read(over.run, 90, [95]);
     await log(over.run, 1, 100, 1);
     expect(await runsWithoutOnset(db())).toContain(over.run);
     await markLostRuns(db(), { silentSince: later(1) }, later(2));
     expect(new Set(await runsWithoutOnset(db(), among))).toEqual(new Set([over.run, running.run]));
   });
 
-  test('the record of a project counts its alerts by rule, severity, mark and outcome, without archived runs', async () => {
+  test('a run has diverged nowhere once all steps of an attempt are removed', async () => {
+    const run = await begin(db());
+    await log(run, 1, 5, 1);
+    const alert = await open(run, { step: 5 });
+    await end(run, 'failed');
+    await saveOnsets(db(), run, [{ attempt: 1, onset: 5, lastStep: 5, removed: [] }]);
+    expect(await outcomeOf(alert)).toEqual(['diverged', 5]);
+    await removeStep(db(), { run, attempt: 1, step: 5, removed: true, by: null }, NOW);
+    expect(await outcomeOf(alert)).toEqual(['unknown', null]);
+  });
+
+  test('where later attempts left a run is found out again once a step of one before is removed', async () => {
+    const project = aProject();
+    const { run } = await train(project);
+    await end(run, 'failed');
+    await startRun(db(), aRun({ run, attempt: 2, project }), later(10));
+    await resolveStaleAlerts(db(), { run, attempt: 2, open: [] }, later(11));
+    await log(run, 2, 50, 100);
+    await end(run, 'failed', 2);
+    const readAll = (removed: number[]) =>
+      saveOnsets(db(), run, [
+        { attempt: 1, onset: null, lastStep: 99, removed },
+        { attempt: 2, onset: 120, lastStep: 149, removed: [] },
+      ]);
+    await readAll([]);
+    const alert = await open(run, { attempt: 2, step: 80 });
+    await removeStep(db(), { run, attempt: 1, step: 20, removed: true, by: null }, NOW);
+    expect(await outcomeOf(alert)).toEqual(['running', null]);
+    await readAll([20]);
+    expect(await outcomeOf(alert)).toEqual(['diverged', 120]);
+  });
+
+  test('what was read of other steps than the run has is not stored', async () => {
+    const { run } = await train(aProject());
+    await end(run);
+    await removeStep(db(), { run, attempt: 1, step: 95, removed: true, by: null }, NOW);
+    expect(await read(run, 90)).toBe(false); // as before the removal
+    expect(await runsWithoutOnset(db(), [run])).toEqual([run]);
+    await log(run, 1, 100, 1);
+    expect(await read(run, 90, [95])).toBe(false); // as before the last step
+    expect(await runsWithoutOnset(db(), [run])).toEqual([run]);
+  });
+
+  test('the record of a project counts its alerts by rule, severity, mark and outcome, late ones apart, without archived runs', async () => {
     const project = aProject();
     await train(aProject());
-    for (const onset of [90, 91, null]) {
+    for (const onset of [90, 91, 40, null]) {
       const alert = await train(project, { severity: 'critical' });
       await end(alert.run);
       await read(alert.run, onset);
@@ -128,12 +217,15 @@ describeDatabases('what became of alerts', (db) => {
     await end(gone.run);
     await archiveRun(db(), { run: gone.run, archived: true, by: null }, NOW);
     const record = await readAlertRecord(db(), project);
-    const words = record.map((of) => `${of.alerts} ${of.severity} ${of.rule} ${of.outcome} ${of.feedback}`);
+    const words = record.map(
+      (of) => `${of.alerts} ${of.severity} ${of.rule} ${of.outcome}${of.late ? ' late' : ''} ${of.feedback}`,
+    );
     expect(words.sort()).toEqual([
+      '1 critical tev-growth diverged late null',
       '1 critical tev-growth healthy null',
       '1 warning tev-growth running false alarm',
       '2 critical tev-growth diverged null',
     ]);
-    expect(await listAlerts(db(), { project, limit: 9 })).toHaveLength(4);
+    expect(await listAlerts(db(), { project, limit: 9 })).toHaveLength(5);
   });
 });

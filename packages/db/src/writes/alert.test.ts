@@ -38,7 +38,7 @@ describeDatabases('alerts', (db) => {
     expect(await resolveAlert(db(), alert, later(4))).toEqual(resolved);
     expect(await acknowledgeAlert(db(), alert, later(5))).toEqual(resolved);
     expect(await listAlerts(db(), { run, limit: 9 })).toEqual([
-      { ...resolved, runName: 'even', project: 'keel', outcome: 'running', onset: null },
+      { ...resolved, runName: 'even', project: 'keel', outcome: 'running', onset: null, late: false },
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { RefusedError } from '@evenkeel/protocol';
 import { refuted, type StepBounds, withoutStep, withStep } from '@evenkeel/stability';
-import { and, desc, eq, isNotNull, max, min, notInArray, type SQL } from 'drizzle-orm';
+import { and, desc, eq, gte, isNotNull, max, min, notInArray, type SQL } from 'drizzle-orm';
 import type { Database, Sql } from '../database.ts';
 import { attempt, run, runHistory, step } from '../tables/schema.ts';
 import type { AttemptBounds, ExtendedAttempt } from './extend-attempts.ts';
@@ -62,8 +62,11 @@ export async function removeStep(
     const { first, last, outliers, jumps } = isRemoved ? without : withStep(without, key.step);
     await tx
       .update(attempt)
-      .set({ firstStep: first, lastStep: last, outliers: [...outliers], jumps, removed, onsetTo: null })
+      .set({ firstStep: first, lastStep: last, outliers: [...outliers], jumps, removed })
       .where(isAttempt(key.run, key.attempt));
+    // How this attempt and those after it left the run is to be found out again, unless they have no steps left.
+    const fromHere = and(eq(attempt.run, key.run), gte(attempt.number, key.attempt));
+    await tx.update(attempt).set({ onset: null, onsetTo: null }).where(fromHere);
     await sumUp(tx, key, leftOut({ removed, outliers }));
     await tx.insert(runHistory).values(historyOf(key, { isRemoved, by, at: now }));
     return true;

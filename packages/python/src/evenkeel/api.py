@@ -93,6 +93,7 @@ class Alert:
     feedback_at: datetime | None
     outcome: str
     onset: int | None
+    late: bool
 
 
 class StoredRun:

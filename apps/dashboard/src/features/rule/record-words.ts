@@ -4,21 +4,25 @@ import { isTriable } from './trial-words.ts';
 
 type Counts = [count: number, words: string][];
 
-/** `Of 12 critical alerts 9 came true (8: run diverged, 1: marked true), 2 were false alarms (2: marked), 1 undecided (…)` */
+/** `Of 12 critical alerts: 8 came true (the run diverged after them); 1 came when the run had diverged; 3 false alarms (…)` */
 export function recordWords(record: AlertRecord): string {
-  const { rule, severity, alerts, diverged, markedTrue, healthy, markedFalse, running, unknown } = record;
+  const { rule, severity, alerts, diverged, markedTrue, late, healthy, markedFalse, running, unknown } = record;
   const parts = [
     part('came true', [
-      [diverged, 'the run diverged'],
+      [diverged, 'the run diverged after them'],
       [markedTrue, 'marked true'],
     ]),
+    late === 0 ? null : `${formatCount(late)} came when the run had diverged`,
     part('false alarms', [
       [healthy, 'the run finished without diverging'],
       [markedFalse, 'marked'],
     ]),
     part('undecided', [
       [running, 'the run is not over'],
-      [unknown, isTriable(rule) ? 'the run did not finish, or a command changed it' : 'nobody marked them'],
+      [
+        unknown,
+        isTriable(rule) ? 'the run did not finish, was rewound, or a command changed it' : 'nobody marked them',
+      ],
     ]),
   ];
   const noun = alerts === 1 ? 'alert' : 'alerts';
