@@ -319,7 +319,7 @@ test('an alert that a killed judge opened and one with other limits would not ha
   expect(await story(run)).toEqual([expect.stringMatching(/^tev-growth 2\d\d critical resolved$/)]);
 });
 
-test('the risk is stored where it changes, the same with a restart in between, and is that of the detector', async () => {
+test('the risk is stored where it changes or its step has come, the same with a restart in between, and is that of the detector', async () => {
   const whole = await startedRun();
   const steady = newJudge();
   steady.observe(await store(whole, ramp(0, 300)));
@@ -339,6 +339,7 @@ test('the risk is stored where it changes, the same with a restart in between, a
       divergenceStep: said.get(step)?.divergenceStep,
     });
     const until = stored[at + 1]?.step ?? 300;
+    expect(until).toBeLessThanOrEqual(divergenceStep ?? until);
     for (let later = step; later < until; later++)
       expect(Math.abs((said.get(later)?.risk ?? 0) - risk)).toBeLessThan(0.02);
   }

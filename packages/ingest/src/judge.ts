@@ -55,6 +55,10 @@ export interface JudgeOptions {
   events: EventPort;
 }
 
+/** Null before the first forecast, or where it predicts no step. */
+type Told = Readonly<Record<'risk' | 'divergenceStep', number | null>>;
+const NOTHING_TOLD: Told = { risk: null, divergenceStep: null };
+
 interface Case {
   project: string;
   detector: Detector;
@@ -72,8 +76,8 @@ interface Case {
   unmarked: number;
   /** The end of the newest step by the trainer's clock, and when it came by ours; null before the first. */
   lastSeen: { time: number; at: number } | null;
-  /** The last risk that was forecast in this attempt; null before the first. */
-  risk: number | null;
+  /** What was stored last of the forecasts of this attempt. */
+  told: Told;
   /** Forecasts that are not stored yet. */
   points: readonly ForecastPoint[];
   /** Alerts that steps may have raised which are judged again after a crash. */
@@ -232,7 +236,7 @@ export class Judge {
   async #next(run: string, former: Case, attempt: number): Promise<Case> {
     const known = await this.#judgeAll(run, former);
     const assembler = new StepAssembler(known.assembler.habits);
-    const nothing = { judged: null, unmarked: 0, lastSeen: null, risk: null, raised: [], staleUntil: null };
+    const nothing = { judged: null, unmarked: 0, lastSeen: null, told: NOTHING_TOLD, raised: [], staleUntil: null };
     return { ...known, ...nothing, attempt, assembler, bounds: NO_STEPS, removed: [], hasBegun: false };
   }
 
@@ -380,7 +384,7 @@ export class Judge {
       removed,
       judged,
       lastSeen: former?.lastSeen ?? lastSeen,
-      risk: known.risk,
+      told: { risk: known.risk, divergenceStep: known.divergenceStep },
       points: [],
       unmarked: 0,
       isIdle: former?.isIdle ?? false,
@@ -425,7 +429,7 @@ export class Judge {
         await this.#carryOut(run, known, verdict);
         isNews = true;
       }
-      const point = changeOf(known.detector, points.at(-1)?.risk ?? known.risk);
+      const point = changeOf(known.detector, points.at(-1) ?? known.told);
       if (point) points.push(point);
     }
     if (points.length > 0) this.#unsaved.add(run);
@@ -433,7 +437,7 @@ export class Judge {
       ...known,
       judged: newest.step,
       unmarked: known.unmarked + steps.length,
-      risk: points.at(-1)?.risk ?? known.risk,
+      told: points.at(-1) ?? known.told,
       points: [...known.points, ...points],
     };
     const judged = isNews ? await this.#save(run, unsaved) : unsaved; // who opens an alert sees what was forecast until then
@@ -510,10 +514,12 @@ function covers(alert: Alert, attempt: number, { rule, since, severity }: Findin
   return isSame && (alert.severity === 'critical' || severity === 'warning');
 }
 
-/** What is forecast now, where that differs from the last risk. */
-function changeOf({ forecast }: Detector, last: number | null): ForecastPoint | null {
-  if (!forecast || (last !== null && Math.abs(forecast.risk - last) < RISK_RESOLUTION)) return null;
+/** What is forecast now, where that differs from what was told last in risk, or the step that was predicted has come. */
+function changeOf({ forecast }: Detector, told: Told): ForecastPoint | null {
+  if (!forecast) return null;
   const { step, risk, divergenceStep, interval } = forecast;
+  const isOver = told.divergenceStep !== null && told.divergenceStep <= step;
+  if (!isOver && told.risk !== null && Math.abs(risk - told.risk) < RISK_RESOLUTION) return null;
   return { step, risk, divergenceStep, divergenceInterval: interval && [interval[0], interval[1]] };
 }
 

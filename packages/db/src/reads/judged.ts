@@ -14,8 +14,9 @@ export interface Judged {
   bounds: StepBounds;
   /** Steps that a person has removed. */
   removed: number[];
-  /** What was forecast last in this attempt; null where nothing was. */
+  /** What was forecast last in this attempt; null where nothing was, or no step was predicted. */
   risk: number | null;
+  divergenceStep: number | null;
 }
 
 /** @returns null where there is no such run. */
@@ -33,6 +34,7 @@ export async function judgedTo(db: Database, id: string): Promise<Judged | null>
       },
       removed: attempt.removed,
       risk: run.risk,
+      divergenceStep: run.divergenceStep,
     })
     .from(attempt)
     .innerJoin(run, eq(run.id, attempt.run))

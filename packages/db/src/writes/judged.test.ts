@@ -22,6 +22,7 @@ describeDatabases('judged steps', (db) => {
       bounds: { first: null, last: null, outliers: [], jumps: [] },
       removed: [],
       risk: null,
+      divergenceStep: null,
     });
     await insert(db(), run, 7);
     expect(await judgedTo(db(), run)).toEqual({
@@ -31,6 +32,7 @@ describeDatabases('judged steps', (db) => {
       bounds: { first: 7, last: 7, outliers: [], jumps: [{ from: null, beyond: [7], back: [] }] },
       removed: [],
       risk: null,
+      divergenceStep: null,
     });
     await markJudged(db(), { run, attempt: 1, step: null, detector: { at: null } });
     expect(await judgedTo(db(), run)).toMatchObject({ judgedTo: null, detector: { at: null } });
@@ -44,6 +46,7 @@ describeDatabases('judged steps', (db) => {
       bounds: { first: 7, last: 7, outliers: [], jumps: [{ from: null, beyond: [7], back: [] }] },
       removed: [],
       risk: null,
+      divergenceStep: null,
     });
     expect(await judgedTo(db(), randomUUID())).toBeNull();
   });
@@ -65,6 +68,7 @@ describeDatabases('judged steps', (db) => {
       bounds: { first: 5, last: 5, outliers: [], jumps: [{ from: null, beyond: [5], back: [] }] },
       removed: [],
       risk: null,
+      divergenceStep: null,
     });
     expect(await runsToJudge(db())).not.toContain(start.run);
   });
@@ -103,7 +107,12 @@ describeDatabases('judged steps', (db) => {
     await rewindJudged(db(), { run, attempt: 1, step: 900 }); // nothing was judged since
     expect(await judgedTo(db(), run)).toMatchObject({ judgedTo: 2, detector: { at: 2 } });
     await rewindJudged(db(), { run, attempt: 1, step: 0 });
-    expect(await judgedTo(db(), run)).toMatchObject({ judgedTo: null, detector: null, risk: null });
+    expect(await judgedTo(db(), run)).toMatchObject({
+      judgedTo: null,
+      detector: null,
+      risk: null,
+      divergenceStep: null,
+    });
   });
 
   test('a run that was judged to a step which is none any more is judged at the next start', async () => {
