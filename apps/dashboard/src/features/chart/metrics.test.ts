@@ -22,3 +22,9 @@ test('a run has a chart of what not every run reports only where it does', () =>
   expect(shown(['updateShare'])).toEqual([...always, 'updateShare']);
   expect(shown(['lrAhead'])).toEqual(always); // it is drawn beside the learning rate
 });
+
+test('the learning rate has the axis of any other metric, and its plan says for when it is', () => {
+  const lr = metricViews(['lrAhead']).find(({ metric }) => metric === 'lr');
+  expect(lr?.scale).toBe('auto'); // a warm-up spans decades
+  expect(lr?.beside?.name).toBe('in 20 steps');
+});
