@@ -147,7 +147,9 @@ describeInBrowser('rules and commands', {}, (dashboard) => {
     }
     await run.drained();
     const page = await openPage(`/runs/${run.id}`);
-    const risk = page.getByTitle(/^risk of divergence within 100 steps: 0\.\d+, divergence expected around step \d+$/);
+    const risk = page.getByTitle(
+      /^risk of divergence within 100 steps: 0\.\d+, divergence expected around step \d+; the area at the foot of the chart shows it from 0 to 100 %$/,
+    );
     await expect.poll(async () => Number(/\d+/.exec((await risk.textContent()) ?? ''))).toBeGreaterThan(50);
     await page.close();
     await run.finish();
@@ -162,6 +164,7 @@ describeInBrowser('rules and commands', {}, (dashboard) => {
     };
     await expect.poll(opensHelp).toBe(1); // once the page has come to life
     await help.getByText('zoom in and out').waitFor();
+    await help.getByText('marks them as true, or as a false alarm').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await page.keyboard.press('/');
