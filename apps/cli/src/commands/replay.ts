@@ -96,5 +96,7 @@ function printJson({ id: run }: RecordedRun, { step, rule, severity, risk, diver
 }
 
 function printLine({ id, name }: RecordedRun, { step, rule, severity, message }: Finding): void {
-  console.log(printable(`${name === undefined ? id : `${name} (${id})`}  step ${step}  ${severity} ${rule}: ${message}`));
+  console.log(
+    printable(`${name === undefined ? id : `${name} (${id})`}  step ${step}  ${severity} ${rule}: ${message}`),
+  );
 }
