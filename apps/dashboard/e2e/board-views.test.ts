@@ -113,6 +113,22 @@ describeInBrowser('views of the board', { fill: (dataDir) => storeRuns(dataDir, 
     await opened.page.waitForURL(`${dashboard.url}/projects/mlra/rules`);
   });
 
+  test('the name of an alert stays within its column, or ends in an ellipsis', async () => {
+    const run = await startRun({ server: dashboard.url, project: 'narrow', name: 'strides', onWarning: () => {} });
+    for (let step = 0; step < 260; step++) run.log({ step, loss: 2, updateShare: step < 200 ? 0.001 : 0.5 });
+    await using opened = await open('/?project=narrow', { viewport: { width: 1280, height: 800 } });
+    const name = opened.page.getByRole('row').getByText('update-too-large', { exact: true });
+    await name.waitFor();
+    const room = () =>
+      name.evaluate((element) => {
+        const column = element.closest('td > span')?.getBoundingClientRect();
+        return (column?.right ?? 0) - element.getBoundingClientRect().right;
+      });
+    await expect.poll(room).toBeGreaterThanOrEqual(0);
+    expect(await name.evaluate((element) => getComputedStyle(element).textOverflow)).toBe('ellipsis');
+    await run.finish();
+  });
+
   test('two alerts of a run can both be read on a small screen', async () => {
     const run = await startRun({ server: dashboard.url, project: 'lab', name: 'twofold', onWarning: () => {} });
     for (let step = 0; step < 260; step++) {

@@ -78,6 +78,7 @@ describeInBrowser('feedback on alerts', {}, (dashboard) => {
     for (const each of [page, colleague]) await isAlive(each);
     await rowOf(page, 'calm').getByRole('checkbox').check();
     await rowOf(page, 'lost').getByRole('checkbox').check();
+    await page.getByRole('toolbar').getByText('mark them: t true · f false alarm').waitFor();
     await page.keyboard.press('t');
     for (const each of [page, colleague]) {
       await isPressed(each, 'calm', 'true').toBe('true');

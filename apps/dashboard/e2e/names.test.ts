@@ -6,6 +6,7 @@ import { seriousProblems } from './accessibility.ts';
 import { describeInBrowser } from './in-browser.ts';
 
 const RUN = '01890a5d-ac96-774b-bcce-b302099a8060';
+const PLAIN = '01890a5d-ac96-774b-bcce-b302099a8061';
 const STEPS = 50;
 const LONG = 'grad_2.0_norm/model.transformer.h.0.attn.c_attn.weight';
 
@@ -14,6 +15,7 @@ const fill = async (dataDir: string) => {
   await using db = await openDatabase({ dataDir });
   const now = new Date();
   await startRun(db, parse(runStart, { run: RUN, attempt: 1, project: 'lab', name: 'named', startedAt: 0 }), now);
+  await startRun(db, parse(runStart, { run: PLAIN, attempt: 1, project: 'plain', name: 'plain', startedAt: 0 }), now);
   await claimRunNames(db, RUN, ['train/loss', 'val_loss', 'lr']);
   const steps = Array.from({ length: STEPS }, (_, step) => ({
     ...{ step, time: now.getTime() + step, loss: 3 - step / STEPS, lr: 1e-3 },
@@ -88,6 +90,12 @@ describeInBrowser('names of metrics', { fill }, (dashboard) => {
     await expect.poll(() => rows(page)).toEqual(['head/my_loss', 'my loss']);
     await page.getByRole('searchbox', { name: 'Search names' }).fill('nothing like it');
     await page.getByText('No run has reported such a name.').waitFor();
+    await page.close();
+  });
+
+  test('of runs without any, the page says so rather than that a search found none', async () => {
+    const page = await openPage('/projects/plain/names');
+    await page.getByText('These runs have reported no names that could stand for a field.').waitFor();
     await page.close();
   });
 

@@ -64,7 +64,7 @@ describeInBrowser('rules tried on past runs', {}, (dashboard) => {
     await spikes.getByLabel('Warning above').fill('4');
     await page.getByLabel('non-finite is on').uncheck({ force: true });
     await page.getByRole('button', { name: 'Try on past runs' }).click();
-    await page.getByText('Tried on 5 runs: see them').waitFor();
+    await page.getByText('Tried on the newest 5 runs: see them').waitFor();
     await spikes.getByText('would have alerted in 3 of 5 runs, 1 more than it did').waitFor();
     const broken = page.getByRole('group', { name: 'non-finite' });
     await broken.getByText('would have alerted in none of 5 runs, 1 fewer than it did').waitFor();

@@ -228,6 +228,23 @@ describeInBrowser("a run's charts", {}, (dashboard) => {
     await evaluated.finish();
   });
 
+  test('charts of arrays stand where a run reports them, and come without a reload', async () => {
+    const bare = await startRun({ server: dashboard.url, project: 'p', name: 'bare', onWarning: () => {} });
+    bare.log({ step: 0, loss: 4 });
+    await bare.drained();
+    const page = await dashboard.browser.newPage();
+    await page.goto(`${dashboard.url}/runs/${bare.id}`);
+    await chart(page, 'Loss').waitFor();
+    const ofArrays = page.getByRole('heading', { name: /by layer|of the vocabulary/ });
+    await expect.poll(() => ofArrays.count()).toBe(0);
+    await page.waitForLoadState('networkidle'); // what comes now streams in
+    bare.log({ step: 1, loss: 4, tevQuantiles: [1, 2, 3, 4, 5, 6, 7, 8, 9] });
+    await chart(page, 'TEV of the vocabulary').waitFor();
+    expect(await ofArrays.count()).toBe(1);
+    await page.close();
+    await bare.finish();
+  });
+
   test('negative steps are drawn as they stream in, and the address zooms to them', async () => {
     const warmup = await startRun({ server: dashboard.url, project: 'p', name: 'negative', onWarning: () => {} });
     warmup.log({ step: -5, loss: 4 });

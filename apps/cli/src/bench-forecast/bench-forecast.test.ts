@@ -161,7 +161,8 @@ const FAMILIES = ['ramp', 'constant rate too high', 'SGD at the edge', 'post-Lay
 test('without --runs it scores the recordings that are at hand, as shipped, of all five families', async () => {
   const { tables, plot } = await benchmark();
   expect(tables).toContain('The forecast has its shipped constants, which were fitted on none of these runs.');
-  for (const interval of [1, 10, 50]) expect(tables).toContain(`## Logged each ${interval} steps`);
+  for (const logged of ['at each step', 'each 10 steps', 'each 50 steps'])
+    expect(tables).toContain(`## Logged ${logged}\n`);
   const kinds = tables.split('## By kind, given TEV\n')[1]?.split('##')[0];
   for (const family of FAMILIES) expect(kinds).toContain(`| ${family} |`);
   expect(plot).toMatch(/^<svg/);
@@ -188,6 +189,8 @@ test('of runs that did not diverge it says which were hurt and which were stuck,
     stuck: 'stuck',
     diverged: 'diverged',
   });
+  const { tables } = await benchmark('--runs', own);
+  expect(tables).toContain('4 runs count: 1 diverged, 1 was hurt, 1 was stuck, 1 stayed healthy.');
 });
 
 test('a folder without a run that diverged cannot be scored', async () => {

@@ -26,12 +26,12 @@ export function tablesOf(set: JudgedSet): string[] {
     `# ${titleOf(set)}`,
     '',
     introduction(set),
-    ...INTERVALS.flatMap((every) => ['', `## Logged each ${every} steps`, '', ...detectorTable(set, every)]),
+    ...INTERVALS.flatMap((every) => ['', `## ${loggedWords(every)}`, '', ...detectorTable(set, every)]),
     '',
     ...GIVEN.flatMap((given) => [`## By kind, given ${given}`, '', ...kindTable(set, given), '']),
     ...(set.isLabeled ? ['## What each signal is worth', '', ...ablationTable(set), ''] : []),
     ...CALIBRATED.flatMap((every) => [
-      `## Is it calibrated? Logged each ${every} steps`,
+      `## Is it calibrated? ${loggedWords(every)}`,
       '',
       ...calibrationTable(set, every),
       '',
@@ -41,13 +41,21 @@ export function tablesOf(set: JudgedSet): string[] {
   ];
 }
 
+function loggedWords(every: number): string {
+  return every === 1 ? 'Logged at each step' : `Logged each ${every} steps`;
+}
+
+function were(count: number): string {
+  return `${count} ${count === 1 ? 'was' : 'were'}`;
+}
+
 export function titleOf({ name, isLabeled }: JudgedSet): string {
   return `${name}, ${isLabeled ? 'cross-validated' : 'as shipped'}`;
 }
 
 function introduction({ runs, early, doubtful, isLabeled }: JudgedSet): string {
   const count = (verdict: BenchRun['verdict']) => runs.filter((run) => run.verdict === verdict).length;
-  const counts = `${runs.length} runs count: ${count('diverged')} diverged, ${count('hurt')} were hurt, ${count('stuck')} were stuck, ${count('healthy')} stayed healthy. ${early + doubtful} do not: ${early} diverged too early, ${doubtful} are doubtful.`;
+  const counts = `${runs.length} runs count: ${count('diverged')} diverged, ${were(count('hurt'))} hurt, ${were(count('stuck'))} stuck, ${count('healthy')} stayed healthy. ${early + doubtful} do not: ${early} diverged too early, ${doubtful} are doubtful.`;
   const how = isLabeled
     ? 'Cross-validated: every kind of runs is judged by a forecast that was fitted to the other kinds.'
     : 'The forecast has its shipped constants, which were fitted on none of these runs.';

@@ -50,6 +50,24 @@ test('prints what opens and what becomes worse, and no more', async () => {
     ]);
 });
 
+test('names a run beside its id for people, and once where it has no name of its own', async () => {
+  const named = join(folder, 'named.jsonl');
+  const broken = { type: 'step', step: 0, loss: 'NaN' };
+  await writeFile(
+    named,
+    lines({ type: 'run', id: 'N1', name: 'wide', config: {} }, broken, { type: 'run', id: 'N2', config: {} }, broken),
+  );
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+  try {
+    await replayCommand().parseAsync([named], { from: 'user' });
+    expect(log.mock.calls.map(([line]) => String(line).split('  ')[0])).toEqual(['wide (N1)', 'N2']);
+  } finally {
+    log.mockRestore();
+    error.mockRestore();
+  }
+});
+
 test('finds the same in a compressed file, by a pattern, and logged each tenth step', async () => {
   await writeFile(
     join(folder, 'b.jsonl.gz'),

@@ -80,7 +80,7 @@ async function* replay(attempts: readonly RecordedAttempt[], { every, settings }
       if (at++ % every !== 0 || (judged !== null && step.step <= judged)) continue;
       judged = step.step;
       for (const verdict of replayed.observe(start.attempt, step))
-        if (verdict.kind !== 'resolved') yield { run: start.id, finding: verdict.finding };
+        if (verdict.kind !== 'resolved') yield { run: start, finding: verdict.finding };
     }
   }
 }
@@ -89,10 +89,14 @@ function replayedAttempt({ start, firstStep, finish }: RecordedAttempt): Replaye
   return firstStep === null ? [] : [{ number: start.attempt, firstStep, hasEnded: finish !== null }];
 }
 
-function printJson(run: string, { step, rule, severity, risk, divergenceStep, message }: Finding): void {
+type RecordedRun = Pick<RecordedAttempt['start'], 'id' | 'name'>;
+
+function printJson({ id: run }: RecordedRun, { step, rule, severity, risk, divergenceStep, message }: Finding): void {
   console.log(JSON.stringify({ run, step, rule, severity, risk, divergenceStep, message }));
 }
 
-function printLine(run: string, { step, rule, severity, message }: Finding): void {
-  console.log(printable(`${run}  step ${step}  ${severity} ${rule}: ${message}`));
+function printLine({ id, name }: RecordedRun, { step, rule, severity, message }: Finding): void {
+  console.log(
+    printable(`${name === undefined ? id : `${name} (${id})`}  step ${step}  ${severity} ${rule}: ${message}`),
+  );
 }

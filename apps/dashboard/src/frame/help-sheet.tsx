@@ -23,6 +23,18 @@ const KEYS: readonly { where: string; keys: readonly (readonly [keys: readonly s
     ],
   },
   {
+    where: 'Among alerts',
+    keys: [
+      [['j', 'k'], 'an alert down, or up; so do ↓ and ↑'],
+      [['x'], 'selects the alert'],
+      [['Shift', 'x'], 'selects all from the last selected one on; so does moving with Shift'],
+      [['a'], 'acknowledges the alert, or all selected ones'],
+      [['t', 'f'], 'marks them as true, or as a false alarm'],
+      [['n'], 'writes a note'],
+      [['Enter'], 'opens the alert'],
+    ],
+  },
+  {
     where: 'On a chart',
     keys: [
       [['←', '→'], 'a column back, or on'],

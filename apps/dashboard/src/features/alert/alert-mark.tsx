@@ -17,7 +17,9 @@ export function AlertMark({ alert: { rule, severity, step } }: { alert: OpenAler
   return (
     <span className={classes.alert} data-severity={severity} title={`${rule} at step ${formatCount(step)}`}>
       <SeverityMark severity={severity} />
-      <span data-part="rule">{rule}</span>
+      <span data-part="rule" className={classes.rule}>
+        {rule}
+      </span>
       <span data-part="step" className={classes.step}>
         step {formatCount(step)}
       </span>

@@ -42,9 +42,9 @@ export function Charts({ run, alerts, isSketched }: Props) {
   const shown = { range, unit: asked, series: METRIC_SERIES, ahead };
   const { feed, hasTokens, known, error, retry } = useStepFeed(run, shown);
   const unit = asked === 'tokens' && !hasTokens ? 'step' : asked;
-  useStepArray(feed, run.id, range, 'layerGradVar');
-  useStepArray(feed, run.id, range, 'tevQuantiles');
-  useStepArray(feed, run.id, range, 'layerOutVar');
+  const hasGradVar = useStepArray(feed, run.id, range, 'layerGradVar');
+  const hasQuantiles = useStepArray(feed, run.id, range, 'tevQuantiles');
+  const hasOutVar = useStepArray(feed, run.id, range, 'layerOutVar');
   const ghosts = useGhosts(run, range);
   const metrics = useMemo(() => metricViews(known.split('\n')), [known]);
   const views = useMemo(() => metrics.map((view) => metricChart(view, halfLife)), [metrics, halfLife]);
@@ -75,21 +75,25 @@ export function Charts({ run, alerts, isSketched }: Props) {
             forecast={view.key === 'tevMean' ? forecast : null}
           />
         ))}
-        <LayerHeatmap
-          feed={feed}
-          array="layerGradVar"
-          title="Gradient variance by layer"
-          unit={['nats²', 'nats squared']}
-          layers={run.layers}
-        />
-        <StepChart {...shared} {...scaleOf(TEV_DISTRIBUTION.key)} view={TEV_DISTRIBUTION} />
-        <LayerHeatmap
-          feed={feed}
-          array="layerOutVar"
-          title="Output variance by layer"
-          unit={['', '']}
-          layers={run.layers}
-        />
+        {hasGradVar && (
+          <LayerHeatmap
+            feed={feed}
+            array="layerGradVar"
+            title="Gradient variance by layer"
+            unit={['nats²', 'nats squared']}
+            layers={run.layers}
+          />
+        )}
+        {hasQuantiles && <StepChart {...shared} {...scaleOf(TEV_DISTRIBUTION.key)} view={TEV_DISTRIBUTION} />}
+        {hasOutVar && (
+          <LayerHeatmap
+            feed={feed}
+            array="layerOutVar"
+            title="Output variance by layer"
+            unit={['', '']}
+            layers={run.layers}
+          />
+        )}
       </div>
       <LatestValues feed={feed} views={metrics} layers={run.layers} title="The charts as a table" />
       <CustomCharts run={run} range={range} alerts={alerts} />

@@ -56,6 +56,20 @@ it('draws no streamed step that later ones fall back below, and reads the chart 
   expect(atWrongNumber.readAgain).toHaveBeenCalledOnce();
 });
 
+it('knows which arrays a run lacks once they are read, until one streams in, and keeps that in every range', () => {
+  const { feed } = openFeed();
+  expect(feed.mayHave('tevQuantiles')).toBe(true);
+  feed.load(chart(0, 50));
+  feed.loadArray('tevQuantiles', { steps: [], values: [] });
+  expect(feed.mayHave('tevQuantiles')).toBe(false);
+  const tevQuantiles = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  feed.receive({ run: RUN, attempt: 1, steps: [{ step: 51, time: 0, tevQuantiles }] });
+  expect(feed.mayHave('tevQuantiles')).toBe(true);
+  feed.show({ from: 0, to: 10 });
+  feed.loadArray('tevQuantiles', { steps: [], values: [] });
+  expect(feed.mayHave('tevQuantiles')).toBe(true);
+});
+
 describe('an evaluation that is logged after its step', () => {
   const evaluate = ({ feed }: ReturnType<typeof openFeed>, step: number) =>
     feed.receive({ run: RUN, attempt: 1, steps: [{ step, time: 0, custom: { evalLoss: 7 } }] });

@@ -58,6 +58,8 @@ export class StepFeed {
   private readonly series = new Set<string>();
   private chart: Chart | null = null;
   private readonly arrays = new Map<StepArray, ArrayChart>();
+  /** Of which values were seen, in whatever range. */
+  private readonly reportedArrays = new Set<StepArray>();
   private tail: StepEvent[] = [];
   /** Of the newest attempt as its steps came, which the tail in its order does not show: the server would draw the same. */
   private bounds: StepBounds = NO_STEPS;
@@ -147,6 +149,13 @@ export class StepFeed {
       return [array, extendArray(chart, array, tail, this.range, lastStep ?? Number.NEGATIVE_INFINITY)];
     });
     return new Map(extended);
+  }
+
+  /** Whether the run reports an array: until it is read it may, and what was seen once is not forgotten with the range. */
+  mayHave(array: StepArray): boolean {
+    const chart = this.picture()?.arrays.get(array);
+    if (chart && chart.steps.length > 0) this.reportedArrays.add(array);
+    return !chart || this.reportedArrays.has(array);
   }
 
   xAxis(): XAxis {

@@ -28,15 +28,19 @@ function drawAlert(plot: uPlot, { rule, severity, step, status }: Alert, order: 
   const { ctx, bbox } = plot;
   const x = plot.valToPos(step, 'x', true);
   const named = order >= 0;
+  const isCritical = severity === 'critical';
   ctx.globalAlpha = status === 'resolved' ? 0.45 : named ? 1 : 0.6;
-  ctx.strokeStyle = ctx.fillStyle = severity === 'critical' ? colors().critical : colors().warning;
+  ctx.strokeStyle = isCritical ? colors().critical : colors().warning;
   ctx.lineWidth = devicePixelRatio;
-  ctx.setLineDash(severity === 'critical' ? [] : [4 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.setLineDash(isCritical ? [] : [4 * devicePixelRatio, 4 * devicePixelRatio]);
   ctx.beginPath();
   ctx.moveTo(x, bbox.top);
   ctx.lineTo(x, bbox.top + bbox.height);
   ctx.stroke();
   if (!named) return;
+  // A faded line is still seen, faded words are not read.
+  ctx.globalAlpha = 1;
+  ctx.fillStyle = isCritical ? colors().criticalText : colors().warningText;
   drawLabel(plot, rule, x, bbox.top + (2 + (order % LABEL_ROWS) * LABEL_HEIGHT) * devicePixelRatio);
 }
 

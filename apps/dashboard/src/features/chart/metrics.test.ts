@@ -1,3 +1,4 @@
+import { findRule } from '@evenkeel/stability';
 import { expect, test } from 'vitest';
 import { isAlwaysShown, METRIC_VIEWS, metricViews, reportedNames } from './metrics.ts';
 
@@ -21,4 +22,17 @@ test('a run has a chart of what not every run reports only where it does', () =>
   expect(shown([])).toEqual(always);
   expect(shown(['updateShare'])).toEqual([...always, 'updateShare']);
   expect(shown(['lrAhead'])).toEqual(always); // it is drawn beside the learning rate
+});
+
+test('the learning rate has the axis of any other metric, and its plan says for when it is', () => {
+  const lr = metricViews(['lrAhead']).find(({ metric }) => metric === 'lr');
+  expect(lr?.scale).toBe('auto'); // a warm-up spans decades
+  expect(lr?.beside?.name).toBe('in 20 steps');
+});
+
+test('the update over the weights has one name, on its chart and in the evidence of its rule', () => {
+  const chart = metricViews(['updateShare']).find(({ metric }) => metric === 'updateShare');
+  const [evidence] = findRule('update-too-large')?.evidence.updateShare ?? [];
+  expect(evidence).toBe('update over weights');
+  expect(chart?.title.toLowerCase()).toBe(evidence);
 });

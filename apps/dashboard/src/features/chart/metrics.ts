@@ -19,10 +19,7 @@ const DRAWN: Partial<Record<ChartMetric, Partial<MetricView>>> = {
   tevMean: { title: 'TEV, mean ± deviation', deviation: 'tevStd' },
   gradVar: { scale: 'log' },
   gradNorm: { scale: 'log' },
-  lr: {
-    scale: 'linear',
-    beside: { metric: 'lrAhead', name: 'planned', title: 'Learning rate ahead', isSeldom: false },
-  },
+  lr: { beside: { metric: 'lrAhead', name: 'in 20 steps', title: 'Learning rate ahead', isSeldom: false } },
 };
 
 const DRAWN_WITH_ANOTHER = Object.values(DRAWN).flatMap(({ deviation, beside }) => [deviation, beside?.metric]);

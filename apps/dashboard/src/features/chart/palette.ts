@@ -12,7 +12,9 @@ const VARIABLES = {
   beside: '--ek-beside',
   ghost: '--ek-ghost',
   warning: '--ek-warning',
+  warningText: '--ek-warning-text',
   critical: '--ek-critical',
+  criticalText: '--ek-critical-text',
 } as const;
 export type Ink = keyof typeof VARIABLES;
 type Palette = Record<Ink, string>;

@@ -62,7 +62,7 @@ function Risk({ forecast: { points, ahead } }: { forecast: ShownForecast }) {
     <span
       className={classes.risk}
       data-high={divergenceStep !== null || undefined}
-      title={`risk of divergence within 100 steps: ${risk}${where}`}
+      title={`risk of divergence within 100 steps: ${risk}${where}; the area at the foot of the chart shows it from 0 to 100 %`}
     >
       risk {Math.round(100 * risk)} %
     </span>

@@ -2,7 +2,7 @@
 
 import type { StepArray } from '@evenkeel/protocol';
 import { keepPreviousData, type Query, type QueryFilters, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useEffectEvent, useState, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useEffectEvent, useState, useSyncExternalStore } from 'react';
 import { coalesce } from '../../live/coalesce.ts';
 import { live } from '../../live/connection.ts';
 import { type RunDetail, type SeriesKey, useTRPC, useTRPCClient } from '../../trpc/client.tsx';
@@ -96,13 +96,19 @@ export function timelineOf(trpc: ReturnType<typeof useTRPC>, run: string): Query
   return { ...trpc.step.pathFilter(), predicate: isOfTimeline };
 }
 
-/** Has a feed read an array of the run's steps too. */
-export function useStepArray(feed: StepFeed, run: string, { from, to }: StepRange, array: StepArray): void {
+/** Has a feed read an array of the run's steps too; false once it is known that the run has none, until one comes. */
+export function useStepArray(feed: StepFeed, run: string, { from, to }: StepRange, array: StepArray): boolean {
   const request = { run, from, to, columns: ARRAY_COLUMNS, array };
   const { data } = useQuery(useTRPC().step.array.queryOptions(request, HOW));
   useEffect(() => {
     if (data) feed.loadArray(array, data);
   }, [feed, array, data]);
+  const subscribe = useCallback((listener: () => void) => feed.subscribe(listener), [feed]);
+  return useSyncExternalStore(
+    subscribe,
+    () => feed.mayHave(array),
+    () => true,
+  );
 }
 
 function newestAttempt({ attempts }: RunDetail): number {

@@ -171,6 +171,9 @@ function BulkBar({ shown, selected, isBusy, onAll, onAcknowledge, onResolve }: B
           <Button size="compact-sm" variant="subtle" className={classes.clear} onClick={() => onAll(false)}>
             Clear
           </Button>
+          <p className={classes.hint}>
+            mark them: <MarkKeys />
+          </p>
         </>
       )}
     </div>
@@ -183,8 +186,16 @@ function Hint() {
       <span className={classes.all}>Select all</span>
       <p className={classes.hint}>
         <kbd>j</kbd> <kbd>k</kbd> move · <kbd>x</kbd> select · <kbd>shift</kbd> a range · <kbd>a</kbd> acknowledge ·{' '}
-        <kbd>t</kbd> true · <kbd>f</kbd> false alarm · <kbd>n</kbd> note · <kbd>enter</kbd> open
+        <MarkKeys /> · <kbd>n</kbd> note · <kbd>enter</kbd> open
       </p>
+    </>
+  );
+}
+
+function MarkKeys() {
+  return (
+    <>
+      <kbd>t</kbd> true · <kbd>f</kbd> false alarm
     </>
   );
 }

@@ -65,7 +65,7 @@ export function NamesPage({ project }: { project: string }) {
         onSearch={(text) => setParams({ q: text })}
       />
       {error && !data && <Message title="The names could not be read">{error.message}.</Message>}
-      {data && <NamesTable rows={rowsOf(data.reported.names, set, q)} set={set} onChoose={edit} />}
+      {data && <NamesTable rows={rowsOf(data.reported.names, set, q)} search={q} set={set} onChoose={edit} />}
       {data && data.reported.total > data.reported.names.length && (
         <p className={classes.more}>
           {data.reported.names.length} of {data.reported.total} names: search for the others.
@@ -86,12 +86,21 @@ export function NamesPage({ project }: { project: string }) {
 
 interface TableProps {
   rows: readonly NameRow[];
+  search: string | null;
   set: ProjectNames;
   onChoose: (name: string, choice: string) => void;
 }
 
-function NamesTable({ rows, set, onChoose }: TableProps) {
-  if (rows.length === 0) return <p className={classes.more}>No run has reported such a name.</p>;
+function NamesTable({ rows, search, set, onChoose }: TableProps) {
+  if (rows.length === 0) {
+    return (
+      <p className={classes.more}>
+        {search
+          ? 'No run has reported such a name.'
+          : 'These runs have reported no names that could stand for a field.'}
+      </p>
+    );
+  }
   return (
     <table className={classes.table}>
       <thead>

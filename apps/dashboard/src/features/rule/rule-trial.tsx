@@ -30,11 +30,12 @@ interface ProgressProps {
 /** How far a trial is, and where to find what came of it. */
 export function TrialProgress({ trial, isPending, error }: ProgressProps) {
   if (error) return <Failure what="Not tried" error={error} />;
-  if (isPending) return <span>{trial ? `Tried on ${trial.runs.length} of ${runsWords(trial.of)} …` : 'Trying …'}</span>;
+  if (isPending)
+    return <span>{trial ? `Tried on ${trial.runs.length} of the newest ${runsWords(trial.of)} …` : 'Trying …'}</span>;
   if (!trial) return null;
   return (
     <span>
-      Tried on {runsWords(trial.of)}: <a href="#past-runs">see them</a>
+      Tried on the newest {runsWords(trial.of)}: <a href="#past-runs">see them</a>
     </span>
   );
 }

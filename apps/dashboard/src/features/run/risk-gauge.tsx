@@ -24,7 +24,10 @@ export function RiskGauge({ run }: { run: Forecast }) {
       </span>
       <span className={classes.risk}>{formatRisk(run.risk)}</span>
       {runs && run.divergenceStep !== null && (
-        <span className={classes.step}>≈ step {formatCount(run.divergenceStep)}</span>
+        <span className={classes.step}>
+          ≈ <span data-part="word">step </span>
+          {formatCount(run.divergenceStep)}
+        </span>
       )}
     </span>
   );
