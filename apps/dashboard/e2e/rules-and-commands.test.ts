@@ -141,8 +141,7 @@ describeInBrowser('rules and commands', {}, (dashboard) => {
 
   test('the risk and the predicted step of divergence are shown beside the curve', async () => {
     const run = await startRun({ server: dashboard.url, project: 'lab', name: 'rising', onWarning: () => {} });
-    // Ends while the divergence is still expected ahead.
-    for (let step = 0; step < 220; step++) {
+    for (let step = 0; step < 240; step++) {
       const doublings = Math.max(0, step - 200) / 40;
       run.log({ step, loss: 2, tevMean: 0.02 * Math.min(step + 1, 200) ** 0.5 * 2 ** doublings });
     }
