@@ -1,10 +1,10 @@
-import { median, spread, upperMedian } from '@evenkeel/stability';
+import { Detector, median, RULES, spread, upperMedian } from '@evenkeel/stability';
 import type { BenchStep } from './run-set.ts';
 
 /** Whether a detector alarms at a step; created per run, since it keeps state. */
 export type Alarm = (signals: BenchStep) => boolean;
 
-/** Detectors in use elsewhere, and simple ones; none has parameters to fit. */
+/** Detectors in use elsewhere, simple ones, and our own rule for runs without TEV; none has parameters that are fitted here. */
 export const BASELINES: Record<string, () => Alarm> = {
   'non-finite; 5 losses above twice the mean of 100': lossDoubled,
   'loss above mean + 6 sigma of the last 128': () => sigmas('loss'),
@@ -17,6 +17,8 @@ export const BASELINES: Record<string, () => Alarm> = {
   'attention logit above 100': () => above('attentionLogitMax', 100),
   'StableAdamW: RMS of g/√v above 2.3': () => above('updateRms', 2.3),
   'learning rate above its warm-up peak': aboveWarmup,
+  'loss-lost, given loss and gradient norm': () => lossLost('gradNorm'),
+  'loss-lost, given loss and learning rate': () => lossLost('lr'),
   'TEV: exponent over 30 steps above 2, from step 80': tevExponent,
   'TEV: slope over 8 steps above 0.05, from step 16': () => tevSlope(16),
   'TEV: either of the two, the slope from step 24': () => either(tevExponent(), tevSlope(24)),
@@ -38,6 +40,15 @@ function memory(size: number): { values: number[]; add: (value: number) => void 
       if (values.length > size) values.shift();
     },
   };
+}
+
+/** Critical alerts of our rule for runs that send no TEV. */
+function lossLost(also: 'gradNorm' | 'lr'): Alarm {
+  const detector = new Detector({}, { rules: RULES.filter(({ name }) => name === 'loss-lost') });
+  return ({ step, loss, [also]: value }) =>
+    detector
+      .observe({ step, loss, [also]: value })
+      .some((verdict) => verdict.kind !== 'resolved' && verdict.finding.severity === 'critical');
 }
 
 function lossDoubled(): Alarm {
