@@ -56,8 +56,8 @@ export interface JudgeOptions {
 }
 
 /** Null before the first forecast, or where it predicts no step. */
-type Told = Readonly<Record<'risk' | 'divergenceStep', number | null>>;
-const NOTHING_TOLD: Told = { risk: null, divergenceStep: null };
+type Reported = Readonly<Record<'risk' | 'divergenceStep', number | null>>;
+const NOTHING_REPORTED: Reported = { risk: null, divergenceStep: null };
 
 interface Case {
   project: string;
@@ -77,7 +77,7 @@ interface Case {
   /** The end of the newest step by the trainer's clock, and when it came by ours; null before the first. */
   lastSeen: { time: number; at: number } | null;
   /** What was stored last of the forecasts of this attempt. */
-  told: Told;
+  reported: Reported;
   /** Forecasts that are not stored yet. */
   points: readonly ForecastPoint[];
   /** Alerts that steps may have raised which are judged again after a crash. */
@@ -236,7 +236,14 @@ export class Judge {
   async #next(run: string, former: Case, attempt: number): Promise<Case> {
     const known = await this.#judgeAll(run, former);
     const assembler = new StepAssembler(known.assembler.habits);
-    const nothing = { judged: null, unmarked: 0, lastSeen: null, told: NOTHING_TOLD, raised: [], staleUntil: null };
+    const nothing = {
+      judged: null,
+      unmarked: 0,
+      lastSeen: null,
+      reported: NOTHING_REPORTED,
+      raised: [],
+      staleUntil: null,
+    };
     return { ...known, ...nothing, attempt, assembler, bounds: NO_STEPS, removed: [], hasBegun: false };
   }
 
@@ -384,7 +391,7 @@ export class Judge {
       removed,
       judged,
       lastSeen: former?.lastSeen ?? lastSeen,
-      told: { risk: known.risk, divergenceStep: known.divergenceStep },
+      reported: { risk: known.risk, divergenceStep: known.divergenceStep },
       points: [],
       unmarked: 0,
       isIdle: former?.isIdle ?? false,
@@ -429,7 +436,7 @@ export class Judge {
         await this.#carryOut(run, known, verdict);
         isNews = true;
       }
-      const point = changeOf(known.detector, points.at(-1) ?? known.told);
+      const point = changeOf(known.detector, points.at(-1) ?? known.reported);
       if (point) points.push(point);
     }
     if (points.length > 0) this.#unsaved.add(run);
@@ -437,7 +444,7 @@ export class Judge {
       ...known,
       judged: newest.step,
       unmarked: known.unmarked + steps.length,
-      told: points.at(-1) ?? known.told,
+      reported: points.at(-1) ?? known.reported,
       points: [...known.points, ...points],
     };
     const judged = isNews ? await this.#save(run, unsaved) : unsaved; // who opens an alert sees what was forecast until then
@@ -514,12 +521,12 @@ function covers(alert: Alert, attempt: number, { rule, since, severity }: Findin
   return isSame && (alert.severity === 'critical' || severity === 'warning');
 }
 
-/** What is forecast now, where that differs from what was told last in risk, or the step that was predicted has come. */
-function changeOf({ forecast }: Detector, told: Told): ForecastPoint | null {
+/** What is forecast now, where that differs from what was reported last in risk, or the step that was predicted has come. */
+function changeOf({ forecast }: Detector, reported: Reported): ForecastPoint | null {
   if (!forecast) return null;
   const { step, risk, divergenceStep, interval } = forecast;
-  const isOver = told.divergenceStep !== null && told.divergenceStep <= step;
-  if (!isOver && told.risk !== null && Math.abs(risk - told.risk) < RISK_RESOLUTION) return null;
+  const isOver = reported.divergenceStep !== null && reported.divergenceStep <= step;
+  if (!isOver && reported.risk !== null && Math.abs(risk - reported.risk) < RISK_RESOLUTION) return null;
   return { step, risk, divergenceStep, divergenceInterval: interval && [interval[0], interval[1]] };
 }
 
