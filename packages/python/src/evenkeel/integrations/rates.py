@@ -66,7 +66,9 @@ class RateFactor:
 
     def _restore(self, optimizer: Optimizer) -> None:
         planned = self._planned.pop(id(optimizer), None)
-        for group, rate in zip(optimizer.param_groups, planned or ()):
+        if planned is None:
+            return  # the hook is of all optimizers, also of those that have no groups
+        for group, rate in zip(optimizer.param_groups, planned):
             if hasattr(rate, "copy_"):
                 group["lr"].copy_(rate)
             elif rate is not None:
