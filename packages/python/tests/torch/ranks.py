@@ -330,6 +330,9 @@ def main() -> None:
     (folder / f"{rank}.json").write_text(json.dumps(results))
     dist.barrier()
     dist.destroy_process_group()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # all is written; threads of the process groups may abort an interpreter that is taken down
 
 
 if __name__ == "__main__":
