@@ -1,4 +1,4 @@
-import { Detector, median, RULES, spread, upperMedian } from '@evenkeel/stability';
+import { Detector, median, RULES, type Signals, spread, upperMedian } from '@evenkeel/stability';
 import type { BenchStep } from './run-set.ts';
 
 /** Whether a detector alarms at a step; created per run, since it keeps state. */
@@ -45,10 +45,13 @@ function memory(size: number): { values: number[]; add: (value: number) => void 
 /** Critical alerts of our rule for runs that send no TEV. */
 function lossLost(also: 'gradNorm' | 'lr'): Alarm {
   const detector = new Detector({}, { rules: RULES.filter(({ name }) => name === 'loss-lost') });
-  return ({ step, loss, [also]: value }) =>
-    detector
-      .observe({ step, loss, [also]: value })
-      .some((verdict) => verdict.kind !== 'resolved' && verdict.finding.severity === 'critical');
+  return ({ step, loss, [also]: value }) => raisesCritical(detector, { step, loss, [also]: value });
+}
+
+/** Has a detector see the next step: whether an alert is critical from there on. */
+export function raisesCritical(detector: Detector, signals: Signals): boolean {
+  const verdicts = detector.observe(signals);
+  return verdicts.some((verdict) => verdict.kind !== 'resolved' && verdict.finding.severity === 'critical');
 }
 
 function lossDoubled(): Alarm {

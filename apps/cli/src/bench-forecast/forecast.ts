@@ -11,6 +11,7 @@ import {
   tevGrowthBy,
 } from '@evenkeel/stability';
 import { Failure } from '../failure.ts';
+import { raisesCritical } from './baselines.ts';
 import { foldsByKind } from './folds.ts';
 import type { BenchRun, RunSet } from './run-set.ts';
 
@@ -81,9 +82,7 @@ export function forecastAlarm(
 ): number | null {
   const detector = new Detector({}, { rules: [tevGrowthBy(model)] });
   for (const signals of givenSteps(run, every, given)) {
-    const verdicts = detector.observe(signals);
-    const isCritical = verdicts.some((one) => one.kind !== 'resolved' && one.finding.severity === 'critical');
-    if (isCritical) return signals.step;
+    if (raisesCritical(detector, signals)) return signals.step;
   }
   return null;
 }
